@@ -1,0 +1,109 @@
+"""Blend fitted models: out-of-fold scores of each and of the blend, then a checked submission with its provenance."""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whichwhale import competition
+from whichwhale.blend.assemble import Member, OutOfFold, assemble, common_rows, rows_of_test
+from whichwhale.blend.config import EnsembleConfig
+from whichwhale.blend.pool import Pool, fit, mix_floor
+from whichwhale.blend.provenance import git_state, provenance
+from whichwhale.blend.scores import as_text, score_all
+from whichwhale.config import load
+from whichwhale.files import write_text
+from whichwhale.predictions import ROLE_TEST, ROLE_VALIDATION, Predictions, write
+from whichwhale.score import submission
+
+EXAMPLE = """examples:
+  python ensemble.py configs/right_whale_heads/ensemble.yaml
+  python ensemble.py configs/right_whale_heads/ensemble.yaml members=[lite0_160] test=folds output=submissions/alone.csv.gz"""
+
+TEST_ROWS = {
+    "folds": "mean of the fold models",
+    "all": "the model fitted on all photos",
+    "both": "half from the fold models, half from the model fitted on all photos",
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Exit codes: 0 written, 2 the command can't be carried out (one message says why)."""
+    parser = argparse.ArgumentParser(
+        prog="ensemble.py", description=__doc__, epilog=EXAMPLE, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("config", type=Path, help="YAML; every key is explained in src/whichwhale/blend/config.py")
+    parser.add_argument("override", nargs="*", metavar="key=value", help="say otherwise than the config, e.g. floor=1e-5")
+    options = parser.parse_args(arguments)
+    try:
+        run(load(EnsembleConfig, options.config, options.override), shlex.join(["python", "ensemble.py", *arguments]))
+    except ValueError as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    return 0
+
+
+def run(config: EnsembleConfig, command: str) -> None:
+    """Assemble, fit, score, write the submission, its text, blend.json and the blend's own predictions."""
+    tables = competition.read(config.root, config.data.train, config.data.sample_submission)
+    labelled = tables.train["Image"].tolist()
+    members = [assemble(config.runs / name, tables.class_id, labelled, config.test) for name in config.members]
+    rows = common_rows(members)
+    truth_of = dict(zip(labelled, tables.labels().tolist(), strict=True))
+    truth = np.array([truth_of[image] for image in rows.images], np.int64)
+
+    pool = fit(rows.z, truth, config.members, config.l2, config.floor)
+    scores, honest = score_all(rows, truth, config.members, pool)
+    table = as_text(scores)
+    print(f"Out-of-fold scores on {len(rows.images)} photos of {config.dataset}\n{table}")
+
+    test_z, predicted_by = rows_of_test(members, tables.test)
+    p = pool.probabilities(test_z)
+    p[predicted_by == 0] = mix_floor(tables.prior()[None], config.floor)
+    notes = remarks(members, rows, tables, predicted_by, config.test)
+    print("\n".join(notes))
+
+    submission.write(config.submission, tables.test, tables.class_id, p)
+    submission.validate(config.submission, config.root / config.data.sample_submission)
+    commit = git_state(Path(__file__).resolve().parent)
+    write_text(config.provenance, provenance(command, commit, config.submission, members, pool, notes, table))
+    kept = config.runs / config.name
+    pool.scores["out_of_fold"] = [score.as_dict() for score in scores]
+    pool.write(kept / "blend.json")
+    write(kept / "predictions.npz", as_predictions(rows, honest, tables, p, pool))
+    print(f"wrote {config.submission} ({len(p)} photos, valid), {config.provenance}, {kept}/blend.json, {kept}/predictions.npz")
+
+
+def remarks(
+    members: list[Member], rows: OutOfFold, tables: competition.Competition, predicted_by: NDArray[np.int64], test: str
+) -> list[str]:
+    """What is missing where, one line each."""
+    photos_of = tables.train["whaleID"].value_counts()
+    whale_of = dict(zip(tables.train["Image"], tables.train["whaleID"], strict=True))
+    notes = [f"Test rows: {TEST_ROWS[test]}."]
+    for member, lost in zip(members, rows.lost, strict=True):
+        several = sum(photos_of[whale_of[image]] > 1 for image in member.without)
+        notes.append(
+            f"{member.name}: {len(member.without)} labelled photos have no out-of-fold row ({several} of them of whales with "
+            f"several photos); {lost} rows lost since another member lacks them; {len(member.unseen)} whales unseen by some fit."
+        )
+    none, some = int((predicted_by == 0).sum()), int(((predicted_by > 0) & (predicted_by < len(members))).sum())
+    return [*notes, f"Test photos: {none} without any prediction get the class prior, {some} are predicted by some members only."]
+
+
+def as_predictions(
+    rows: OutOfFold, honest: NDArray[np.float64] | None, tables: competition.Competition, p: NDArray[np.float64], pool: Pool
+) -> Predictions:
+    """The blend as one more model: cross-fitted rows for validation (none with a single fold), test rows; logits = log p."""
+    images = ([] if honest is None else rows.images) + tables.test
+    role = [ROLE_VALIDATION] * (len(images) - len(tables.test)) + [ROLE_TEST] * len(tables.test)
+    logits = np.log(p if honest is None else np.concatenate([honest, p]))
+    how = f"log-linear pool of {', '.join(pool.members)}; validation rows cross-fitted"
+    return Predictions.of([f"{image}#0" for image in images], role, tables.class_id, logits, averaging=how)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

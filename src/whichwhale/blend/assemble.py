@@ -1,0 +1,239 @@
+"""Out-of-fold and test tables of one model, assembled from the predictions of its fold models.
+
+Everything here is *centred logits*: z = logits minus their mean over the classes that the fit saw. They give the same softmax as
+logits or log-softmax (which differ from them by a constant a row), so averaging any of the three over fold models and pooling
+any of the three log-linearly comes to the same; but only centred logits have a zero that means something: no evidence. Hence
+
+* a class that a fit never saw (a NaN column, or a class that its file does not name) gets z = 0, the row's mean log-probability.
+  Then the class gets at most the average class's share of that row (by AM-GM), exactly the uniform share where the model is
+  clueless, whatever the temperature; and in a pool the members that did see the class decide. The row's least logit would
+  say instead that the model is as sure of the class's absence as of its surest other one, which it has no grounds for;
+* an average over fits takes for each class those that saw it;
+* a member without a row for a test photo contributes nothing to that photo.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whichwhale.files import sha256
+from whichwhale.predictions import ROLE_TEST, ROLE_TRAIN, ROLE_VALIDATION, Predictions, read, split_item
+
+TestFrom = Literal["folds", "all", "both"]
+Floats = NDArray[np.float64]
+_TestRows = tuple[float, dict[str, Floats], NDArray[np.bool_]]  # weight of the fit, photo -> z [C], classes it saw [C]
+
+
+class AssembleError(ValueError):
+    """Fitted models whose predictions can't be put together; names the folder, the photo and the fix."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One run folder that took part: its name below the model, fingerprints of its weights and of its predictions.npz."""
+
+    name: str
+    weights_sha: str
+    predictions_sha: str
+
+
+@dataclass(frozen=True, eq=False)
+class Member:
+    """One model's tables. Columns are the competition's class_id; z float64, centred logits (see the module's head).
+
+    images, fold, z         out-of-fold: photo [N] in train.csv's order, the fold model that left it out [N], z [N, C]
+    test_images, test_z     test: photo [T], z [T, C]
+    without                 labelled photos without an out-of-fold row, such as whales with one photo, which always train
+    unseen                  classes that at least one fit that took part never saw
+    """
+
+    name: str
+    images: list[str]
+    fold: NDArray[np.int64]
+    z: Floats
+    test_images: list[str]
+    test_z: Floats
+    without: list[str]
+    unseen: list[str]
+    fits: list[Fit]
+
+
+@dataclass(frozen=True, eq=False)
+class OutOfFold:
+    """Out-of-fold rows that all members have: photo [N], fold [N] (the first member's), z [M, N, C], rows lost by each [M]."""
+
+    images: list[str]
+    fold: NDArray[np.int64]
+    z: Floats
+    lost: list[int]
+
+
+def assemble(folder: str | Path, class_id: Sequence[str], labelled: Sequence[str], test: TestFrom = "both") -> Member:
+    """Read `folder`/fold0 .. foldK-1 (and foldall, unless test='folds') and put their rows together.
+
+    Rows are those of the animal that the photo's label means, item "photo#0"; further animals of a photo are left aside.
+
+    Args:
+        folder: `<runs>/<dataset>/<model>`.
+        class_id: [C] whales in the submission's order.
+        labelled: photos of train.csv.
+        test: test rows from the mean over the fold models, from the model fitted on all photos, or half from each.
+
+    Raises:
+        AssembleError: a fold without predictions, an unknown class, a model without logits, a validation row of a photo that is
+            unlabelled, that the same fit trained on, or that another fold model left out as well, test photos that differ
+            between fits.
+        PredictionsError: a damaged file.
+    """
+    folder = Path(folder)
+    known = set(labelled)
+    out_of_fold: dict[str, tuple[int, Floats]] = {}
+    tests: list[_TestRows] = []
+    fits: list[Fit] = []
+    unseen = np.zeros(len(class_id), bool)
+    for name, share in _shares(_fold_numbers(folder), test).items():
+        path = folder / name / "predictions.npz"
+        if not path.is_file():
+            fix = "; or say test=folds" if name == "foldall" else ""
+            raise AssembleError(f"{path}: missing; fit or finish {name} of {folder.name}{fix}")
+        predictions = read(path)
+        z, seen = centred(by_name(predictions, class_id, path))
+        fits.append(Fit(name, predictions.weights_sha, sha256(path)))
+        unseen |= ~seen
+        for image, row in _left_out(predictions, path).items():
+            if name == "foldall":
+                raise AssembleError(f"{path}: {image} is a validation row, but this fit claims to have trained on all photos")
+            if image not in known:
+                raise AssembleError(f"{path}: {image} is a validation row, but the training table does not label it")
+            if image in out_of_fold:
+                raise AssembleError(
+                    f"{path}: {image} is a validation row in fold{out_of_fold[image][0]} as well; "
+                    "out-of-fold rows come from one partition: fit all folds with the same folds.csv"
+                )
+            out_of_fold[image] = int(name.removeprefix("fold")), z[row]
+        if share:
+            tests.append((share, {image: z[row] for image, row in _first_animals(predictions, ROLE_TEST).items()}, seen))
+    images = [image for image in labelled if image in out_of_fold]
+    if not images:
+        raise AssembleError(f"{folder}: no fold model has a validation row: nothing to fit weights on")
+    test_images, test_z = _mean_over_fits(tests, folder)
+    return Member(
+        name=folder.name,
+        images=images,
+        fold=np.array([out_of_fold[image][0] for image in images], np.int64),
+        z=np.stack([out_of_fold[image][1] for image in images]),
+        test_images=test_images,
+        test_z=test_z,
+        without=[image for image in labelled if image not in out_of_fold],
+        unseen=[whale for whale, one in zip(class_id, unseen, strict=True) if one],
+        fits=fits,
+    )
+
+
+def centred(logits: NDArray[np.floating]) -> tuple[Floats, NDArray[np.bool_]]:
+    """Logits [N, C] with NaN columns -> z [N, C] (row mean over seen classes 0; never-seen classes 0), seen [C]."""
+    z = np.array(logits, np.float64)
+    seen = np.logical_not(np.isnan(z).any(axis=0))
+    z[:, ~seen] = 0
+    z[:, seen] -= z.sum(axis=1, keepdims=True) / seen.sum()
+    return z, seen
+
+
+def by_name(predictions: Predictions, class_id: Sequence[str], path: str | Path) -> NDArray[np.float32]:
+    """The file's logits with columns in the order of `class_id` [N, C]; NaN where the file does not name the class.
+
+    Raises:
+        AssembleError: a class of the file that `class_id` does not know, or no logits at all.
+    """
+    if not predictions.logits.shape[1]:
+        raise AssembleError(f"{path}: has no logits, only an embedding; a pool needs logits")
+    place = {whale: column for column, whale in enumerate(class_id)}
+    unknown = [whale for whale in predictions.class_id.tolist() if whale not in place]
+    if unknown:
+        raise AssembleError(f"{path}: class {unknown[0]!r} (and {len(unknown) - 1} more) is no column of the sample submission")
+    logits = np.full((len(predictions.item), len(class_id)), np.nan, np.float32)
+    logits[:, [place[whale] for whale in predictions.class_id.tolist()]] = predictions.logits
+    return logits
+
+
+def common_rows(members: Sequence[Member]) -> OutOfFold:
+    """The out-of-fold rows that every member has, in the first member's order.
+
+    Raises:
+        AssembleError: no member, or no row in common.
+    """
+    if not members:
+        raise AssembleError("no members to blend; name at least one model")
+    shared = set.intersection(*(set(member.images) for member in members))
+    if not shared:
+        raise AssembleError(f"no photo has out-of-fold rows in all of {', '.join(member.name for member in members)}")
+    images = [image for image in members[0].images if image in shared]
+    places = [{image: row for row, image in enumerate(member.images)} for member in members]
+    z = np.stack([m.z[[place[image] for image in images]] for m, place in zip(members, places, strict=True)])
+    fold = members[0].fold[[places[0][image] for image in images]]
+    return OutOfFold(images, fold, z, [len(member.images) - len(images) for member in members])
+
+
+def rows_of_test(members: Sequence[Member], images: Sequence[str]) -> tuple[Floats, NDArray[np.int64]]:
+    """z [M, T, C] for the photos asked for, 0 (no evidence) where a member has no row, and how many members have one [T]."""
+    z = np.zeros((len(members), len(images), members[0].test_z.shape[1]))
+    count = np.zeros(len(images), np.int64)
+    for m, member in enumerate(members):
+        place = {image: row for row, image in enumerate(member.test_images)}
+        has = np.array([image in place for image in images], bool)
+        z[m, has] = member.test_z[[place[image] for image in images if image in place]]
+        count += has
+    return z, count
+
+
+def _fold_numbers(folder: Path) -> list[int]:
+    if not folder.is_dir():
+        raise AssembleError(f"{folder}: no such folder; fit the model first, or correct its name among the members")
+    found = [re.fullmatch(r"fold(\d+)", path.name) for path in folder.iterdir()]
+    numbers = sorted(int(match[1]) for match in found if match)
+    if not numbers or numbers != list(range(len(numbers))):
+        names = ", ".join(f"fold{k}" for k in numbers) or "no fold"
+        raise AssembleError(f"{folder}: has {names}; fold0, fold1, ... without a gap are needed: fit the missing ones")
+    return numbers
+
+
+def _first_animals(predictions: Predictions, role: int) -> dict[str, int]:
+    """Photo -> row, of the rows of that role which are the animal that the label means (k = 0)."""
+    pairs = ((split_item(item), row) for row, item in enumerate(predictions.item) if predictions.role[row] == role)
+    return {image: row for (image, k), row in pairs if k == 0}
+
+
+def _left_out(predictions: Predictions, path: Path) -> dict[str, int]:
+    """Photo -> row of the validation rows; a photo of which any animal was trained on is refused."""
+    trained = {split_item(item)[0] for item in predictions.item[predictions.role == ROLE_TRAIN]}
+    rows = _first_animals(predictions, ROLE_VALIDATION)
+    for image in rows:
+        if image in trained:
+            raise AssembleError(f"{path}: {image} is a validation row, but another animal of the same photo is a train row")
+    return rows
+
+
+def _shares(numbers: list[int], test: TestFrom) -> dict[str, float]:
+    """Weight of each fit in the mean for test rows; foldall is not needed (nor read) where it would have none."""
+    everything = {"folds": 0.0, "all": 1.0, "both": 0.5}[test]
+    shares = {f"fold{k}": (1 - everything) / len(numbers) for k in numbers}
+    return shares | {"foldall": everything} if everything else shares
+
+
+def _mean_over_fits(tests: list[_TestRows], folder: Path) -> tuple[list[str], Floats]:
+    """Weighted mean of z over the fits; for each class over those that saw it."""
+    images = list(tests[0][1])
+    for _, rows, _ in tests[1:]:
+        differing = sorted(set(images) ^ set(rows))
+        if differing:
+            raise AssembleError(f"{folder}: {differing[0]} has a test row in some fits only; predict the same photos with each")
+    weight = sum((share * seen for share, _, seen in tests), np.zeros(len(tests[0][2])))
+    z = np.zeros((len(images), len(weight)))
+    for share, rows, _ in tests:
+        z += share * np.stack([rows[image] for image in images]) if images else 0.0
+    return images, z / np.where(weight > 0, weight, 1.0)

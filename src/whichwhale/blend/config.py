@@ -1,0 +1,66 @@
+"""What ensemble.py can be told."""
+
+import re
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from whichwhale.blend.pool import LEAST_FLOOR
+from whichwhale.config import Config, input_dir, runs_dir
+
+
+class DataConfig(Config):
+    """Where the competition's tables are."""
+
+    root: Path | None = None  # folder below input/, or an absolute path; the dataset's name if not given
+    train: str = "train.csv"  # Image,whaleID
+    sample_submission: str = "sample_submission.csv"  # photos to answer and order of the whales
+
+
+class EnsembleConfig(Config):
+    """One blend: which models, fitted how, written where."""
+
+    dataset: str  # folder below runs/ in which the members are
+    members: list[str] = Field(min_length=1)  # models: folders below runs/<dataset>/
+    data: DataConfig = DataConfig()
+    name: str = "ensemble"  # runs/<dataset>/<name>/ keeps the weights (blend.json) and the blend's own predictions.npz
+    l2: float = Field(1e-3, ge=0, allow_inf_nan=False)  # pull toward equal scaled weights, see blend.pool.fit
+    floor: float = Field(1e-6, ge=LEAST_FLOOR, lt=1)  # least probability of any whale
+    test: Literal["folds", "all", "both"] = "both"  # test rows: mean of fold models, the model fitted on all photos, half each
+    output: Path | None = None  # submission; submissions/<dataset>.csv.gz if not given
+
+    @field_validator("output")
+    @classmethod
+    def _is_csv(cls, output: Path | None) -> Path | None:
+        if output is not None and not output.name.endswith((".csv", ".csv.gz")):
+            raise ValueError("a submission's name ends in .csv or .csv.gz")
+        return output
+
+    @model_validator(mode="after")
+    def _names_differ(self) -> "EnsembleConfig":
+        if len(set(self.members)) < len(self.members):
+            raise ValueError("members: a model is named twice")
+        if self.name in self.members:
+            raise ValueError(f"name: {self.name!r} is a member as well; the blend needs a folder of its own")
+        return self
+
+    @property
+    def root(self) -> Path:
+        """The competition's folder."""
+        return input_dir() / (self.data.root or self.dataset)
+
+    @property
+    def runs(self) -> Path:
+        """Where the members' folders are."""
+        return runs_dir() / self.dataset
+
+    @property
+    def submission(self) -> Path:
+        """File to write."""
+        return self.output or Path("submissions") / f"{self.dataset}.csv.gz"
+
+    @property
+    def provenance(self) -> Path:
+        """The text beside the submission."""
+        return self.submission.with_name(re.sub(r"\.csv(\.gz)?$", ".txt", self.submission.name))

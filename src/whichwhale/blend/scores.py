@@ -1,0 +1,91 @@
+"""Out-of-fold scores of each member and of the blend, told apart by which rows their weights were fitted on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from whichwhale.blend.assemble import OutOfFold
+from whichwhale.blend.pool import Pool, cross_fit, fit, mix_floor
+from whichwhale.score import Interval, log_loss_rows, mean_interval, top_k
+
+RAW, SAME_ROWS, CROSS_FITTED = "as predicted", "fitted, scored on the same rows", "cross-fitted: weights from the other folds"
+BOOTSTRAP_SEED = 0
+
+
+@dataclass(frozen=True)
+class Score:
+    """One line of the table: whose probabilities, how their weights came about, and what they are worth."""
+
+    name: str
+    weights: str  # RAW, SAME_ROWS or CROSS_FITTED
+    power: float | None  # sum of the weights; None where each fold has its own
+    log_loss: Interval
+    top_1: float
+    top_5: float
+    rows: int
+
+    @classmethod
+    def of(cls, name: str, weights: str, power: float | None, p: NDArray[np.float64], truth: NDArray[np.int64]) -> "Score":
+        """Score p [N, C] against the true columns [N]."""
+        interval = mean_interval(log_loss_rows(p, truth), seed=BOOTSTRAP_SEED)
+        return cls(name, weights, power, interval, top_k(p, truth, 1), top_k(p, truth, 5), len(truth))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain numbers for blend.json."""
+        interval = {"log_loss": self.log_loss.mean, "low": self.log_loss.low, "high": self.log_loss.high}
+        rest = {"top_1": self.top_1, "top_5": self.top_5, "rows": self.rows}
+        return {"name": self.name, "weights": self.weights, "power": self.power} | interval | rest
+
+
+def score_all(
+    table: OutOfFold, truth: NDArray[np.int64], members: Sequence[str], pool: Pool
+) -> tuple[list[Score], NDArray[np.float64] | None]:
+    """Each member as predicted and with one fitted power of its own, then the pool; the same floor for all.
+
+    Cross-fitted lines are left out where there is a single fold.
+
+    Args:
+        table: out-of-fold rows; truth: [N] true columns; members: [M] names; pool: fitted on all of them.
+
+    Returns:
+        the scores, and the pool's cross-fitted p [N, C] (None with a single fold).
+    """
+    scores: list[Score] = []
+    honest = None
+    several = len(np.unique(table.fold)) > 1
+    for m, name in enumerate([*members, "blend"]):
+        blend = m == len(members)
+        z = table.z if blend else table.z[m : m + 1]
+        fitted = pool if blend else fit(z, truth, [name], 0.0, pool.floor)
+        if not blend:
+            scores.append(Score.of(name, RAW, 1.0, mix_floor(softmax(z[0], axis=1), pool.floor), truth))
+        scores.append(Score.of(name, SAME_ROWS, sum(fitted.weights), fitted.probabilities(z), truth))
+        if several:
+            honest = cross_fit(z, truth, table.fold, fitted.members, fitted.l2, pool.floor)
+            scores.append(Score.of(name, CROSS_FITTED, None, honest, truth))
+    return scores, honest
+
+
+def as_text(scores: Sequence[Score]) -> str:
+    """The table, aligned plain text."""
+    head = ("model", "weights", "power", "log loss", "95% interval", "top-1", "top-5", "rows")
+    body = [
+        (
+            score.name,
+            score.weights,
+            "" if score.power is None else f"{score.power:.3f}",
+            f"{score.log_loss.mean:.4f}",
+            f"{score.log_loss.low:.4f} to {score.log_loss.high:.4f}",
+            f"{score.top_1:.1%}",
+            f"{score.top_5:.1%}",
+            str(score.rows),
+        )
+        for score in scores
+    ]
+    width = [max(len(line[column]) for line in (head, *body)) for column in range(len(head))]
+    pattern = "  ".join(f"{{:{'<' if column < 2 else '>'}{w}}}" for column, w in enumerate(width))
+    return "\n".join(pattern.format(*line).rstrip() for line in (head, *body))

@@ -1,0 +1,69 @@
+"""python -m whichwhale.competition folds ROOT --folds 3 --seed 0 --out FILE  |  check ROOT [--skip-bad]"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from whichwhale.competition import folds as folds_csv
+from whichwhale.competition import tables
+from whichwhale.competition.check import check, skip_bad, told
+from whichwhale.competition.problems import errors
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit codes: 0 done, 1 the check found errors, 2 the command can't be carried out."""
+    parser = argparse.ArgumentParser(prog="python -m whichwhale.competition", description=__doc__)
+    commands = parser.add_subparsers(dest="command", required=True)
+    folds = commands.add_parser("folds", help="deal the training photos out to folds")
+    folds.add_argument("--folds", type=int, default=3)
+    folds.add_argument("--seed", type=int, default=0)
+    folds.add_argument("--kind", choices=folds_csv.KINDS, default="closed")
+    folds.add_argument("--out", type=Path, required=True, help="folds.csv to write")
+    folds.set_defaults(run=_folds)
+    checking = commands.add_parser("check", help="find what is wrong with tables and photos before a training does")
+    checking.add_argument("--skip-bad", action="store_true", help="go on without the bad training photos, and say how many")
+    checking.add_argument("--headers", action="store_true", help="don't decode: quick, but truncated photos stay unnoticed")
+    checking.add_argument("--others", nargs="*", default=[], metavar="CSV", help="further tables whose Image must be known")
+    checking.set_defaults(run=_check)
+    for command in (folds, checking):
+        command.add_argument("root", type=Path, help="the competition's folder")
+        command.add_argument("--train", default="train.csv")
+        command.add_argument("--sample-submission", default="sample_submission.csv")
+        command.add_argument("--images", default="imgs", help="folder of the photos")
+    options = parser.parse_args(arguments)
+    try:
+        return options.run(options)
+    except ValueError as problem:
+        print(problem, file=sys.stderr)
+        return 2
+
+
+def _folds(options: argparse.Namespace) -> int:
+    competition = tables.read(options.root, options.train, options.sample_submission, options.images)
+    photos, whales = competition.train["Image"].tolist(), competition.train["whaleID"].tolist()
+    made = folds_csv.make(photos, whales, options.folds, options.seed, options.kind)
+    folds_csv.write(options.out, made)
+    sizes = ", ".join(f"{fold}: {count}" for fold, count in made["fold"].value_counts().sort_index().items())
+    print(f"{options.out}: {len(made)} photos, {len(set(whales))} whales; photos per fold (-1 always trains) {sizes}")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    competition, problems = tables.inspect(options.root, options.train, options.sample_submission, options.images)
+    problems += check(competition, options.others, decode=not options.headers, progress=True)
+    for problem in problems:
+        print(problem)
+    wrong = errors(problems)
+    read = f"{len(competition.train)} training and {len(competition.test)} test photos, {len(competition.class_id)} whales"
+    print(f"{read}: {len(wrong)} errors, {len(problems) - len(wrong)} notes")
+    if not options.skip_bad:
+        return 1 if wrong else 0
+    kept, skipped = skip_bad(competition, problems)
+    print(told(kept, skipped, problems))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,173 @@
+"""folds.csv: which photos each fold model leaves out. One file for all stages (contract 1).
+
+`Image, fold, kind`: fold −1 always trains (whales with one photo), 0 … n−1 is left out by that fold's models.
+kind `closed`: stratified, each fold model knows every whale; kind `disjoint`: whales are held out whole.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+from whichwhale.files import write_text
+
+COLUMNS = ["Image", "fold", "kind"]
+KINDS = ("closed", "disjoint")
+Kind = Literal["closed", "disjoint"]
+
+
+class FoldsError(ValueError):
+    """Folds can't be made as asked, or a folds file contradicts itself or the photos."""
+
+
+def make(
+    images: Sequence[str], whales: Sequence[str], folds: int = 3, seed: int = 0, kind: Kind = "closed"
+) -> pd.DataFrame:
+    """Deal photos out to folds; depends on the set of (image, whale) and the seed, not on their order.
+
+    closed: photos per fold, whales per fold, and photos of one whale per fold each differ by at most one between folds, and no
+    fold holds all photos of a whale. disjoint: whales per fold differ by at most one, photos by at most the largest whale's.
+
+    Args:
+        images: photo names, each once.
+        whales: the whale in each of them.
+        folds: number of folds, at least 2.
+        seed: for the shuffles.
+        kind: 'closed' or 'disjoint'.
+
+    Returns:
+        DataFrame [Image, fold (int64), kind], sorted by Image.
+
+    Raises:
+        FoldsError: a photo twice, lengths that differ, fewer than 2 folds, or too few photos to fill each fold.
+    """
+    if len(images) != len(whales):
+        raise FoldsError(f"{len(images)} images but {len(whales)} whales; give one whale for each image")
+    twice = [image for image, count in Counter(images).items() if count > 1]
+    if twice:
+        raise FoldsError(f"{len(twice)} photos appear twice, first {twice[0]}; remove the duplicate rows from the training table")
+    if folds < 2:
+        raise FoldsError(f"folds={folds}: cross-validation needs at least 2")
+    if kind not in KINDS:
+        raise FoldsError(f"kind={kind!r}: must be one of {', '.join(KINDS)}")
+    photos: dict[str, list[str]] = {}
+    for image, whale in sorted(zip(images, whales, strict=True)):
+        photos.setdefault(whale, []).append(image)
+    several = {whale: names for whale, names in sorted(photos.items()) if len(names) > 1}
+    rng = np.random.default_rng(np.random.SeedSequence([seed, folds, KINDS.index(kind)]))
+    dealt = _closed(several, folds, rng) if kind == "closed" else _disjoint(several, folds, rng)
+    if len(set(dealt.values())) < folds:
+        raise FoldsError(
+            f"{len(several)} whales with two or more photos ({len(dealt)} photos) can't fill {folds} {kind} folds; ask for fewer"
+        )
+    names = sorted(images)
+    return pd.DataFrame({"Image": names, "fold": np.array([dealt.get(name, -1) for name in names], np.int64), "kind": kind})
+
+
+def _closed(photos: dict[str, list[str]], folds: int, rng: np.random.Generator) -> dict[str, int]:
+    """Deal all photos like cards, whale after whale, without starting over: so two photos of a whale never meet in one fold
+    before each fold has one. Whales with fewer photos than folds go first, for then whales per fold are even as well."""
+    order = [list(photos)[i] for i in rng.permutation(len(photos))]
+    order.sort(key=lambda whale: len(photos[whale]) >= folds)
+    cards = [photos[whale][i] for whale in order for i in rng.permutation(len(photos[whale]))]
+    seats = rng.permutation(folds)
+    return {image: int(seats[turn % folds]) for turn, image in enumerate(cards)}
+
+
+def _disjoint(photos: dict[str, list[str]], folds: int, rng: np.random.Generator) -> dict[str, int]:
+    """From the most photographed whale down, each round gives one whale to each fold, the largest to the so far smallest fold."""
+    order = [list(photos)[i] for i in rng.permutation(len(photos))]
+    order.sort(key=lambda whale: -len(photos[whale]))
+    size = np.zeros(folds, dtype=np.int64)
+    dealt = {}
+    for start in range(0, len(order), folds):
+        smallest_first = np.lexsort((rng.permutation(folds), size))
+        for whale, fold in zip(order[start : start + folds], smallest_first, strict=False):
+            dealt.update(dict.fromkeys(photos[whale], int(fold)))
+            size[fold] += len(photos[whale])
+    return dealt
+
+
+def train_validation(folds: pd.DataFrame, k: int | Literal["all"]) -> tuple[list[str], list[str]]:
+    """Photos that fold k's model trains on, and those it leaves out, in the table's order; k='all' leaves out none.
+
+    Raises:
+        FoldsError: there is no fold k.
+    """
+    images = folds["Image"]
+    if k == "all":
+        return images.tolist(), []
+    left_out = (folds["fold"] == k).to_numpy()
+    if not left_out.any() or k < 0:
+        raise FoldsError(f"there is no fold {k}; the file has {', '.join(map(str, numbers(folds)))}, and 'all'")
+    return images[~left_out].tolist(), images[left_out].tolist()
+
+
+def numbers(folds: pd.DataFrame) -> list[int]:
+    """The folds to fit, ascending: 0 … n−1."""
+    return sorted(int(fold) for fold in set(folds["fold"]) if fold >= 0)
+
+
+def read(path: str | Path) -> pd.DataFrame:
+    """Read folds.csv into a DataFrame [Image, fold (int64), kind], in the file's order.
+
+    Raises:
+        FoldsError: missing file, wrong columns, a photo twice, a fold that is no whole number ≥ −1, folds that are not 0 … n−1,
+            an unknown kind or two kinds; the message names the line.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FoldsError(f"{path}: the file is missing; make it with `python -m whichwhale.competition folds ROOT --out {path}`")
+    seen: dict[str, int] = {}
+    values: list[int] = []
+    kinds: set[str] = set()
+    with path.open(newline="", encoding="utf-8-sig") as file:
+        reader = csv.reader(file)
+        header = next(reader, [])
+        if header != COLUMNS:
+            raise FoldsError(f"{path}: the columns must be {','.join(COLUMNS)}, not {','.join(header)}")
+        for cells in filter(None, reader):
+            where = f"{path}, line {reader.line_num}"
+            if len(cells) != len(COLUMNS):
+                raise FoldsError(f"{where}: {len(cells)} cells where the header has {len(COLUMNS)}; is the file cut off?")
+            image, fold, kind = cells
+            if image in seen:
+                raise FoldsError(f"{where}: {image} is on line {seen[image]} too; a photo has one fold")
+            if not fold.removeprefix("-").isdecimal() or int(fold) < -1:
+                raise FoldsError(f"{where}: fold {fold!r} of {image} must be a whole number, −1 or more")
+            if kind not in KINDS:
+                raise FoldsError(f"{where}: kind {kind!r} of {image} must be one of {', '.join(KINDS)}")
+            seen[image] = reader.line_num
+            values.append(int(fold))
+            kinds.add(kind)
+    if len(kinds) > 1:
+        raise FoldsError(f"{path}: two kinds in one file ({', '.join(sorted(kinds))}); keep one file a kind")
+    used = sorted(set(values) - {-1})
+    if used != list(range(len(used))) or len(used) < 2:
+        raise FoldsError(f"{path}: folds are {used}; they must be 0, 1, … without a gap, two or more")
+    return pd.DataFrame({"Image": list(seen), "fold": np.array(values, np.int64), "kind": kinds.pop()})
+
+
+def write(path: str | Path, folds: pd.DataFrame, replace: bool = False) -> None:
+    """Write folds.csv, beside and then renamed. The same folds again change nothing.
+
+    Raises:
+        FoldsError: the file exists with other photos or other folds, and `replace` is not set: models already fitted with it
+            would silently be scored on photos that they saw.
+    """
+    path = Path(path)
+    if path.exists() and not replace:
+        old = dict(zip(*(read(path)[name] for name in ("Image", "fold")), strict=True))
+        new = dict(zip(folds["Image"], folds["fold"], strict=True))
+        if old == new:
+            return
+        differ = sorted(old.keys() ^ new.keys())
+        what = f"covers other photos ({len(differ)} differ, first {differ[0]})" if differ else "deals the photos out otherwise"
+        raise FoldsError(f"{path}: exists and {what}; choose another file, or remove it together with the runs that used it")
+    write_text(path, folds[COLUMNS].to_csv(index=False, lineterminator="\n"))

@@ -1,0 +1,78 @@
+"""Which items make the batches of an epoch, and how several threads make them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from whichwhale.fit.machine import usable_cores
+
+Batch = dict[str, torch.Tensor]
+
+
+class Sampler(Protocol):
+    """Anything that says which items, by number, make the batches of an epoch: the same answer each time it is asked."""
+
+    def batches(self, epoch: int) -> list[list[int]]: ...
+
+
+class Shuffled:
+    """Every item once an epoch, in an order keyed by (seed, epoch); a last batch under half the size joins its neighbour."""
+
+    def __init__(self, count: int, batch_size: int, seed: int) -> None:
+        if count < 1:
+            raise ValueError("there is no item to train on")
+        self.count, self.batch_size, self.seed = count, batch_size, seed
+
+    def batches(self, epoch: int) -> list[list[int]]:
+        order = np.random.default_rng((self.seed, epoch)).permutation(self.count)
+        cuts = list(range(self.batch_size, self.count, self.batch_size))
+        if cuts and self.count - cuts[-1] < self.batch_size / 2:
+            cuts.pop()
+        return [part.tolist() for part in np.split(order, cuts)]
+
+
+class Items(Dataset):
+    """A data set whose items of a batch are made side by side by threads (OpenCV and numpy let go of Python's lock).
+
+    `make(number)` returns a dict of arrays or numbers of one item. Threads, not processes: they work between two training
+    steps, when the cores are free, and there is nothing to copy.
+    """
+
+    def __init__(self, count: int, make: Callable[[int], dict[str, Any]], threads: int | None = None) -> None:
+        self.count, self.make = count, make
+        self._pool = ThreadPoolExecutor(threads or usable_cores())
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __getitem__(self, number: int) -> dict[str, Any]:
+        return self.make(number)
+
+    def __getitems__(self, numbers: list[int]) -> list[dict[str, Any]]:
+        return list(self._pool.map(self.make, numbers))
+
+
+def stack(items: list[dict[str, Any]]) -> Batch:
+    """Stack items into a batch; `image` [H, W, 3] becomes [B, 3, H, W] that lies channels-last in memory."""
+    batch = {key: torch.from_numpy(np.stack([item[key] for item in items])) for key in items[0]}
+    if "image" in batch:
+        batch["image"] = batch["image"].permute(0, 3, 1, 2)
+    return batch
+
+
+def load(items: Items, batches: list[list[int]], device: torch.device | str) -> Iterator[Batch]:
+    """Make the batches one after another and bring each to `device`."""
+    pinned = torch.device(device).type == "cuda"
+    for batch in DataLoader(items, batch_sampler=batches, collate_fn=stack, pin_memory=pinned):
+        yield {key: value.to(device, non_blocking=pinned) for key, value in batch.items()}
+
+
+def in_order(count: int, batch_size: int) -> list[list[int]]:
+    """All items once, in order, in batches of `batch_size`."""
+    return [list(range(start, min(start + batch_size, count))) for start in range(0, count, batch_size)]

@@ -1,0 +1,67 @@
+"""Checkpoints that survive a kill at any moment: written beside, named last, the newest whole one wins."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from accelerate import Accelerator
+
+
+@dataclass
+class Progress:
+    """Where a fit stands: `epoch` is being fitted, `step` of its batches are done; sums are over those batches."""
+
+    epoch: int = 0
+    step: int = 0
+    images: int = 0
+    seconds: float = 0.0
+    loss_sums: dict[str, float] | None = None
+
+    def state_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        for key, value in state.items():
+            setattr(self, key, value)
+
+
+class Checkpoints:
+    """The checkpoints of one fit, in `folder`; only the newest is kept."""
+
+    def __init__(self, folder: Path, accelerator: Accelerator) -> None:
+        self.folder, self.accelerator = folder, accelerator
+
+    def save(self, progress: Progress) -> None:
+        """Write all registered state, then make it the newest by a rename."""
+        name = f"epoch{progress.epoch:05d}_step{progress.step:07d}"
+        beside = self.folder / f".{name}.part"
+        if self.accelerator.is_main_process:
+            shutil.rmtree(beside, ignore_errors=True)
+        self.accelerator.wait_for_everyone()
+        self.accelerator.save_state(str(beside), safe_serialization=True)
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.is_main_process:
+            shutil.rmtree(self.folder / name, ignore_errors=True)
+            os.replace(beside, self.folder / name)
+            for older in self._whole()[:-1]:
+                shutil.rmtree(older)
+        self.accelerator.wait_for_everyone()
+
+    def load(self) -> bool:
+        """Restore the newest checkpoint, if there is one. Weights are safetensors, the rest is read with weights_only."""
+        whole = self._whole()
+        if whole:
+            self.accelerator.load_state(str(whole[-1]))
+        return bool(whole)
+
+    def remove(self) -> None:
+        """Delete them all: the fit is finished and its weights are saved."""
+        if self.accelerator.is_main_process:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _whole(self) -> list[Path]:
+        return sorted(self.folder.glob("epoch*_step*"))

@@ -1,0 +1,114 @@
+"""Points, similarity and affine transforms and their inverses, and the one warp.
+
+Conventions, everywhere in the house: points are float64 [..., 2] as (x, y), x right, y down, in pixels whose *centres* lie at
+integers (OpenCV's way: a picture of width w spans x from -0.5 to w - 0.5). A transform is a float64 [2, 3] matrix that maps
+source to target points. Angles are radians, positive from x toward y, which on the screen is clockwise.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+Affine = NDArray[np.float64]
+
+
+def identity() -> Affine:
+    """The transform that moves nothing."""
+    return np.eye(2, 3)
+
+
+def translation(dx: float, dy: float) -> Affine:
+    """Move by (dx, dy) pixels."""
+    return np.array([[1.0, 0.0, dx], [0.0, 1.0, dy]])
+
+
+def scaling(sx: float, sy: float | None = None, about: ArrayLike = (0.0, 0.0)) -> Affine:
+    """Scale by (sx, sy), sy = sx if not given, with the point `about` fixed."""
+    return _about(np.diag([sx, sx if sy is None else sy]), about)
+
+
+def rotation(radians: float, about: ArrayLike = (0.0, 0.0)) -> Affine:
+    """Turn by `radians` from x toward y with the point `about` fixed."""
+    c, s = np.cos(radians), np.sin(radians)
+    return _about(np.array([[c, -s], [s, c]]), about)
+
+
+def _about(linear: NDArray[np.float64], about: ArrayLike) -> Affine:
+    centre = np.asarray(about, np.float64)
+    return np.column_stack([linear, centre - linear @ centre])
+
+
+def resizing(source: tuple[int, int], target: tuple[int, int]) -> Affine:
+    """Stretch a picture of `source` (width, height) pixels onto `target` (width, height): x' = (x + 0.5) s - 0.5."""
+    sx, sy = target[0] / source[0], target[1] / source[1]
+    return np.array([[sx, 0.0, 0.5 * sx - 0.5], [0.0, sy, 0.5 * sy - 0.5]])
+
+
+def compose(*matrices: ArrayLike) -> Affine:
+    """One transform that applies the given ones from the first to the last."""
+    result = np.eye(3)
+    for matrix in matrices:
+        result = np.vstack([np.asarray(matrix, np.float64), [0.0, 0.0, 1.0]]) @ result
+    return result[:2]
+
+
+def invert(matrix: ArrayLike) -> Affine:
+    """The inverse transform. Raises ValueError where there is none (all points fall on a line)."""
+    matrix = np.asarray(matrix, np.float64)
+    linear = matrix[:, :2]
+    size = np.abs(linear).max()
+    if not np.isfinite(matrix).all() or size == 0 or abs(np.linalg.det(linear / size)) < 1e-12:
+        raise ValueError(f"transform has no inverse: {matrix.tolist()}")
+    inverse = np.linalg.inv(linear)
+    return np.column_stack([inverse, -inverse @ matrix[:, 2]])
+
+
+def apply(matrix: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
+    """Map points [..., 2]; returns the same shape."""
+    matrix = np.asarray(matrix, np.float64)
+    return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
+
+
+def similarity_from_points(source: ArrayLike, target: ArrayLike, mirror: bool = False) -> Affine:
+    """The similarity (rotation, one scale, shift) that takes two `source` points [2, 2] exactly to two `target` points [2, 2].
+
+    With `mirror` the picture is also reflected in the line through the target points. There is no shear and no stretch.
+    Raises ValueError if the two source or the two target points coincide or are not finite.
+    """
+    a, b = np.asarray(source, np.float64), np.asarray(target, np.float64)
+    if a.shape != (2, 2) or b.shape != (2, 2) or not (np.isfinite(a).all() and np.isfinite(b).all()):
+        raise ValueError(f"two finite points are needed on each side, got {a.tolist()} and {b.tolist()}")
+    # A point is a complex number; z -> p z + q is a similarity, z -> p conj(z) + q a mirrored one.
+    za, zb = a[:, 0] + 1j * a[:, 1], b[:, 0] + 1j * b[:, 1]
+    if mirror:
+        za = za.conj()
+    if za[0] == za[1] or zb[0] == zb[1]:
+        raise ValueError(f"the two points of a side coincide: {a.tolist()} to {b.tolist()}")
+    p = (zb[1] - zb[0]) / (za[1] - za[0])
+    q = zb[0] - p * za[0]
+    flip = -1.0 if mirror else 1.0
+    return np.array([[p.real, -p.imag * flip, q.real], [p.imag, p.real * flip, q.imag]])
+
+
+def scale_of(matrix: ArrayLike) -> float:
+    """Target pixels per source pixel: the square root of the change of area."""
+    return float(np.sqrt(abs(np.linalg.det(np.asarray(matrix, np.float64)[:, :2]))))
+
+
+def warp(
+    image: NDArray, matrix: ArrayLike, size: tuple[int, int], border: int = cv2.BORDER_REFLECT_101, fill: float = 0
+) -> NDArray:
+    """Draw `image` [H, W(, C)] through `matrix` (image to target pixels) onto a target of `size` (width, height).
+
+    Bilinear. Where the target is more than twice as coarse as the image, the image is first halved until it is not, so that
+    fine ripples do not alias.
+    """
+    matrix = np.asarray(matrix, np.float64)
+    while scale_of(matrix) < 0.5 and min(image.shape[:2]) >= 4:
+        height, width = image.shape[:2]
+        half = ((width + 1) // 2, (height + 1) // 2)
+        matrix = compose(invert(resizing((width, height), half)), matrix)
+        image = cv2.resize(image, half, interpolation=cv2.INTER_AREA)
+    return cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border, borderValue=fill)

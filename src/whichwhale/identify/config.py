@@ -1,0 +1,97 @@
+"""Configuration of an identification model."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import pydantic
+
+from whichwhale.augment import AugmentConfig
+from whichwhale.config import Config
+from whichwhale.fit.config import FitConfig
+from whichwhale.nets import BackboneConfig
+from whichwhale.passport.plane import PlaneView
+
+
+class DataConfig(Config):
+    """A competition's folder, relative to the input folder, and the names of its tables."""
+
+    root: str = "right_whale_heads"
+    train: str = "train.csv"
+    sample_submission: str = "sample_submission.csv"
+    images: str = "imgs"
+
+
+class FoldsConfig(Config):
+    """How folds.csv is dealt when the data set has none yet; every model of the data set then uses the same file."""
+
+    count: int = pydantic.Field(3, ge=2)
+    seed: int = 0
+    kind: Literal["closed", "disjoint"] = "closed"
+
+
+class GivenPassports(Config):
+    """Photos that are aligned heads already; `view` says what of the passport plane they show."""
+
+    view: PlaneView = PlaneView(width=224, height=224)
+
+
+class HeadConfig(Config):
+    """What turns features into whales.
+
+    softmax: dropout and a linear layer. arcface: a linear layer to `dims`, and cosines to one direction a whale, times `scale`,
+    with the angle `margin` (radians) added to the right whale's in training (Deng et al. 2019, equation 3).
+    """
+
+    kind: Literal["softmax", "arcface"] = "softmax"
+    dropout: float = pydantic.Field(0.3, ge=0, lt=1)
+    smoothing: float = pydantic.Field(0.0, ge=0, lt=1)  # label smoothing
+    dims: int = pydantic.Field(256, ge=2)
+    scale: float = pydantic.Field(24.0, gt=0)
+    margin: float = pydantic.Field(0.3, ge=0, lt=1.5)
+
+
+class AuxiliaryConfig(Config):
+    """An auxiliary target: a second label of the photo, from a table of its own (`Image` and `column`).
+
+    A photo without one, or whose label is in `ignore`, gives no auxiliary loss. `weight` 0 switches it off.
+    """
+
+    table: str = "right_whale_annotations/callosity.csv"  # relative to the input folder
+    column: str = "callosity"
+    ignore: list[str] = ["1"]  # unclear
+    weight: float = pydantic.Field(0.0, ge=0)
+
+
+class ViewsConfig(Config):
+    """The views of a passport whose predictions are averaged: each shift (d) of each zoom, and its mirror image if asked."""
+
+    mirror: bool = True
+    shifts: list[tuple[float, float]] = [(0.0, 0.0)]
+    zooms: list[pydantic.PositiveFloat] = [1.0]
+    batch_size: int = pydantic.Field(64, ge=1)
+
+
+class IdentifyConfig(Config):
+    """One identification model; `fold` says which of its fits: fold numbers, or all (trained on every labelled photo)."""
+
+    room: Literal["identify"] = "identify"
+    dataset: str = "right_whale_heads"  # runs/<dataset>/<name>/fold<k>
+    name: str = pydantic.Field("", pattern=r"^[\w.-]*$")  # the YAML's own name if empty
+    seed: int = 0
+    fold: list[int | Literal["all"]] = []  # empty: every fold, then all
+    data: DataConfig = DataConfig()
+    folds: FoldsConfig = FoldsConfig()
+    passports: GivenPassports = GivenPassports()
+    view: PlaneView = PlaneView()
+    backbone: BackboneConfig = BackboneConfig()
+    head: HeadConfig = HeadConfig()
+    auxiliary: AuxiliaryConfig = AuxiliaryConfig()
+    augment: AugmentConfig = AugmentConfig()
+    fit: FitConfig = FitConfig()
+    views: ViewsConfig = ViewsConfig()
+
+    @pydantic.field_validator("fold", mode="before")
+    @classmethod
+    def _one_is_a_list(cls, value: object) -> object:
+        return value if isinstance(value, list) else [value]

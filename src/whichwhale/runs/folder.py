@@ -1,0 +1,135 @@
+"""One folder a fitted model, complete enough to repeat it.
+
+    config.yaml      the whole config, frozen
+    provenance.json  seed, fold, git commit and whether files differed from it, versions, fingerprints of the data
+    changes.diff     those differences
+    status.json      state (new | running | fitted | failed), progress, time of the last sign of life
+    metrics.jsonl    one row an epoch
+    model.safetensors, predictions.npz, checkpoints/ (while it is fitted)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+import yaml
+
+from whichwhale.config import Config, to_yaml
+from whichwhale.files import write_json, write_text
+
+PACKAGES = ["torch", "timm", "accelerate", "albumentations", "opencv-python-headless", "numpy", "pandas", "scikit-learn", "scipy"]
+
+
+class RunError(ValueError):
+    """A run folder that can't be used as asked; the message names the folder and the fix."""
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """A run folder at `path`."""
+
+    path: Path
+
+    @property
+    def weights(self) -> Path:
+        return self.path / "model.safetensors"
+
+    @property
+    def predictions(self) -> Path:
+        return self.path / "predictions.npz"
+
+    @classmethod
+    def start(cls, path: Path, config: Config, provenance: dict) -> RunFolder:
+        """Open the folder for a fit, making it if there is none.
+
+        Raises RunError if it holds a run of another config or of other data: going on would mix the two.
+        """
+        run = cls(path)
+        path.mkdir(parents=True, exist_ok=True)
+        if (path / "config.yaml").exists():
+            run._refuse_if_other(config, provenance)
+        else:
+            git = _git()
+            write_text(path / "changes.diff", git.pop("diff"))
+            machine = {"python": platform.python_version(), "machine": platform.machine(), "cores": os.cpu_count()}
+            write_json(path / "provenance.json", provenance | git | {"versions": _versions(), "machine": machine})
+            write_text(path / "config.yaml", to_yaml(config))  # last: a folder with a config is whole
+            run.set_status("new")
+        return run
+
+    def status(self) -> dict:
+        """The content of status.json, {} if there is none."""
+        try:
+            return json.loads((self.path / "status.json").read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+
+    def set_status(self, state: str, **progress: object) -> None:
+        write_json(self.path / "status.json", {"state": state, "time": time.time(), "process": os.getpid(), **progress})
+
+    @contextmanager
+    def running(self):
+        """Marks the run as running, and as failed with the error if one leaves the block."""
+        self.set_status("running")
+        try:
+            yield self
+        except BaseException as error:
+            self.set_status("failed", error=f"{type(error).__name__}: {error}")
+            raise
+
+    @property
+    def fitted(self) -> bool:
+        return self.status().get("state") == "fitted" and self.weights.exists()
+
+    def provenance(self) -> dict:
+        return json.loads((self.path / "provenance.json").read_text(encoding="utf-8"))
+
+    def _refuse_if_other(self, config: Config, provenance: dict) -> None:
+        old = _flat(yaml.safe_load((self.path / "config.yaml").read_text(encoding="utf-8")))
+        new = _flat(yaml.safe_load(to_yaml(config)))
+        changes = [f"{key}: {old.get(key)!r} -> {new.get(key)!r}" for key in sorted(old | new) if old.get(key) != new.get(key)]
+        written = self.provenance()
+        changes += [f"{key} differs" for key in provenance if written.get(key) != provenance[key]]
+        if changes:
+            raise RunError(
+                f"{self.path}: holds a run of something else ({'; '.join(changes[:5])}). "
+                "Give this one another name=..., or delete the folder"
+            )
+
+
+def _flat(value: object, prefix: str = "") -> dict[str, object]:
+    if not isinstance(value, dict):
+        return {prefix: value}
+    return {key: leaf for name, part in value.items() for key, leaf in _flat(part, f"{prefix}.{name}" if prefix else name).items()}
+
+
+def _versions() -> dict[str, str]:
+    found = {}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def _git() -> dict:
+    """Commit of the checkout that this code runs from and its uncommitted changes; `unknown` outside one."""
+    here = Path(__file__).parent
+
+    def git(*arguments: str) -> str | None:
+        try:
+            return subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=True).stdout
+        except (OSError, subprocess.CalledProcessError):
+            return None
+
+    diff = git("diff", "HEAD") or ""
+    return {"commit": (git("rev-parse", "HEAD") or "unknown").strip(), "modified": bool(diff), "diff": diff}

@@ -1,0 +1,174 @@
+"""Which rows end up in the out-of-fold and test tables, and what a missing class, photo or fit means."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+from whichwhale.blend.assemble import AssembleError, Member, assemble, centred, common_rows, rows_of_test
+from whichwhale.predictions import ROLE_TEST, ROLE_TRAIN, ROLE_VALIDATION, Predictions, write
+
+WHALES = ["a", "b", "c"]
+LABELLED = ["w_1.jpg", "w_2.jpg", "w_3.jpg", "w_4.jpg"]
+ROLES = {"t": ROLE_TRAIN, "v": ROLE_VALIDATION, "x": ROLE_TEST}
+
+
+def put(folder: Path, rows: dict[str, tuple[str, list[float]]], whales: list[str] = WHALES) -> None:
+    """Write folder/predictions.npz from item -> (t | v | x, logits)."""
+    roles, logits = zip(*rows.values(), strict=True)
+    table = Predictions.of(list(rows), [ROLES[role] for role in roles], whales, np.array(logits), weights_sha="ab")
+    write(folder / "predictions.npz", table)
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    """Two folds and foldall; w_4.jpg always trains. Centred logits are easy to read off."""
+    put(tmp_path / "m/fold0", {"w_1.jpg#0": ("v", [3, 0, 0]), "w_2.jpg#0": ("t", [0, 9, 0]), "w_3.jpg#0": ("v", [0, 0, 6]),
+                               "w_4.jpg#0": ("t", [1, 1, 1]), "x_1.jpg#0": ("x", [3, 0, -3])})  # fmt: skip
+    put(tmp_path / "m/fold1", {"w_1.jpg#0": ("t", [8, 0, 0]), "w_2.jpg#0": ("v", [0, 12, 0]), "w_3.jpg#0": ("t", [0, 0, 7]),
+                               "w_4.jpg#0": ("t", [1, 1, 1]), "x_1.jpg#0": ("x", [101, 100, 99])})  # fmt: skip
+    put(tmp_path / "m/foldall", {**{f"{image}#0": ("t", [1, 2, 3]) for image in LABELLED}, "x_1.jpg#0": ("x", [0, 6, 0])})
+    return tmp_path / "m"
+
+
+def test_validation_rows_only_each_once_in_the_training_tables_order(model):
+    member = assemble(model, WHALES, LABELLED, "folds")
+    assert member.images == ["w_1.jpg", "w_2.jpg", "w_3.jpg"]
+    assert member.fold.tolist() == [0, 1, 0]
+    np.testing.assert_allclose(member.z, [[2, -1, -1], [-4, 8, -4], [-2, -2, 4]])
+    assert member.without == ["w_4.jpg"]
+    assert (member.name, member.unseen) == ("m", [])
+    assert [fit.name for fit in member.fits] == ["fold0", "fold1"]
+
+
+@pytest.mark.parametrize(("test", "row"), [("folds", [2, 0, -2]), ("all", [-2, 4, -2]), ("both", [0, 2, -2])])
+def test_test_rows_from_folds_from_all_or_half_each(model, test, row):
+    member = assemble(model, WHALES, LABELLED, test)
+    assert member.test_images == ["x_1.jpg"]
+    np.testing.assert_allclose(member.test_z, [row])  # fold means (3,0,-3) and (1,0,-1) give (2,0,-2); all alone (-2,4,-2)
+    assert len(member.z) == 3, "out-of-fold rows come from the folds whatever the test rows come from"
+
+
+def test_foldall_is_only_needed_where_it_is_used(model):
+    (model / "foldall/predictions.npz").unlink()
+    assert assemble(model, WHALES, LABELLED, "folds").images
+    with pytest.raises(AssembleError, match="foldall/predictions.npz: missing; fit or finish foldall of m; or say test=folds"):
+        assemble(model, WHALES, LABELLED, "both")
+
+
+def test_centred_logits_give_the_same_softmax_and_no_evidence_for_unseen_classes():
+    rng = np.random.default_rng(0)
+    logits = rng.normal(size=(5, 4)) * 3 + 50
+    z, seen = centred(logits)
+    np.testing.assert_allclose(softmax(z, axis=1), softmax(logits, axis=1))
+    assert seen.all()
+    logits[:, 2] = np.nan
+    z, seen = centred(logits)
+    assert seen.tolist() == [True, True, False, True]
+    np.testing.assert_array_equal(z[:, 2], 0)
+    np.testing.assert_allclose(z.sum(axis=1), 0, atol=1e-12)
+    for power in (0.0, 0.3, 1.0, 4.0):  # the unseen class never gets more than the uniform share, and that only from the clueless
+        share = softmax(power * z, axis=1)[:, 2]
+        assert (share <= 1 / 4 + 1e-12).all()
+        assert (share == pytest.approx(1 / 4)) == (power == 0)
+
+
+def test_a_class_counts_as_seen_by_the_fits_that_saw_it(model):
+    put(model / "fold1", {"w_2.jpg#0": ("v", [12, 0]), "x_1.jpg#0": ("x", [101, 99])}, ["b", "c"])  # never saw a, other columns
+    member = assemble(model, WHALES, LABELLED, "folds")
+    np.testing.assert_allclose(member.z[1], [0, 6, -6])
+    np.testing.assert_allclose(member.test_z, [[3, 0.5, -2]])  # a: fold0's 3 alone; b: mean(0, 1); c: mean(-3, -1)
+    assert member.unseen == ["a"]
+    nan = [np.nan, 12, 0], [np.nan, 101, 99]
+    put(model / "fold1", {"w_2.jpg#0": ("v", nan[0]), "x_1.jpg#0": ("x", nan[1])})  # the same said with a NaN column
+    again = assemble(model, WHALES, LABELLED, "folds")
+    np.testing.assert_array_equal(again.z, member.z)
+    np.testing.assert_array_equal(again.test_z, member.test_z)
+
+
+def test_classes_are_reordered_by_name(model):
+    put(model / "fold1", {"w_2.jpg#0": ("v", [0, 0, 12]), "x_1.jpg#0": ("x", [99, 101, 100])}, ["c", "a", "b"])
+    member = assemble(model, WHALES, LABELLED, "folds")
+    np.testing.assert_allclose(member.z[1], [-4, 8, -4])
+    np.testing.assert_allclose(member.test_z, [[2, 0, -2]])
+
+
+def test_only_the_animal_that_the_label_means(model):
+    put(model / "fold1", {"w_2.jpg#1": ("v", [5, 0, 0]), "w_2.jpg#0": ("v", [0, 12, 0]), "x_1.jpg#0": ("x", [1, 0, -1]),
+                          "x_1.jpg#1": ("x", [0, 0, 50])})  # fmt: skip
+    member = assemble(model, WHALES, LABELLED, "folds")
+    np.testing.assert_allclose(member.z[1], [-4, 8, -4])
+    np.testing.assert_allclose(member.test_z, [[2, 0, -2]])
+
+
+X = {"x_1.jpg#0": ("x", [1.0, 0.0, 0.0])}
+V = ("v", [1.0, 0.0, 0.0])
+REFUSED = {
+    "fold1/predictions.npz: w_1.jpg is a validation row in fold0 as well": ("fold1", {"w_1.jpg#0": V, **X}, WHALES),
+    "w_2.jpg is a validation row, but another animal of the same photo is a train row": (
+        "fold1",
+        {"w_2.jpg#0": V, "w_2.jpg#1": ("t", [1, 0, 0]), **X},
+        WHALES,
+    ),
+    "x_9.jpg is a validation row, but the training table does not label it": ("fold1", {"x_9.jpg#0": V, **X}, WHALES),
+    r"class 'd' \(and 0 more\) is no column": ("fold1", {"w_2.jpg#0": V, **X}, ["a", "d", "b"]),
+    "x_2.jpg has a test row in some fits only": ("fold1", {"w_2.jpg#0": V, "x_2.jpg#0": ("x", [1, 0, 0]), **X}, WHALES),
+    "foldall/predictions.npz: w_2.jpg is a validation row, but this fit claims": ("foldall", {"w_2.jpg#0": V, **X}, WHALES),
+    "has fold0, fold1, fold3; fold0, fold1, ... without a gap": ("fold3", X, WHALES),
+}
+
+
+@pytest.mark.parametrize("message", REFUSED)
+def test_refusals_name_the_file_and_the_photo(model, message):
+    fold, rows, whales = REFUSED[message]
+    put(model / fold, rows, whales)
+    with pytest.raises(AssembleError, match=message):
+        assemble(model, WHALES, LABELLED, "both")
+
+
+def test_no_folder_no_fold_unfinished_fold_no_rows_no_logits(model, tmp_path):
+    with pytest.raises(AssembleError, match="nobody: no such folder"):
+        assemble(tmp_path / "nobody", WHALES, LABELLED)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(AssembleError, match="empty: has no fold; fold0"):
+        assemble(tmp_path / "empty", WHALES, LABELLED)
+    (model / "fold2").mkdir()
+    with pytest.raises(AssembleError, match="fold2/predictions.npz: missing; fit or finish fold2 of m$"):
+        assemble(model, WHALES, LABELLED)
+    put(tmp_path / "trained/fold0", {"w_1.jpg#0": ("t", [1, 0, 0]), **X})
+    with pytest.raises(AssembleError, match="no fold model has a validation row"):
+        assemble(tmp_path / "trained", WHALES, LABELLED, "folds")
+    only_embedding = Predictions.of(["w_1.jpg#0"], [ROLE_VALIDATION], WHALES, None, np.array([[1.0]]))
+    write(tmp_path / "e/fold0/predictions.npz", only_embedding)
+    with pytest.raises(AssembleError, match="no logits, only an embedding"):
+        assemble(tmp_path / "e", WHALES, LABELLED, "folds")
+
+
+def member(name: str, rows: dict[str, list[float]], test: dict[str, list[float]] | None = None) -> Member:
+    test = test or {"x_1.jpg": [0.0, 0.0]}
+    z, test_z = np.array(list(rows.values())), np.array(list(test.values()))
+    fold = np.arange(len(rows)) % 2
+    return Member(name, list(rows), fold, z, list(test), test_z, [], [], [])
+
+
+def test_members_meet_on_the_rows_that_all_have():
+    one = member("one", {"w_1.jpg": [1, -1], "w_2.jpg": [2, -2], "w_3.jpg": [3, -3]})
+    two = member("two", {"w_3.jpg": [30, -30], "w_1.jpg": [10, -10]})
+    rows = common_rows([one, two])
+    assert rows.images == ["w_1.jpg", "w_3.jpg"]
+    np.testing.assert_array_equal(rows.z[:, :, 0], [[1, 3], [10, 30]])
+    assert rows.fold.tolist() == [0, 0], "the first member's folds"
+    assert rows.lost == [1, 0]
+    with pytest.raises(AssembleError, match="no photo has out-of-fold rows in all of one, other"):
+        common_rows([one, member("other", {"w_9.jpg": [1, -1]})])
+    with pytest.raises(AssembleError, match="no members"):
+        common_rows([])
+
+
+def test_a_member_says_nothing_about_test_photos_that_it_lacks():
+    one = member("one", {"w_1.jpg": [1, -1]}, {"x_2.jpg": [2, -2], "x_1.jpg": [1, -1]})
+    two = member("two", {"w_1.jpg": [1, -1]}, {"x_1.jpg": [10, -10]})
+    z, count = rows_of_test([one, two], ["x_1.jpg", "x_2.jpg", "x_3.jpg"])
+    np.testing.assert_array_equal(z[:, :, 0], [[1, 2, 0], [10, 0, 0]])
+    assert count.tolist() == [2, 1, 0]

@@ -1,0 +1,152 @@
+"""folds.csv: the promises of contract 1, for any set of whales."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from whichwhale.competition import folds
+from whichwhale.competition.__main__ import main
+
+counts = st.lists(st.integers(1, 9), min_size=1, max_size=25)
+
+
+def photos(photos_per_whale: list[int]) -> tuple[list[str], list[str]]:
+    whales = [f"whale_{i}" for i, count in enumerate(photos_per_whale) for _ in range(count)]
+    return [f"w_{i}.jpg" for i in range(len(whales))], whales
+
+
+def even(values: pd.Series, n: int) -> int:
+    """Largest difference between folds 0 … n−1, absent ones counted as 0."""
+    filled = values.reindex(range(n), fill_value=0)
+    return int(filled.max() - filled.min())
+
+
+@settings(deadline=None)
+@given(counts, st.integers(2, 5), st.integers(0, 3))
+def test_closed_folds(photos_per_whale: list[int], n: int, seed: int) -> None:
+    images, whales = photos(photos_per_whale)
+    if sum(count for count in photos_per_whale if count > 1) < n:
+        with pytest.raises(folds.FoldsError, match="ask for fewer"):
+            folds.make(images, whales, n, seed)
+        return
+    table = folds.make(images, whales, n, seed).merge(pd.DataFrame({"Image": images, "whaleID": whales}))
+    assert sorted(table["Image"]) == sorted(images) and set(table["kind"]) == {"closed"}
+    single = table.groupby("whaleID")["Image"].transform("size") == 1
+    assert (single == (table["fold"] == -1)).all()
+    dealt = table[~single]
+    assert even(dealt["fold"].value_counts(), n) <= 1
+    assert even(dealt.groupby("fold")["whaleID"].nunique(), n) <= 1
+    for _, mine in dealt.groupby("whaleID"):
+        assert even(mine["fold"].value_counts(), n) <= 1
+        assert mine["fold"].nunique() >= 2  # so every fold model knows the whale
+
+
+@settings(deadline=None)
+@given(counts, st.integers(2, 5), st.integers(0, 3))
+def test_disjoint_folds(photos_per_whale: list[int], n: int, seed: int) -> None:
+    images, whales = photos(photos_per_whale)
+    several = [count for count in photos_per_whale if count > 1]
+    if len(several) < n:
+        with pytest.raises(folds.FoldsError, match="ask for fewer"):
+            folds.make(images, whales, n, seed, "disjoint")
+        return
+    table = folds.make(images, whales, n, seed, "disjoint").merge(pd.DataFrame({"Image": images, "whaleID": whales}))
+    assert (table.groupby("whaleID")["fold"].nunique() == 1).all()
+    dealt = table[table["fold"] >= 0]
+    assert dealt["whaleID"].nunique() == len(several)
+    assert even(dealt.groupby("fold")["whaleID"].nunique(), n) <= 1
+    assert even(dealt["fold"].value_counts(), n) <= max(several)
+
+
+@pytest.mark.parametrize("kind", folds.KINDS)
+def test_row_order_does_not_matter_and_the_seed_does(kind: folds.Kind) -> None:
+    images, whales = photos([5, 4, 3, 2, 2, 1, 7])
+    made = folds.make(images, whales, 3, 0, kind)
+    order = np.random.default_rng(0).permutation(len(images))
+    again = folds.make([images[i] for i in order], [whales[i] for i in order], 3, 0, kind)
+    pd.testing.assert_frame_equal(made, again)
+    assert not made.equals(folds.make(images, whales, 3, 1, kind))
+
+
+def test_known_folds() -> None:
+    """Pinned: another version must deal the same, or models fitted before would be scored on photos that they saw."""
+    made = folds.make(*photos([3, 2, 1]), folds=2, seed=0)
+    assert made["fold"].tolist() == [1, 0, 1, 0, 1, -1]
+
+
+def test_train_validation() -> None:
+    made = folds.make(*photos([3, 2, 1]), folds=2)
+    training, validation = folds.train_validation(made, 1)
+    assert validation == made["Image"][made["fold"] == 1].tolist()
+    assert sorted(training + validation) == sorted(made["Image"]) and "w_5.jpg" in training
+    assert folds.train_validation(made, "all") == (made["Image"].tolist(), [])
+    assert folds.numbers(made) == [0, 1]
+    for k in (2, -1):
+        with pytest.raises(folds.FoldsError, match="the file has 0, 1"):
+            folds.train_validation(made, k)
+
+
+def test_bad_requests() -> None:
+    with pytest.raises(folds.FoldsError, match="first a"):
+        folds.make(["a", "a"], ["x", "x"])
+    with pytest.raises(folds.FoldsError, match="at least 2"):
+        folds.make(*photos([5]), folds=1)
+    with pytest.raises(folds.FoldsError, match="one whale for each"):
+        folds.make(["a", "b"], ["x"])
+    with pytest.raises(folds.FoldsError, match="closed, disjoint"):
+        folds.make(*photos([5]), kind="open")  # type: ignore[arg-type]
+
+
+def test_a_file_reads_back_and_is_not_overwritten(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folds.csv"
+    made = folds.make(*photos([3, 2, 1]), folds=2)
+    folds.write(path, made)
+    pd.testing.assert_frame_equal(folds.read(path), made)
+    before = path.stat().st_mtime_ns
+    folds.write(path, made)
+    assert path.stat().st_mtime_ns == before
+    with pytest.raises(folds.FoldsError, match="covers other photos \\(1 differ, first w_6.jpg\\)"):
+        folds.write(path, folds.make(*photos([3, 2, 2]), folds=2))
+    swapped = made.assign(fold=made["fold"].map({0: 1, 1: 0, -1: -1}))
+    with pytest.raises(folds.FoldsError, match="deals the photos out otherwise"):
+        folds.write(path, swapped)
+    pd.testing.assert_frame_equal(folds.read(path), made)
+    folds.write(path, swapped, replace=True)
+    pd.testing.assert_frame_equal(folds.read(path), swapped)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("Image,fold\na,0\n", "the columns must be Image,fold,kind"),
+        ("Image,fold,kind\na,0,closed\na,1,closed\n", "line 3: a is on line 2 too"),
+        ("Image,fold,kind\na,0.0,closed\n", "line 2: fold '0.0' of a"),
+        ("Image,fold,kind\na,-2,closed\n", "line 2: fold '-2' of a"),
+        ("Image,fold,kind\na,0,open\n", "line 2: kind 'open' of a"),
+        ("Image,fold,kind\na,0\n", "line 2: 2 cells"),
+        ("Image,fold,kind\na,0,closed\nb,1,disjoint\n", "two kinds"),
+        ("Image,fold,kind\na,0,closed\nb,2,closed\n", "without a gap"),
+    ],
+)
+def test_a_wrong_file_is_refused(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "folds.csv").write_text(text)
+    with pytest.raises(folds.FoldsError) as refused:
+        folds.read(tmp_path / "folds.csv")
+    assert message in str(refused.value)
+
+
+def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    images, whales = photos([4, 3, 1])
+    rows = "".join(f"{image},{whale}\n" for image, whale in zip(images, whales, strict=True))
+    (tmp_path / "train.csv").write_text("Image,whaleID\n" + rows)
+    (tmp_path / "sample_submission.csv").write_text("Image,whale_0,whale_1,whale_2\nw_99.jpg,0,0,0\n")
+    out = tmp_path / "folds.csv"
+    command = ["folds", str(tmp_path), "--folds", "2", "--seed", "5", "--out", str(out)]
+    assert main(command) == 0
+    pd.testing.assert_frame_equal(folds.read(out), folds.make(images, whales, 2, 5))
+    assert main([*command[:-4], "--seed", "6", "--out", str(out)]) == 2
+    assert "otherwise" in capsys.readouterr().err

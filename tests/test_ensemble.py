@@ -1,0 +1,173 @@
+"""ensemble.py from files to files, on a made-up competition: scores, a valid submission, its provenance, its refusals."""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from whichwhale import predictions
+from whichwhale.blend import pool as pools
+from whichwhale.files import sha256
+from whichwhale.score import submission
+
+ROOT = Path(__file__).parents[1]
+WHALES = [f"whale_{i:02}" for i in range(6)]
+TRAIN = {f"w_{i}.jpg": WHALES[i % 6] for i in range(57)}  # whales 0 to 2 have 10 photos, 3 to 5 have 9
+TEST = [f"x_{i}.jpg" for i in range(9)]
+
+
+@pytest.fixture(scope="module")
+def ensemble():
+    spec = importlib.util.spec_from_file_location("ensemble", ROOT / "ensemble.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def model(folder: Path, seed: int, sharp: float, test: list[str]) -> None:
+    """Three folds and foldall of a model that half knows the whales; w_0.jpg always trains. Test photo x_i is whale i % 6."""
+    rng = np.random.default_rng(seed)
+    for fold in (0, 1, 2, None):
+        images = [*TRAIN, *test]
+        whale = [WHALES.index(TRAIN[image]) if image in TRAIN else TEST.index(image) % 6 for image in images]
+        out = [image in TRAIN and i > 0 and fold is not None and i % 3 == fold for i, image in enumerate(images)]
+        role = [predictions.ROLE_TEST if image not in TRAIN else int(left) for image, left in zip(images, out, strict=True)]
+        logits = (np.eye(6)[whale] * 1.7 + rng.normal(size=(len(images), 6))) * sharp
+        order = rng.permutation(6)  # each file in an order of its own
+        table = predictions.Predictions.of(
+            [f"{image}#0" for image in images], role, np.array(WHALES)[order], logits[:, order], weights_sha=f"{seed}{fold}"
+        )
+        predictions.write(folder / f"fold{'all' if fold is None else fold}" / "predictions.npz", table)
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch) -> Path:
+    """A folder with input/, runs/ and a config, and the working directory in it."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("WHICHWHALE_INPUT", "input")
+    monkeypatch.setenv("WHICHWHALE_RUNS", "runs")
+    Path("input/sea").mkdir(parents=True)
+    Path("input/sea/train.csv").write_text("Image,whaleID\n" + "".join(f"{image},{whale}\n" for image, whale in TRAIN.items()))
+    sample = ",".join(["Image", *WHALES]) + "\n" + "".join(",".join([image, *["0.1667"] * 6]) + "\n" for image in TEST)
+    Path("input/sea/sample_submission.csv").write_text(sample)
+    model(Path("runs/sea/good"), 1, 1.0, TEST[:8])  # nobody predicts x_8.jpg
+    model(Path("runs/sea/sharp"), 2, 5.0, TEST[:7])
+    Path("ensemble.yaml").write_text("dataset: sea\nmembers: [good, sharp]\n")
+    return tmp_path
+
+
+def test_from_files_to_a_valid_submission(place, ensemble, capsys):
+    assert ensemble.main(["ensemble.yaml", "floor=1e-5"]) == 0
+    out = capsys.readouterr().out
+    path = Path("submissions/sea.csv.gz")
+    submission.validate(path, "input/sea/sample_submission.csv")
+    table = submission.read(path)
+    assert (table.image, table.class_id) == (TEST, WHALES)
+    assert table.p.min() >= 0.99e-5
+    assert (table.p[:8].argmax(axis=1) == np.arange(8) % 6).all()
+    prior = np.array([11, 11, 11, 10, 10, 10]) / 63
+    np.testing.assert_allclose(table.p[8], (1 - 6e-5) * prior + 1e-5, rtol=1e-5)
+
+    for line in (
+        "Out-of-fold scores on 56 photos of sea",
+        "good: 1 labelled photos have no out-of-fold row (1 of them of whales with several photos); 0 rows lost",
+        "Test photos: 1 without any prediction get the class prior, 1 are predicted by some members only.",
+    ):
+        assert line in out
+    blend = pools.read("runs/sea/ensemble/blend.json")
+    assert (blend.members, blend.rows, blend.floor) == (["good", "sharp"], 56, 1e-5)
+    scores = {(one["name"], one["weights"].split(":")[0]): one for one in blend.scores["out_of_fold"]}
+    assert len(scores) == 8
+    for one in scores.values():
+        assert f"{one['log_loss']:.4f}" in out
+        assert one["low"] < one["log_loss"] < one["high"]
+        assert one["rows"] == 56
+    same = "fitted, scored on the same rows"
+    assert scores["blend", same]["log_loss"] < min(scores[name, same]["log_loss"] for name in blend.members)
+    assert scores["sharp", same]["log_loss"] < scores["sharp", "as predicted"]["log_loss"]
+
+    text = Path("submissions/sea.txt").read_text()
+    for part in (sha256(path), "python ensemble.py ensemble.yaml floor=1e-5", "  good  weight ", "    foldall  weights 1None",
+                 sha256("runs/sea/sharp/fold2/predictions.npz")[:16], "cross-fitted"):  # fmt: skip
+        assert part in text
+    assert f"{scores['blend', 'cross-fitted']['log_loss']:.4f}" in text
+
+    before = path.read_bytes()
+    assert ensemble.main(["ensemble.yaml", "floor=1e-5"]) == 0
+    assert path.read_bytes() == before, "the same runs give the same bytes"
+
+
+def test_the_submission_is_what_the_formulas_say(place, ensemble):
+    """softmax(sum w z) from the files themselves, without blend's own assembling."""
+    assert ensemble.main(["ensemble.yaml", "test=folds", "output=out/plain.csv"]) == 0
+    blend = pools.read("runs/sea/ensemble/blend.json")
+    total = np.zeros((7, 6))
+    for name, weight in zip(blend.members, blend.weights, strict=True):
+        for fold in range(3):
+            file = predictions.read(f"runs/sea/{name}/fold{fold}/predictions.npz")
+            rows = [file.item.tolist().index(f"{image}#0") for image in TEST[:7]]
+            logits = file.logits[rows][:, np.argsort(file.class_id)].astype(float)
+            total += weight / 3 * (logits - np.log(np.exp(logits).sum(axis=1, keepdims=True)))
+    p = np.exp(total) / np.exp(total).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(submission.read("out/plain.csv").p[:7], p * (1 - 6e-6) + 1e-6, rtol=1e-4)
+    assert Path("out/plain.txt").exists()
+
+
+def test_the_blend_is_one_more_model(place, ensemble):
+    assert ensemble.main(["ensemble.yaml", "name=both"]) == 0
+    own = predictions.read("runs/sea/both/predictions.npz")
+    assert (own.role == predictions.ROLE_VALIDATION).sum() == 56
+    p = np.exp(own.logits[own.role == predictions.ROLE_TEST].astype(float))
+    written = submission.read("submissions/sea.csv.gz").p
+    np.testing.assert_allclose(p, written, rtol=1e-5)
+    truth = [WHALES.index(TRAIN[item.removesuffix("#0")]) for item in own.item[:56].tolist()]
+    cross = [one for one in json.loads(Path("runs/sea/both/blend.json").read_text())["scores"]["out_of_fold"]
+             if one["name"] == "blend" and one["weights"].startswith("cross")]  # fmt: skip
+    assert -own.logits[np.arange(56), truth].mean() == pytest.approx(cross[0]["log_loss"], abs=1e-6)
+
+
+def test_a_single_member_and_a_single_fold(place, ensemble, capsys):
+    for fold in (1, 2):
+        Path(f"runs/sea/good/fold{fold}/predictions.npz").unlink()
+        Path(f"runs/sea/good/fold{fold}").rmdir()
+    assert ensemble.main(["ensemble.yaml", "members=[good]"]) == 0
+    assert "cross-fitted" not in capsys.readouterr().out
+    own = predictions.read("runs/sea/ensemble/predictions.npz")
+    assert set(own.role) == {predictions.ROLE_TEST}
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["members=[good,nobody]"], "runs/sea/nobody: no such folder; fit the model first"),
+        (["memebers=[good]"], "did you mean 'members'"),
+        (["data.root=lake"], "train.csv"),
+        (["floor=0.2"], "floor=0.2: must be at least 1e-06 and below 1/6"),
+    ],
+)
+def test_refusals_are_one_message_and_write_nothing(place, ensemble, capsys, overrides, message):
+    assert ensemble.main(["ensemble.yaml", *overrides]) == 2
+    error = capsys.readouterr().err
+    assert message in error
+    assert "Traceback" not in error
+    assert not Path("submissions").exists()
+
+
+def test_a_damaged_member_is_named(place, ensemble, capsys):
+    path = Path("runs/sea/sharp/fold1/predictions.npz")
+    path.write_bytes(path.read_bytes()[:300])
+    assert ensemble.main(["ensemble.yaml"]) == 2
+    assert "runs/sea/sharp/fold1/predictions.npz: not a readable predictions.npz" in capsys.readouterr().err
+
+
+def test_help_shows_an_example(tmp_path):
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "src")}
+    command = [sys.executable, ROOT / "ensemble.py", "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
+    assert done.returncode == 0, done.stderr
+    assert "python ensemble.py configs/right_whale_heads/ensemble.yaml" in done.stdout
