@@ -21,7 +21,7 @@ from whichwhale.fit.loop import fit, remove_checkpoints
 from whichwhale.geometry import identity
 from whichwhale.identify.config import AuxiliaryConfig, IdentifyConfig
 from whichwhale.identify.net import NO_LABEL, Identifier, IdentifyObjective
-from whichwhale.identify.passports import TrainingPassports, test_views
+from whichwhale.identify.passports import TrainingPassports, prediction_views
 from whichwhale.identify.predicting import AVERAGING, predict
 from whichwhale.passport.given import given_store
 from whichwhale.passport.store import Store
@@ -154,7 +154,7 @@ def predict_fold(experiment: Experiment, fold: Fold) -> RunFolder:
         data.class_id,
         _all_columns(logits, seen, len(data.class_id)),
         embedding,
-        views=len(test_views(config.views, config.view)),
+        views=len(prediction_views(config.views, config.view)),
         averaging=AVERAGING,
         weights_sha=fingerprint,
     )

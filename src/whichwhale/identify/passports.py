@@ -46,7 +46,7 @@ def view_passport(store: Store, row: int, view: PlaneView, move: Affine) -> NDAr
     return warp(store.images[row], compose(invert(store.plane_to_store), move, view.matrix()), view.size)
 
 
-def test_views(config: ViewsConfig, view: PlaneView) -> list[Affine]:
+def prediction_views(config: ViewsConfig, view: PlaneView) -> list[Affine]:
     """The plane-to-plane transforms of the test-time views, the plain one first."""
     mirrors = [identity(), scaling(1.0, -1.0)] if config.mirror else [identity()]
     return [

@@ -13,7 +13,7 @@ from whichwhale.fit.machine import ask_machine, keep_freed_memory
 from whichwhale.geometry import Affine
 from whichwhale.identify.config import IdentifyConfig
 from whichwhale.identify.net import Identifier
-from whichwhale.identify.passports import test_views, view_passport
+from whichwhale.identify.passports import prediction_views, view_passport
 from whichwhale.passport.store import Store
 
 AVERAGING = "mean of logits over views; mean of embeddings, then unit length"
@@ -29,7 +29,7 @@ def predict(
     training = net.training
     net.eval().to(device, memory_format=torch.channels_last)
     logits, embeddings = 0.0, 0.0
-    views = test_views(config.views, config.view) if views is None else views
+    views = prediction_views(config.views, config.view) if views is None else views
     batches = in_order(len(rows), config.views.batch_size)
     bar = tqdm(total=len(views) * len(batches), desc=name or "predict", unit="batch", delay=2, leave=False)
     with torch.inference_mode(), torch.autocast(device.type, half, enabled=half is not None):

@@ -1,0 +1,127 @@
+"""The real scripts on a small made-up competition of aligned heads: train, predict, blend, submit; and what they refuse."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+
+import ensemble
+import predict
+import train
+from whichwhale import predictions
+from whichwhale.predictions import ROLE_TEST, ROLE_TRAIN, ROLE_VALIDATION
+from whichwhale.score import submission
+
+WHALES = [f"whale_{n:02d}" for n in range(6)]
+
+
+def draw_head(whale: int, rng: np.random.Generator) -> np.ndarray:
+    """A dark head with the whale's own two bright patches, in noise."""
+    places = np.random.default_rng(whale).integers(12, 52, (2, 2))
+    picture = rng.normal(60, 10, (64, 64, 3))
+    for x, y in places:
+        cv2.circle(picture, (int(x), int(y)), 6, (200, 190, 160), -1)
+    return picture.clip(0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def heads(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A competition of 6 whales with 6 photos each, one more whale with a single photo, and 8 test photos."""
+    folder = tmp_path_factory.mktemp("input")
+    root, rng = folder / "heads", np.random.default_rng(0)
+    (root / "imgs").mkdir(parents=True)
+    train_rows = [(f"w_{n}.jpg", WHALES[n % 6]) for n in range(36)] + [("w_36.jpg", "whale_06")]
+    test_rows = [(f"w_{n}.jpg", WHALES[n % 6]) for n in range(40, 48)]
+    for image, whale in train_rows + test_rows:
+        cv2.imwrite(str(root / "imgs" / image), draw_head(int(whale[-2:]), rng))
+    (root / "imgs" / "w_47.jpg").write_bytes(b"not a picture")
+    pd.DataFrame(train_rows, columns=["Image", "whaleID"]).to_csv(root / "train.csv", index=False)
+    sample = pd.DataFrame({"Image": [image for image, _ in test_rows]} | dict.fromkeys([*WHALES, "whale_06"], 1 / 7))
+    sample.to_csv(root / "sample_submission.csv", index=False)
+    pd.DataFrame({"Image": ["w_0.jpg", "w_1.jpg"], "callosity": [0, 2]}).to_csv(folder / "callosity.csv", index=False)
+    return folder
+
+
+CONFIG = """
+dataset: heads
+data: {root: heads}
+folds: {count: 2}
+passports: {view: {width: 64, height: 64}}
+view: {width: 32, height: 32}
+backbone: {name: test_resnet, weights: false}
+auxiliary: {weight: 0.1, table: callosity.csv}
+augment: {photometric: light, geometry: {mirror: 0, rotation: 3, zoom: 0.03, shift: 0.02, stretch: 0.02}}
+fit: {epochs: 12, batch_size: 8, lr: 5e-3, validate_every: 4, precision: "no"}
+views: {mirror: false}
+"""
+
+
+@pytest.fixture
+def config(heads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("WHICHWHALE_INPUT", str(heads))
+    monkeypatch.setenv("WHICHWHALE_RUNS", str(tmp_path / "runs"))
+    path = tmp_path / "tiny.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+def test_from_crops_to_a_valid_submission(config: Path, heads: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    assert train.main([str(config)]) == 0
+    assert predict.main([str(config)]) == 0
+    run = tmp_path / "runs" / "heads" / "tiny"
+    fold0, everything = predictions.read(run / "fold0" / "predictions.npz"), predictions.read(run / "foldall" / "predictions.npz")
+    assert {role: int((fold0.role == role).sum()) for role in (0, 1, 2)} == {ROLE_TRAIN: 19, ROLE_VALIDATION: 18, ROLE_TEST: 7}
+    assert not (everything.role == ROLE_VALIDATION).any()  # nothing that a fit saw is called held out
+    assert "w_47.jpg#0" not in fold0.item  # unreadable: no prediction, but a row in the submission
+
+    output = tmp_path / "submission.csv.gz"
+    ensemble_config = tmp_path / "ensemble.yaml"
+    ensemble_config.write_text(f"dataset: heads\nmembers: [tiny]\noutput: {output}\n")
+    assert ensemble.main([str(ensemble_config)]) == 0
+    submission.validate(output, heads / "heads" / "sample_submission.csv")
+    answer = submission.read(output)
+    guesses = [answer.class_id[i] for i in answer.p.argmax(1)][:7]
+    assert sum(guess == WHALES[n % 6] for n, guess in zip(range(40, 47), guesses, strict=True)) >= 5
+    prior = np.array([7, 7, 7, 7, 7, 7, 2]) / 44  # (photos + 1) / (all + whales)
+    np.testing.assert_allclose(answer.p[7], prior, rtol=1e-4)
+
+    capsys.readouterr()
+    assert train.main([str(config)]) == 0 and predict.main([str(config)]) == 0
+    assert capsys.readouterr().out.count("already") == 6  # done work is not done again
+
+
+def test_another_config_in_the_same_folder_is_refused_by_key(config: Path, capsys: pytest.CaptureFixture) -> None:
+    assert train.main([str(config), "fold=0", "fit.epochs=1"]) == 0
+    assert train.main([str(config), "fold=0", "fit.epochs=2"]) == 2
+    assert "fit.epochs: 1 -> 2" in capsys.readouterr().err
+
+
+def test_prediction_without_a_fit_says_what_to_do(config: Path, capsys: pytest.CaptureFixture) -> None:
+    assert predict.main([str(config), "fold=0"]) == 2
+    assert "run train.py first" in capsys.readouterr().err
+
+
+def test_an_unreadable_training_photo_is_named_before_training(
+    config: Path, heads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    import shutil
+
+    broken = tmp_path / "input"
+    shutil.copytree(heads, broken)
+    (broken / "heads" / "imgs" / "w_3.jpg").unlink()
+    monkeypatch.setenv("WHICHWHALE_INPUT", str(broken))
+    assert train.main([str(config), "fold=0"]) == 2
+    assert "w_3.jpg" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["softmax", "arcface"])
+def test_whales_that_a_fit_never_saw_have_nan_columns(config: Path, tmp_path: Path, kind: str) -> None:
+    changes = [f"name={kind}", "folds.kind=disjoint", "fit.epochs=1", "fold=0", f"head.kind={kind}", "auxiliary.weight=0"]
+    assert train.main([str(config), *changes]) == 0 and predict.main([str(config), *changes]) == 0
+    table = predictions.read(tmp_path / "runs" / "heads" / kind / "fold0" / "predictions.npz")
+    held_out = table.item[table.role == ROLE_VALIDATION]
+    unseen = np.isnan(table.logits).all(0)
+    assert unseen.sum() == 3 and len(held_out) == 18
+    assert np.isfinite(table.logits[:, ~unseen]).all()
