@@ -53,3 +53,14 @@ def test_softmax_loss_is_the_cross_entropy_of_its_logits() -> None:
     embedding, target = torch.randn(5, 4), torch.tensor([0, 1, 2, 0, 1])
     by_hand = -torch.log_softmax(head.logits(embedding), 1)[torch.arange(5), target].mean()
     assert head.loss(embedding, target).item() == pytest.approx(by_hand.item(), rel=1e-6)
+
+
+def test_the_margin_grows_with_training_steps_and_is_whole_in_evaluation() -> None:
+    torch.manual_seed(0)
+    head = ArcFaceHead(4, 3, HeadConfig(kind="arcface", dims=4, scale=10.0, margin=0.4, margin_steps=2))
+    embedding, target = torch.randn(5, 4), torch.tensor([0, 1, 2, 0, 1])
+    losses = [head.loss(embedding, target).item() for _ in range(4)]
+    without_margin = torch.nn.functional.cross_entropy(head.logits(embedding), target).item()
+    assert losses[0] == pytest.approx(without_margin, rel=1e-6)
+    assert losses[0] < losses[1] < losses[2] == losses[3] == head.eval().loss(embedding, target).item()
+    assert "steps" in head.state_dict()  # a resumed fit goes on with the same margin

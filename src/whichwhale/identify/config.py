@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import pydantic
 
@@ -10,6 +10,7 @@ from whichwhale.augment import AugmentConfig
 from whichwhale.config import Config
 from whichwhale.fit.config import FitConfig
 from whichwhale.nets import BackboneConfig
+from whichwhale.passport.config import PassportConfig
 from whichwhale.passport.plane import PlaneView
 
 
@@ -36,11 +37,29 @@ class GivenPassports(Config):
     view: PlaneView = PlaneView(width=224, height=224)
 
 
+class PassportsFromPoints(PassportConfig):
+    """Passports cut from the photos by the points of an annotations.csv, or of a folder of Sloth files."""
+
+    annotations: str  # relative to the input folder or to the runs folder, wherever it is
+
+
+def _kind_of_passports(value: object) -> str:
+    points = "annotations" in value if isinstance(value, dict) else isinstance(value, PassportsFromPoints)
+    return "points" if points else "given"
+
+
+Passports = Annotated[
+    Annotated[GivenPassports, pydantic.Tag("given")] | Annotated[PassportsFromPoints, pydantic.Tag("points")],
+    pydantic.Discriminator(_kind_of_passports),
+]
+
+
 class HeadConfig(Config):
     """What turns features into whales.
 
     softmax: dropout and a linear layer. arcface: a linear layer to `dims`, and cosines to one direction a whale, times `scale`,
-    with the angle `margin` (radians) added to the right whale's in training (Deng et al. 2019, equation 3).
+    with the angle `margin` (radians) added to the right whale's in training (Deng et al. 2019, equation 3). The margin grows from
+    0 over the first `margin_steps` steps: with the whole of it from the start a fit of few photos a whale stands still for epochs.
     """
 
     kind: Literal["softmax", "arcface"] = "softmax"
@@ -49,6 +68,7 @@ class HeadConfig(Config):
     dims: int = pydantic.Field(256, ge=2)
     scale: float = pydantic.Field(24.0, gt=0)
     margin: float = pydantic.Field(0.3, ge=0, lt=1.5)
+    margin_steps: int = pydantic.Field(0, ge=0)
 
 
 class AuxiliaryConfig(Config):
@@ -82,7 +102,7 @@ class IdentifyConfig(Config):
     fold: list[int | Literal["all"]] = []  # empty: every fold, then all
     data: DataConfig = DataConfig()
     folds: FoldsConfig = FoldsConfig()
-    passports: GivenPassports = GivenPassports()
+    passports: Passports = GivenPassports()  # from points if it has `annotations`
     view: PlaneView = PlaneView()
     backbone: BackboneConfig = BackboneConfig()
     head: HeadConfig = HeadConfig()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +20,12 @@ from whichwhale.files import sha256, write_json
 from whichwhale.fit.batches import Items, Shuffled
 from whichwhale.fit.loop import fit, remove_checkpoints
 from whichwhale.geometry import identity
-from whichwhale.identify.config import AuxiliaryConfig, IdentifyConfig
+from whichwhale.identify.config import AuxiliaryConfig, GivenPassports, IdentifyConfig
 from whichwhale.identify.net import NO_LABEL, Identifier, IdentifyObjective
 from whichwhale.identify.passports import TrainingPassports, prediction_views
 from whichwhale.identify.predicting import AVERAGING, predict
+from whichwhale.passport import points
+from whichwhale.passport.from_points import store_from_points
 from whichwhale.passport.given import given_store
 from whichwhale.passport.store import Store
 from whichwhale.predictions import ROLE_TEST, ROLE_TRAIN, ROLE_VALIDATION, Predictions
@@ -52,9 +55,9 @@ class Experiment:
         data = competition.read(input_dir() / config.data.root, **config.data.model_dump(exclude={"root"}))
         dealt = _folds(config, data)
         auxiliary, names = _auxiliary(config.auxiliary, set(data.train["Image"]))
-        photos = {_item(image): data.photo_path(image) for image in [*data.train["Image"], *data.test]}
-        store = given_store(runs_dir() / config.dataset / "passports", photos, config.passports.view)
-        bad = store.index.loc[(store.index["status"] != "ok") & store.index["item"].isin(map(_item, data.train["Image"])), "item"]
+        store = _store(config, data)
+        unreadable = store.index.loc[store.index["status"] == "unreadable", "item"]
+        bad = unreadable[unreadable.isin(map(_item, data.train["Image"]))]
         if len(bad):
             raise ValueError(
                 f"{data.root / config.data.images}: {len(bad)} training photos are missing or unreadable, the first are "
@@ -66,6 +69,12 @@ class Experiment:
     def fold_list(self) -> list[Fold]:
         """The fits that the config asks for: by default every fold, then all."""
         return list(self.config.fold) or [*folds.numbers(self.folds), "all"]
+
+    def photos(self, fold: Fold) -> tuple[list[str], list[str]]:
+        """Photos to train on and photos held out, without those in which no animal was found."""
+        found = set(self.store.index.loc[self.store.index["status"] == "ok", "item"])
+        training, held_out = folds.train_validation(self.folds, fold)
+        return [photo for photo in training if _item(photo) in found], [photo for photo in held_out if _item(photo) in found]
 
     def run_path(self, fold: Fold) -> Path:
         return runs_dir() / self.config.dataset / self.config.name / f"fold{fold}"
@@ -79,7 +88,7 @@ def fit_fold(experiment: Experiment, fold: Fold) -> RunFolder:
     """Fit one fold's model (or `all`), going on where an earlier call stopped; a finished one is left alone."""
     config = experiment.config
     fit_config = config.model_copy(update={"fold": [fold]})
-    training, held_out = folds.train_validation(experiment.folds, fold)
+    training, held_out = experiment.photos(fold)
     whales = experiment.labels(training)
     seen = np.unique(whales)
     provenance = {
@@ -174,6 +183,35 @@ def load_net(experiment: Experiment, run: RunFolder) -> tuple[Identifier, list[s
     net = Identifier(bare, len(whales), len(experiment.auxiliary_names) if config.auxiliary.weight else 0)
     net.load_state_dict(load_file(run.weights))
     return net.eval(), whales
+
+
+def _store(config: IdentifyConfig, data: Competition) -> Store:
+    """The data set's passports: given crops, or cut by points; the store of each way to cut them has a folder of its own."""
+    home, images = runs_dir() / config.dataset, [*data.train["Image"], *data.test]
+    passports = config.passports
+    if isinstance(passports, GivenPassports):
+        return given_store(home / "passports", {_item(image): data.photo_path(image) for image in images}, passports.view)
+    places = sorted({folder / passports.annotations for folder in (input_dir(), runs_dir())})  # one if the path is absolute
+    there = [place for place in places if place.exists()]
+    if len(there) != 1:
+        fault = "is in both; give the full path" if there else "is in neither; make it first, or correct passports.annotations"
+        raise ValueError(f"passports.annotations: of {' and '.join(map(str, places))} the file {fault}")
+    table = points.read(there[0], [passports.first, passports.second])
+    table = table[table["item"].isin(map(_item, images))]
+    known = set(table["item"])
+    missing = [image for image in images if _item(image) not in known]
+    if labelled := sorted(set(missing) & set(data.train["Image"])):
+        raise ValueError(
+            f"{there[0]}: has no row for {len(labelled)} of the {len(data.train)} training photos, the first are {labelled[:3]}; "
+            "a photo in which nothing was found needs a row with status none"
+        )
+    if missing:
+        print(f"{there[0]}: has no row for {len(missing)} of the {len(data.test)} test photos; they will get no prediction")
+    way = hashlib.sha256(passports.model_dump_json().encode()).hexdigest()[:8]
+    store = store_from_points(home / f"passports-{way}", table, data.photo_path, passports)
+    if nothing := int((store.index["status"] == "none").sum()):
+        print(f"{store.folder}: {nothing} of {len(store.index)} photos have no points; none is trained on or predicted")
+    return store
 
 
 def _item(image: str) -> str:

@@ -57,6 +57,8 @@ class ArcFaceHead(nn.Module):
         self.directions = nn.Parameter(torch.empty(classes, config.dims))
         nn.init.xavier_uniform_(self.directions)
         self.scale, self.margin, self.smoothing = config.scale, config.margin, config.smoothing
+        self.margin_steps = config.margin_steps
+        self.register_buffer("steps", torch.zeros((), dtype=torch.int64))  # of training; part of every checkpoint
 
     def embed(self, features: Tensor) -> Tensor:
         """Features [B, features] to embedding [B, dims], not yet of unit length."""
@@ -74,11 +76,15 @@ class ArcFaceHead(nn.Module):
     def loss(self, embedding: Tensor, target: Tensor) -> Tensor:
         """Mean cross entropy of `target` int64 [B] after the margin."""
         cosines = self.cosines(embedding)
+        margin = self.margin
+        if self.training and self.margin_steps:
+            margin *= min(1.0, self.steps.item() / self.margin_steps)
+            self.steps += 1
         right = cosines.gather(1, target[:, None])
         # acos has an infinite slope at -1 and 1, so the angle stays a little inside.
         angle = torch.acos(right.clamp(-1 + 1e-6, 1 - 1e-6))
-        turned = torch.cos(angle + self.margin)
-        moved = torch.where(angle <= math.pi - self.margin, turned, right - self.margin * math.sin(self.margin))
+        turned = torch.cos(angle + margin)
+        moved = torch.where(angle <= math.pi - margin, turned, right - margin * math.sin(margin))
         with_margin = cosines.scatter(1, target[:, None], moved)
         return F.cross_entropy(self.scale * with_margin, target, label_smoothing=self.smoothing)
 
