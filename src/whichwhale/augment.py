@@ -41,7 +41,10 @@ class AugmentConfig(Config):
 
 
 def generator(*key: int) -> np.random.Generator:
-    """The random stream of a key such as (seed, epoch, item); streams of different keys are independent."""
+    """The random stream of a key such as (seed, epoch, item); streams of different keys of the same length are independent.
+
+    (Of the same length, and numbers below 2**32: numpy fills short keys with zeros, so (1, 2) and (1, 2, 0) are one stream.)
+    """
     return np.random.default_rng(key)
 
 
@@ -66,7 +69,7 @@ class Photometric:
     """The photometric chain. One object serves one thread, since the library keeps its random state in the transforms."""
 
     def __init__(self, config: AugmentConfig) -> None:
-        import albumentations as A
+        import albumentations as A  # noqa: N812 (its manual's own name for it)
 
         blurs = [A.GaussianBlur(blur_limit=(3, 5)), A.MotionBlur(blur_limit=(3, 7)), A.Downscale(scale_range=(0.4, 0.8))]
         chains = {

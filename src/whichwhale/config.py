@@ -9,7 +9,7 @@ import difflib
 import os
 import re
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, TypeVar, get_args, get_origin
 
 import pydantic
 import yaml
@@ -24,15 +24,24 @@ class Config(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True, validate_default=True)
 
+    @pydantic.field_validator("*", mode="before")
+    @classmethod
+    def _number_is_a_number(cls, value: Any, info: pydantic.ValidationInfo) -> Any:
+        """pydantic alone would take `true` as 1, and a quoted number as the number."""
+        if isinstance(value, bool | str) and cls.model_fields[str(info.field_name)].annotation in (int, float):
+            raise ValueError("Input should be a number")
+        return value
+
 
 Model = TypeVar("Model", bound=Config)
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML 1.1 as PyYAML reads it, but 1e-4 is a number (PyYAML wants 1.0e-4) and a key given twice is an error."""
+    """YAML 1.1 as PyYAML reads it, but 1e-4 is a number (PyYAML wants 1.0e-4), `no` a word, and a key given twice an error."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict:
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+        merge = "tag:yaml.org,2002:merge"  # `<<: *anchor` is no key of its own
+        keys = [self.construct_object(key, deep=True) for key, _ in node.value if key.tag != merge]
         for key in keys:
             if keys.count(key) > 1:
                 raise ConfigError(f"line {node.start_mark.line + 1}: key {key!r} is given twice")
@@ -40,7 +49,13 @@ class _Loader(yaml.SafeLoader):
 
 
 _FLOAT = re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)$")
-_Loader.yaml_implicit_resolvers = {key: list(value) for key, value in yaml.SafeLoader.yaml_implicit_resolvers.items()}
+_BOOL = "tag:yaml.org,2002:bool"
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if tag != _BOOL]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+# As YAML 1.2: `fit.precision=no` is the word. Where a key wants true or false, pydantic still takes yes and no for them.
+_Loader.add_implicit_resolver(_BOOL, re.compile(r"^(true|True|TRUE|false|False|FALSE)$"), list("tTfF"))
 _Loader.add_implicit_resolver("tag:yaml.org,2002:float", _FLOAT, list("-+0123456789."))
 
 
@@ -49,9 +64,11 @@ def parse_yaml(text: str) -> Any:
     return yaml.load(text, _Loader)  # a SafeLoader: builds plain values only
 
 
-def read_yaml(path: str | Path) -> dict:
+def read_yaml(path: str | Path, _from: tuple[Path, ...] = ()) -> dict:
     """Read a YAML mapping; `extends: other.yaml` (relative to this file) is read first and overridden key by key."""
     path = Path(path)
+    if path.resolve() in _from:
+        raise ConfigError(f"{path}: extends itself, by way of {_from[-1].name}")
     try:
         values = parse_yaml(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
@@ -63,7 +80,7 @@ def read_yaml(path: str | Path) -> dict:
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: a config is a mapping of keys to values, found {type(values).__name__}")
     parent = values.pop("extends", None)
-    return _merge(read_yaml(path.parent / parent), values) if parent else values
+    return _merge(read_yaml(path.parent / str(parent), (*_from, path.resolve())), values) if parent else values
 
 
 def load(model: type[Model], path: str | Path | None, overrides: list[str] | tuple[str, ...] = ()) -> Model:
@@ -72,18 +89,19 @@ def load(model: type[Model], path: str | Path | None, overrides: list[str] | tup
     Raises ConfigError that names the file or the argument, the key, and the nearest key that exists.
     """
     values = read_yaml(path) if path is not None else {}
-    _check_keys(model, values, "", str(path))
+    tree = list(_all_keys(model, ""))
+    _check_keys(model, values, "", str(path), tree)
     for text in overrides:
         key, separator, value = text.partition("=")
         if not separator or not key:
             raise ConfigError(f"{text!r}: expected key=value, for example fit.epochs=2")
         try:
             change: Any = parse_yaml(value)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ConfigError) as error:
             raise ConfigError(f"{text!r}: the value is not YAML: {error}") from None
         for part in reversed(key.split(".")):
             change = {part: change}
-        _check_keys(model, change, "", text)
+        _check_keys(model, change, "", text, tree)
         values = _merge(values, change)
     try:
         return model.model_validate(values)
@@ -106,35 +124,39 @@ def _merge(under: dict, over: dict) -> dict:
     return result
 
 
-def _check_keys(model: type[Config], values: Any, prefix: str, where: str) -> None:
-    """Raise for a key that `model` has not, naming the nearest right one (anywhere in the tree if none is near here)."""
+def _check_keys(model: type[Config], values: Any, prefix: str, where: str, tree: list[str]) -> None:
+    """Raise for a key that `model` has not, naming the nearest right one: here, of that name elsewhere, or anywhere in `tree`."""
     if not isinstance(values, dict):
         return
     for key, value in values.items():
         field = model.model_fields.get(str(key))
         if field is None:
-            tree = list(_all_keys(model, prefix))
-            near = difflib.get_close_matches(prefix + str(key), tree, 1, 0.5)
-            near = near or [name for name in tree if name.split(".")[-1] == str(key)][:1]
+            near = [prefix + name for name in difflib.get_close_matches(str(key), model.model_fields, 1, 0.7)]
+            near = near or [name for name in tree if name.split(".")[-1] == str(key)]
+            near = near or difflib.get_close_matches(prefix + str(key), tree, 1, 0.5)
             hint = f"; did you mean {near[0]!r}?" if near else f"; the keys here are {', '.join(model.model_fields)}"
             raise ConfigError(f"{where}: unknown key {prefix + str(key)!r}{hint}")
         nested = _nested(field.annotation)
-        if nested is not None:
-            _check_keys(nested, value, f"{prefix}{key}.", where)
+        for one in value if isinstance(value, list) else [value]:  # a list of configs, such as kicks
+            if nested and isinstance(one, dict):
+                meant = max(nested, key=lambda choice: len(choice.model_fields.keys() & one.keys()))  # noqa: B023 (used at once)
+                _check_keys(meant, one, f"{prefix}{key}.", where, tree)
 
 
 def _all_keys(model: type[Config], prefix: str) -> Any:
     for name, field in model.model_fields.items():
         yield prefix + name
-        nested = _nested(field.annotation)
-        if nested is not None:
+        for nested in _nested(field.annotation):
             yield from _all_keys(nested, f"{prefix}{name}.")
 
 
-def _nested(annotation: Any) -> type[Config] | None:
-    """The config class in an annotation `C` or `C | None`; None where there is none, or a choice that pydantic must make."""
-    found = [one for one in (annotation, *get_args(annotation)) if isinstance(one, type) and issubclass(one, Config)]
-    return found[0] if len(found) == 1 else None
+def _nested(annotation: Any) -> list[type[Config]]:
+    """The config classes that an annotation lets a value, or an entry of a list, be: `C`, `C | None`, `C | D`, `list[C]`."""
+    if isinstance(annotation, type) and issubclass(annotation, Config):
+        return [annotation]
+    if get_origin(annotation) is dict:
+        return []  # its keys are names of the user's own
+    return [found for part in get_args(annotation) for found in _nested(part)]
 
 
 def runs_dir() -> Path:

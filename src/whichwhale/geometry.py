@@ -111,4 +111,4 @@ def warp(
         half = ((width + 1) // 2, (height + 1) // 2)
         matrix = compose(invert(resizing((width, height), half)), matrix)
         image = cv2.resize(image, half, interpolation=cv2.INTER_AREA)
-    return cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border, borderValue=fill)
+    return cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border, borderValue=(fill,) * 4)

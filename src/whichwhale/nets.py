@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import importlib
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
-from whichwhale.config import Config
+from whichwhale.config import Config, ConfigError
 
 # ImageNet weights that come as Python packages: timm's name -> (package, class with get_model_file_path).
 PACKAGES = {
@@ -63,7 +64,7 @@ class Backbone(nn.Module):
 
     def __init__(self, config: BackboneConfig) -> None:
         super().__init__()
-        self.net = timm.create_model(config.name, pretrained=False, num_classes=0, global_pool="", drop_path_rate=config.drop_path)
+        self.net = _create(config)
         self.dims: int = self.net.num_features
         self.weights_from = load_weights(self.net, config.name, config.weights)
         about = self.net.pretrained_cfg
@@ -140,6 +141,18 @@ def depthwise_in_fp32(net: nn.Module) -> None:
             module.__class__ = type(f"Fp32OnCpu{type(module).__name__}", (_Fp32OnCpu, type(module)), {})
 
 
+def _create(config: BackboneConfig) -> nn.Module:
+    if ":" not in config.name and not timm.is_model(config.name):
+        near = difflib.get_close_matches(config.name, timm.list_models(), 1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ConfigError(f"backbone.name={config.name}: timm has no such network{hint}")
+    drop_path = {"drop_path_rate": config.drop_path} if config.drop_path else {}  # not every network takes it
+    try:
+        return timm.create_model(config.name, pretrained=False, num_classes=0, global_pool="", **drop_path)
+    except TypeError as error:
+        raise ConfigError(f"backbone.name={config.name}: the network can't be made so: {error}") from error
+
+
 def _package_file(module: str, name: str) -> Path | None:
     try:
         return Path(getattr(importlib.import_module(module), name).get_model_file_path())
@@ -148,11 +161,14 @@ def _package_file(module: str, name: str) -> Path | None:
 
 
 def _read_state(path: Path) -> dict[str, Tensor]:
-    if path.suffix == ".safetensors":
-        from safetensors.torch import load_file
+    try:
+        if path.suffix == ".safetensors":
+            from safetensors.torch import load_file
 
-        return load_file(path)
-    return torch.load(path, map_location="cpu", weights_only=True)
+            return load_file(path)
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # unpickling alone raises half a dozen kinds
+        raise WeightsError(f"{path}: no readable state dict ({type(error).__name__}); copy or download it anew") from error
 
 
 def _load_in_order(net: nn.Module, path: Path) -> None:
@@ -168,8 +184,13 @@ def _load_in_order(net: nn.Module, path: Path) -> None:
 
 
 def _without_classifier(net: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    wanted = net.state_dict().keys()
+    wanted = net.state_dict()
     missing = [name for name in wanted if name not in state]
     if missing:
         raise WeightsError(f"the weights file lacks {len(missing)} tensors of the network, the first are {missing[:3]}")
+    for name, tensor in wanted.items():
+        if state[name].shape != tensor.shape:
+            raise WeightsError(
+                f"the weights file is of another network: {name} is {tuple(state[name].shape)}, not {tuple(tensor.shape)}"
+            )
     return {name: state[name] for name in wanted}

@@ -40,7 +40,8 @@ class Checkpoints:
         name = f"epoch{progress.epoch:05d}_step{progress.step:07d}"
         beside = self.folder / f".{name}.part"
         if self.accelerator.is_main_process:
-            shutil.rmtree(beside, ignore_errors=True)
+            for left_by_a_kill in self.folder.glob(".*.part"):
+                shutil.rmtree(left_by_a_kill)
         self.accelerator.wait_for_everyone()
         self.accelerator.save_state(str(beside), safe_serialization=True)
         self.accelerator.wait_for_everyone()
@@ -57,11 +58,6 @@ class Checkpoints:
         if whole:
             self.accelerator.load_state(str(whole[-1]))
         return bool(whole)
-
-    def remove(self) -> None:
-        """Delete them all: the fit is finished and its weights are saved."""
-        if self.accelerator.is_main_process:
-            shutil.rmtree(self.folder, ignore_errors=True)
 
     def _whole(self) -> list[Path]:
         return sorted(self.folder.glob("epoch*_step*"))

@@ -28,7 +28,7 @@ from whichwhale.fit.schedule import rate
 Validate = Callable[[nn.Module], dict[str, float]]
 
 
-class Diverged(RuntimeError):
+class Diverged(ValueError):  # noqa: N818 (what happened to the fit)
     """The loss is no longer a finite number."""
 
 
@@ -81,9 +81,13 @@ def fit(
 
     per_epoch = len(sampler.batches(0)[:: accelerator.num_processes])
     bar = tqdm(
-        total=config.epochs * per_epoch, initial=progress.epoch * per_epoch + progress.step, desc=name, unit="batch", mininterval=2,
+        total=config.epochs * per_epoch,
+        initial=progress.epoch * per_epoch + progress.step,
+        desc=name,
+        unit="batch",
+        mininterval=2,
         disable=not accelerator.is_main_process,
-    )  # fmt: skip
+    )
     saved = reported = time.monotonic()
     while progress.epoch < config.epochs:
         epoch = progress.epoch
@@ -114,6 +118,7 @@ def fit(
                 report({"epoch": epoch, "step": progress.step, "epochs": config.epochs})
                 reported = tick
             if tick - saved > 60 * config.checkpoint_minutes and progress.step < len(batches):
+                sums.check(name, epoch)  # else the same command would go on from weights that are no numbers
                 progress.seconds += tick - started
                 progress.loss_sums = sums.state()
                 checkpoints.save(progress)
@@ -194,7 +199,8 @@ class _Sums:
     def add(self, losses: dict[str, Tensor], total: Tensor) -> None:
         self.sums["count"] += 1
         for key, value in [("loss", total), *((f"loss_{key}", value) for key, value in losses.items())]:
-            self.sums[key] = self.sums.get(key, 0.0) + value.detach().double()
+            wide = value.detach().to(torch.float32 if value.device.type == "mps" else torch.float64)  # mps has no float64
+            self.sums[key] = self.sums.get(key, 0.0) + wide
 
     def state(self) -> dict[str, float]:
         return {key: float(value) for key, value in self.sums.items()}

@@ -1,4 +1,4 @@
-"""A store from crops that somebody else aligned: the picture is taken as it is, and only its place in the passport plane is said."""
+"""A store from crops that somebody else aligned: the picture stays as it is, and only its place in the passport plane is said."""
 
 from __future__ import annotations
 

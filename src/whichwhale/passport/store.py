@@ -1,14 +1,16 @@
 """The passport store (contract 2): one memory-mapped array of aligned heads, and a table that says where each came from.
 
-    store.npy    uint8 [N, H, W, 3] RGB
-    index.csv    item, photo-to-store transform m00..m12, sampling (store pixels per photo pixel), sd (px), outside (share), status
-    store.json   schema, key, kind (points | given), plane-to-store transform [2, 3], shared by all items
+store.npy    uint8 [N, H, W, 3] RGB
+index.csv    item, photo-to-store transform m00..m12, sampling (store pixels per photo pixel), sd of the points (px of the
+             photo), outside (share of the store's pixels that lie outside the photo), status (ok | none | unreadable)
+store.json   schema, key, kind (points | given), plane-to-store transform [2, 3], shared by all items
 """
 
 from __future__ import annotations
 
 import json
 import os
+import platform
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,6 +26,8 @@ from whichwhale.geometry import Affine
 SCHEMA = 1
 MATRIX = ["m00", "m01", "m02", "m10", "m11", "m12"]
 COLUMNS = ["item", *MATRIX, "sampling", "sd", "outside", "status"]
+FILES = {"store.npy", "index.csv", "store.json"}
+ANEW = "delete the folder to make it anew"
 
 
 class StoreError(ValueError):
@@ -54,17 +58,24 @@ def open_store(folder: str | Path, key: str | None = None) -> Store:
     folder = Path(folder)
     try:
         about = json.loads((folder / "store.json").read_text(encoding="utf-8"))
+        schema, made_from, plane_to_store = about["schema"], about["key"], np.array(about["plane_to_store"], np.float64)
     except FileNotFoundError:
         raise StoreError(f"{folder}: no passport store here (store.json is missing); make it first") from None
-    if about.get("schema") != SCHEMA:
-        raise StoreError(f"{folder}: store has schema {about.get('schema')}, this code reads {SCHEMA}; delete the folder to make it anew")
-    if key is not None and about["key"] != key:
-        raise StoreError(f"{folder}: the store is stale, it was made from other points, photos, geometry or code; delete it")
-    images = np.load(folder / "store.npy", mmap_mode="r", allow_pickle=False)
-    index = pd.read_csv(folder / "index.csv", dtype={"item": str, "status": str})
-    if len(index) != len(images) or list(index.columns) != COLUMNS:
-        raise StoreError(f"{folder}: index.csv and store.npy do not belong together; delete the folder to make it anew")
-    return Store(folder, about["key"], images, index, np.array(about["plane_to_store"], np.float64))
+    except (ValueError, KeyError, TypeError):
+        raise StoreError(f"{folder}: store.json is damaged; {ANEW}") from None
+    if schema != SCHEMA:
+        raise StoreError(f"{folder}: store has schema {schema}, this code reads {SCHEMA}; {ANEW}")
+    if key is not None and made_from != key:
+        raise StoreError(f"{folder}: the store is stale, it was made from other points, photos, geometry or code; {ANEW}")
+    try:
+        images = np.load(folder / "store.npy", mmap_mode="r", allow_pickle=False)
+        index = pd.read_csv(folder / "index.csv", dtype={"item": str, "status": str}, float_precision="round_trip")
+    except (OSError, ValueError) as error:
+        raise StoreError(f"{folder}: store.npy or index.csv is missing or cut off ({error}); {ANEW}") from None
+    pictures = images.ndim == 4 and images.dtype == np.uint8 and images.shape[-1] == 3
+    if not pictures or len(index) != len(images) or list(index.columns) != COLUMNS or index["item"].duplicated().any():
+        raise StoreError(f"{folder}: index.csv and store.npy do not belong together; {ANEW}")
+    return Store(folder, made_from, images, index, plane_to_store)
 
 
 def write_store(
@@ -79,12 +90,17 @@ def write_store(
 ) -> Store:
     """Write a store of `count` passports of `size` (width, height) from an iterator of (image or None, index row).
 
-    An image that is None (an unreadable photo) is stored black and its row keeps its status. All is written into a folder
-    beside and renamed at the end, so a killed run leaves no store rather than half of one.
+    An image that is None is stored black and its row's status says why. All is written into a folder beside and renamed at the
+    end, so a run killed at any moment leaves a whole store or none; what it left beside is cleared by the next run.
+
+    Raises StoreError if `folder` holds anything but a store, which is not ours to delete.
     """
     folder = Path(folder)
-    beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-    shutil.rmtree(beside, ignore_errors=True)
+    if folder.exists() and not (folder.is_dir() and {path.name for path in folder.iterdir()} <= FILES):
+        raise StoreError(f"{folder}: is there already and is no passport store; name another folder")
+    _clear_leftovers(folder)
+    mine = f".{folder.name}.{platform.node()}.{os.getpid()}"
+    beside, old = folder.with_name(f"{mine}.part"), folder.with_name(f"{mine}.old.part")
     beside.mkdir(parents=True)
     try:
         images = np.lib.format.open_memmap(beside / "store.npy", mode="w+", dtype=np.uint8, shape=(count, size[1], size[0], 3))
@@ -100,8 +116,25 @@ def write_store(
         pd.DataFrame(rows, columns=COLUMNS).to_csv(beside / "index.csv", index=False)
         about = {"schema": SCHEMA, "key": key, "kind": kind, "plane_to_store": np.asarray(plane_to_store).tolist()}
         write_json(beside / "store.json", about)
-        shutil.rmtree(folder, ignore_errors=True)
+        if folder.exists():
+            os.replace(folder, old)  # a folder that is being deleted would be half a store for a moment
         os.replace(beside, folder)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
     return open_store(folder, key)
+
+
+def _clear_leftovers(folder: Path) -> None:
+    """Delete what killed runs on this machine left beside `folder`. The name has their process id: a living process's folder
+    stays, unless the id is our own, which then is a dead one's used again."""
+    start = f".{folder.name}.{platform.node()}."
+    for path in folder.parent.glob("*.part") if folder.parent.is_dir() else []:
+        process = path.name.removeprefix(start).split(".")[0]
+        if path.name.startswith(start) and process.isdecimal() and (int(process) == os.getpid() or not _alive(int(process))):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _alive(process: int) -> bool:
+    """Where that can't be seen (no /proc), yes: rather rubbish left than another run's work deleted."""
+    return Path(f"/proc/{process}").exists() if Path("/proc/self").exists() else True

