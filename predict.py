@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         experiment = open_experiment(options.config, options.overrides)
-        from whichwhale.identify.experiment import predict_fold
+        from whichwhale.identify.predicting import predict_fold
 
         for fold in experiment.fold_list():
             run = predict_fold(experiment, fold)

@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         experiment = open_experiment(options.config, options.overrides)
-        from whichwhale.identify.experiment import fit_fold
+        from whichwhale.identify.fitting import fit_fold
 
         for fold in experiment.fold_list():
             run = fit_fold(experiment, fold)

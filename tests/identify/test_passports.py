@@ -19,9 +19,9 @@ FAIR = PlaneView(width=120, height=60, centre=(0.0, 0.0), field=(2.0, 1.0))
 
 def make_store(folder: Path, picture: np.ndarray) -> Store:
     row = {"item": "w_1.jpg#0", "sampling": 1.0, "sd": np.nan, "outside": 0.0, "status": "ok"} | dict.fromkeys(MATRIX, 0.0)
-    return write_store(
-        folder, key="k", kind="given", plane_to_store=SQUASHED.matrix(), size=(120, 120), count=1, passports=iter([(picture, row)])
-    )
+    made = iter([(picture, row)])
+    plane_to_store = SQUASHED.matrix()
+    return write_store(folder, key="k", kind="given", plane_to_store=plane_to_store, size=(120, 120), count=1, passports=made)
 
 
 @pytest.fixture

@@ -59,7 +59,7 @@ class HeadConfig(Config):
 
     softmax: dropout and a linear layer. arcface: a linear layer to `dims`, and cosines to one direction a whale, times `scale`,
     with the angle `margin` (radians) added to the right whale's in training (Deng et al. 2019, equation 3). The margin grows from
-    0 over the first `margin_steps` steps: with the whole of it from the start a fit of few photos a whale stands still for epochs.
+    0 over the first `margin_steps` steps: with all of it from the start a fit of few photos a whale stands still for epochs.
     """
 
     kind: Literal["softmax", "arcface"] = "softmax"

@@ -8,13 +8,20 @@ from numpy.typing import NDArray
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from whichwhale import predictions
+from whichwhale.files import sha256
 from whichwhale.fit.batches import Items, in_order, load
 from whichwhale.fit.machine import ask_machine, keep_freed_memory
 from whichwhale.geometry import Affine
+from whichwhale.identify import fitted
 from whichwhale.identify.config import IdentifyConfig
+from whichwhale.identify.experiment import Experiment, Fold, item_of
 from whichwhale.identify.net import Identifier
 from whichwhale.identify.passports import prediction_views, view_passport
 from whichwhale.passport.store import Store
+from whichwhale.predictions import ROLE_TEST, ROLE_TRAIN, ROLE_VALIDATION, Predictions
+from whichwhale.runs import RunFolder
+from whichwhale.score import log_loss, top_k
 
 AVERAGING = "mean of logits over views; mean of embeddings, then unit length"
 
@@ -44,3 +51,54 @@ def predict(
     bar.close()
     net.train(training)
     return logits.numpy(), F.normalize(embeddings).numpy()
+
+
+def predict_fold(experiment: Experiment, fold: Fold) -> RunFolder:
+    """Write predictions.npz of a fitted fold: every labelled and test photo whose passport could be made."""
+    config, data = experiment.config, experiment.data
+    run = RunFolder(experiment.run_path(fold))
+    net, whales, _ = fitted.read(run.path)
+    fingerprint = sha256(run.weights)
+    if run.predictions.exists() and predictions.read(run.predictions).weights_sha == fingerprint:
+        print(f"{run.predictions}: written already")
+        return run
+    training, held_out = experiment.photos(fold)
+    test = experiment.with_passport(data.test)
+    items = [item_of(photo) for photo in [*training, *held_out, *test]]
+    role = np.repeat([ROLE_TRAIN, ROLE_VALIDATION, ROLE_TEST], [len(training), len(held_out), len(test)])
+    logits, embedding = predict(net, experiment.store, experiment.store.rows(items), config, name=f"{config.name} fold {fold}")
+    seen = np.array([data.class_id.index(whale) for whale in whales])
+    table = Predictions.of(
+        items,
+        role,
+        data.class_id,
+        all_columns(logits, seen, len(data.class_id)),
+        embedding,
+        views=len(prediction_views(config.views, config.view)),
+        averaging=AVERAGING,
+        weights_sha=fingerprint,
+    )
+    predictions.write(run.predictions, table)
+    if held_out:
+        figures = scores(table.logits[role == ROLE_VALIDATION], experiment.labels(held_out))
+        text = ", ".join(f"{key} {value:.4f}" for key, value in figures.items())
+        print(f"{run.path}: held out {len(held_out)} photos, {text}")
+    return run
+
+
+def all_columns(logits: NDArray, seen: NDArray, classes: int) -> NDArray[np.float32]:
+    """Spread the logits of the whales that a fit saw over all columns; the others are NaN."""
+    table = np.full((len(logits), classes), np.nan, np.float32)
+    table[:, seen] = logits
+    return table
+
+
+def scores(logits: NDArray, truth: NDArray) -> dict[str, float]:
+    """Scores of the rows whose whale the fit knows."""
+    known = ~np.isnan(logits[np.arange(len(truth)), truth])
+    if not known.any():
+        return {}
+    logits, truth = np.nan_to_num(logits[known].astype(np.float64), nan=-np.inf), truth[known]
+    p = np.exp(logits - logits.max(1, keepdims=True))
+    p /= p.sum(1, keepdims=True)
+    return {"log_loss": log_loss(p, truth), "top1": top_k(p, truth, 1), "top5": top_k(p, truth, 5)}

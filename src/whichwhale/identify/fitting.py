@@ -1,0 +1,66 @@
+"""Fitting one fold of an identification model, or all labelled photos."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from whichwhale.files import sha256
+from whichwhale.fit.batches import Items, Shuffled
+from whichwhale.fit.loop import fit, remove_checkpoints
+from whichwhale.geometry import identity
+from whichwhale.identify import fitted
+from whichwhale.identify.experiment import Experiment, Fold, item_of
+from whichwhale.identify.net import NO_LABEL, Identifier, IdentifyObjective
+from whichwhale.identify.passports import TrainingPassports
+from whichwhale.identify.predicting import all_columns, predict, scores
+from whichwhale.runs import RunFolder
+
+
+def fit_fold(experiment: Experiment, fold: Fold) -> RunFolder:
+    """Fit one fold's model (or `all`), going on where an earlier call stopped; a finished one is left alone."""
+    config = experiment.config
+    fit_config = config.model_copy(update={"fold": [fold]})
+    training, held_out = experiment.photos(fold)
+    whales = experiment.labels(training)
+    seen = np.unique(whales)
+    provenance = {
+        "fold": fold,
+        "seed": config.seed,
+        "tables": {"train": sha256(experiment.data.root / config.data.train), "passports": experiment.store.key},
+        "photos": {"training": len(training), "held out": len(held_out), "whales": len(seen)},
+    }
+    run = RunFolder.start(experiment.run_path(fold), fit_config, provenance)
+    if run.fitted:
+        print(f"{run.path}: fitted already")
+        return run
+    net = Identifier(config, len(seen), len(experiment.auxiliary_names) if config.auxiliary.weight else 0)
+    labels = {
+        "whale": np.searchsorted(seen, whales),
+        "auxiliary": np.array([experiment.auxiliary.get(image, NO_LABEL) for image in training], np.int64),
+    }
+    rows = experiment.store.rows([item_of(image) for image in training])
+    passports = TrainingPassports(experiment.store, rows, labels, config.view, config.augment, config.seed)
+    validation_rows = experiment.store.rows([item_of(image) for image in held_out])
+    truth = experiment.labels(held_out)
+
+    def validate(objective: IdentifyObjective) -> dict[str, float]:
+        logits, _ = predict(objective.net, experiment.store, validation_rows, config, [identity()], "validation")
+        return scores(all_columns(logits, seen, len(experiment.data.class_id)), truth)
+
+    with run.running():
+        fit(
+            IdentifyObjective(net, config.auxiliary.weight),
+            Items(len(rows), passports),
+            Shuffled(len(rows), config.fit.batch_size, config.seed),
+            config.fit,
+            folder=run.path,
+            seed=config.seed,
+            validate=validate if held_out else None,
+            set_epoch=passports.set_epoch,
+            report=lambda progress: run.set_status("running", **progress),
+            name=f"{config.name} fold {fold}",
+        )
+        fitted.write(run, net, [experiment.data.class_id[i] for i in seen])
+        run.set_status("fitted", weights_from=net.backbone.weights_from)
+        remove_checkpoints(run.path)
+    return run
