@@ -1,7 +1,8 @@
-"""Run the fitted models of a config over the photos: writes predictions.npz beside each model.
+"""Run fitted models: over a data set's photos (writes predictions.npz beside each model), or over photos of yours.
 
     python predict.py configs/right_whale_heads/lite0_128.yaml
     python predict.py configs/right_whale_heads/lite0_128.yaml fold=0 name=trial
+    python predict.py photo1.jpg photo2.jpg --model runs/right_whale_heads/ensemble --top 3
 """
 
 from __future__ import annotations
@@ -14,22 +15,49 @@ from train import open_experiment
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Predict with every fit that the command line asks for; returns the exit code."""
+    """Predict what the command line asks for; returns the exit code."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("config", type=Path, help="a model's YAML, as given to train.py")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="what differs from it, as given to train.py")
+    parser.add_argument("what", nargs="+", help="a model's YAML and key=value as given to train.py; with --model, photos")
+    parser.add_argument("--model", type=Path, help="a blend, a model or one fit under runs/, to answer for single photos")
+    parser.add_argument("--top", type=int, default=5, help="how many whales to name for a photo (default %(default)s)")
     options = parser.parse_args(arguments)
     try:
-        experiment = open_experiment(options.config, options.overrides)
-        from whichwhale.identify.predicting import predict_fold
-
-        for fold in experiment.fold_list():
-            run = predict_fold(experiment, fold)
-            print(f"{run.predictions}: written")
+        if options.model is not None:
+            return answer(options.model, options.what, options.top)
+        over_data_set(Path(options.what[0]), options.what[1:])
     except ValueError as error:
         print(f"predict.py: {error}", file=sys.stderr)
         return 2
     return 0
+
+
+def over_data_set(config: Path, overrides: list[str]) -> None:
+    """Write predictions.npz of every fit of the config."""
+    if config.suffix not in (".yaml", ".yml"):
+        raise ValueError(f"{config}: not a YAML; to identify a photo, say --model runs/<dataset>/ensemble as well")
+    experiment = open_experiment(config, overrides)
+    from whichwhale.identify.predicting import predict_fold
+
+    for fold in experiment.fold_list():
+        run = predict_fold(experiment, fold)
+        print(f"{run.predictions}: written")
+
+
+def answer(model: Path, photos: list[str], top: int) -> int:
+    """Print the most probable whales of each photo; a photo that can't be read is named, and the others go on."""
+    import whichwhale
+
+    identifier = whichwhale.load(model)
+    failed = 0
+    for photo in photos:
+        try:
+            guesses = identifier.identify(photo, top)
+        except ValueError as error:
+            print(f"predict.py: {error}", file=sys.stderr)
+            failed += 1
+            continue
+        print(f"{photo}  " + ", ".join(f"{guess.whale} {guess.probability:.1%}" for guess in guesses))
+    return 1 if failed else 0
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ import pytest
 import ensemble
 import predict
 import train
+import whichwhale
 from whichwhale import predictions
+from whichwhale.identifier import LoadError
 from whichwhale.predictions import ROLE_TEST, ROLE_TRAIN, ROLE_VALIDATION
 from whichwhale.score import submission
 
@@ -86,6 +88,20 @@ def test_from_crops_to_a_valid_submission(config: Path, heads: Path, tmp_path: P
     assert sum(guess == WHALES[n % 6] for n, guess in zip(range(40, 47), guesses, strict=True)) >= 5
     prior = np.array([7, 7, 7, 7, 7, 7, 2]) / 44  # (photos + 1) / (all + whales)
     np.testing.assert_allclose(answer.p[7], prior, rtol=1e-4)
+
+    identifier = whichwhale.load(tmp_path / "runs" / "heads" / "ensemble")
+    names = [identifier.class_id.index(whale) for whale in answer.class_id]
+    photos = [heads / "heads" / "imgs" / f"w_{n}.jpg" for n in range(40, 47)]
+    np.testing.assert_allclose(identifier.probabilities(photos)[:, names], answer.p[:7], rtol=1e-3, atol=1e-5)
+    first, second = identifier.identify(photos[0], top=2)
+    assert first.whale == guesses[0] and first.probability > second.probability
+    assert len(whichwhale.load(run).identify(photos[0], top=None)) == 7
+    bad = heads / "heads" / "imgs" / "w_47.jpg"
+    assert predict.main([str(photos[0]), str(bad), "--model", str(run / "fold0"), "--top", "1"]) == 1
+    printed = capsys.readouterr()
+    assert "whale_0" in printed.out and "w_47.jpg" in printed.err
+    with pytest.raises(LoadError, match="neither a blend"):
+        whichwhale.load(tmp_path)
 
     capsys.readouterr()
     assert train.main([str(config)]) == 0 and predict.main([str(config)]) == 0
