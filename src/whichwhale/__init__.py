@@ -6,8 +6,7 @@
 See docs/architecture.md for the rooms of the house and the four file contracts between them.
 """
 
-from __future__ import annotations
-
+# No `from __future__ import annotations` here: it would put a name `annotations` in the way of the package of that name.
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
-def load(folder: str | Path) -> PhotoIdentifier:
+def load(folder: "str | Path") -> "PhotoIdentifier":
     """Load the models of a run folder, see `whichwhale.identifier.load`."""
     from whichwhale.identifier import load  # torch takes seconds to import; `import whichwhale` alone doesn't need it
 

@@ -125,15 +125,15 @@ def _merge(under: dict, over: dict) -> dict:
 
 
 def _check_keys(model: type[Config], values: Any, prefix: str, where: str, tree: list[str]) -> None:
-    """Raise for a key that `model` has not, naming the nearest right one: here, of that name elsewhere, or anywhere in `tree`."""
+    """Raise for a key that `model` has not, naming the nearest right one, here or elsewhere in `tree`."""
     if not isinstance(values, dict):
         return
     for key, value in values.items():
         field = model.model_fields.get(str(key))
         if field is None:
             near = [prefix + name for name in difflib.get_close_matches(str(key), model.model_fields, 1, 0.7)]
-            near = near or [name for name in tree if name.split(".")[-1] == str(key)]
-            near = near or difflib.get_close_matches(prefix + str(key), tree, 1, 0.5)
+            elsewhere = {name.rpartition(".")[2]: name for name in reversed(tree)}
+            near = near or [elsewhere[name] for name in difflib.get_close_matches(str(key), elsewhere, 1, 0.6)]
             hint = f"; did you mean {near[0]!r}?" if near else f"; the keys here are {', '.join(model.model_fields)}"
             raise ConfigError(f"{where}: unknown key {prefix + str(key)!r}{hint}")
         nested = _nested(field.annotation)

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from whichwhale import annotations
+from whichwhale.annotations import table as contract
 from whichwhale.config import ConfigError, load, to_yaml
 from whichwhale.identify.config import GivenPassports, IdentifyConfig, PassportsFromPoints
 from whichwhale.identify.experiment import Experiment
@@ -66,7 +66,7 @@ def sea(tmp_path, monkeypatch):
     pd.DataFrame({"Image": images[6:], "x": 0.5, "y": 0.5}).to_csv(root / "sample_submission.csv", index=False)
     found = {"bonnet_tip_x": 60, "bonnet_tip_y": 20, "bonnet_tip_v": 2, "blowhole_x": 30, "blowhole_y": 40, "blowhole_v": 2}
     rows = [{"Image": image} | ({"status": "none"} if image == "w_1.jpg" else found) for image in images]
-    annotations.write(root / "annotations.csv", annotations.build(rows, ["bonnet_tip", "blowhole"]))
+    contract.write(root / "annotations.csv", contract.build(rows, ["bonnet_tip", "blowhole"]))
     return root
 
 
@@ -89,13 +89,13 @@ def test_photos_without_points_are_left_out(sea, capsys) -> None:
 def test_annotations_must_be_in_one_place_and_cover_the_training_photos(sea, tmp_path, capsys) -> None:
     with pytest.raises(ValueError, match="passports.annotations.*is in neither"):
         Experiment.open(config("passports.annotations=none.csv"))
-    table = annotations.read(sea / "annotations.csv")
-    annotations.write(tmp_path / "runs" / "some.csv", table[table["Image"] != "w_7.jpg"])
+    table = contract.read(sea / "annotations.csv")
+    contract.write(tmp_path / "runs" / "some.csv", table[table["Image"] != "w_7.jpg"])
     Experiment.open(config("passports.annotations=some.csv"))
     assert "has no row for 1 of the 2 test photos" in capsys.readouterr().out
-    annotations.write(tmp_path / "input" / "some.csv", table)
+    contract.write(tmp_path / "input" / "some.csv", table)
     with pytest.raises(ValueError, match="passports.annotations.*is in both"):
         Experiment.open(config("passports.annotations=some.csv"))
-    annotations.write(tmp_path / "runs" / "few.csv", table[2:])
+    contract.write(tmp_path / "runs" / "few.csv", table[2:])
     with pytest.raises(ValueError, match=r"no row for 2 of the 6 training photos, the first are \['w_0.jpg', 'w_1.jpg'\]"):
         Experiment.open(config("passports.annotations=few.csv"))

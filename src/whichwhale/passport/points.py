@@ -11,9 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from whichwhale import annotations
-from whichwhale.annotations.sloth import BOX_FILE, POINT_FILES
-from whichwhale.annotations.table import ABSENT
+from whichwhale.annotations import sloth
+from whichwhale.annotations import table as contract
 from whichwhale.passport.config import PassportConfig
 
 LEAST_DISTANCE = 1.0  # px of the photo; points closer than that give no direction
@@ -48,10 +47,10 @@ def read(path: str | Path, names: Sequence[str]) -> pd.DataFrame:
     """
     path = Path(path)
     if not path.is_dir():
-        return annotations.read(path)
-    boxes = path / BOX_FILE
-    files = {name: path / POINT_FILES.get(name, f"{name}.json") for name in names}
-    return annotations.from_sloth(files, boxes if boxes.exists() else None)
+        return contract.read(path)
+    boxes = path / sloth.BOX_FILE
+    files = {name: path / sloth.POINT_FILES.get(name, f"{name}.json") for name in names}
+    return sloth.from_sloth(files, boxes if boxes.exists() else None)
 
 
 def animals(table: pd.DataFrame, config: PassportConfig) -> list[Animal]:
@@ -61,7 +60,7 @@ def animals(table: pd.DataFrame, config: PassportConfig) -> list[Animal]:
     """
     if table.empty:
         raise PointsError("the annotations have no row")
-    known = annotations.point_names(table)
+    known = contract.point_names(table)
     if missing := [name for name in (config.first, config.second) if name not in known]:
         raise PointsError(f"the annotations have no point {missing[0]!r}; their points are {', '.join(known) or 'none'}")
     parts = sorted(table.loc[table["status"] == "ok", "part"].unique())
@@ -80,7 +79,7 @@ def _animal(row: dict, config: PassportConfig) -> Animal:
     known_size = None if math.isnan(size[0]) or math.isnan(size[1]) else (int(size[0]), int(size[1]))
     names = (config.first, config.second)
     points = np.array([[row[f"{name}_x"], row[f"{name}_y"]] for name in names], np.float64)
-    there = row["part"] == config.part and all(row[f"{name}_v"] > ABSENT for name in names)
+    there = row["part"] == config.part and all(row[f"{name}_v"] > contract.ABSENT for name in names)
     if not there or math.dist(*points) < LEAST_DISTANCE:
         status = "unreadable" if row["status"] == "unreadable" else "none"
         return Animal(row["item"], row["Image"], None, math.nan, status, known_size)

@@ -1,0 +1,31 @@
+"""A store of crops that are aligned already."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from whichwhale.passport import given
+from whichwhale.passport.given import given_store
+from whichwhale.passport.plane import PlaneView
+from whichwhale.passport.store import MATRIX
+
+
+def test_crops_are_taken_as_they_are_and_made_once(tmp_path, monkeypatch) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 3)).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "a.png")
+    Image.new("RGB", (32, 32), (10, 20, 30)).save(tmp_path / "b.png")
+    (tmp_path / "c.png").write_bytes(b"no")
+    view = PlaneView(width=16, height=16)
+    photos = {f"{name}#0": tmp_path / name for name in ("a.png", "b.png", "c.png", "d.png")}
+    store = given_store(tmp_path / "store", photos, view)
+    np.testing.assert_array_equal(store.images[0], pixels)
+    assert (store.images[1] == (10, 20, 30)).all() and not store.images[2:].any()
+    assert store.index["status"].tolist() == ["ok", "ok", "unreadable", "unreadable"]
+    np.testing.assert_array_equal(store.index.loc[0, MATRIX].to_numpy(float).reshape(2, 3), [[1, 0, 0], [0, 1, 0]])
+    np.testing.assert_allclose(store.index.loc[1, MATRIX].to_numpy(float).reshape(2, 3), [[0.5, 0, -0.25], [0, 0.5, -0.25]])
+    np.testing.assert_allclose(store.plane_to_store, view.matrix())
+
+    monkeypatch.setattr(given, "decode", lambda path: pytest.fail("read again"))
+    assert given_store(tmp_path / "store", photos, view).key == store.key
+    monkeypatch.undo()
+    assert given_store(tmp_path / "store", photos, PlaneView(width=16, height=16, field=(2, 2))).key != store.key
