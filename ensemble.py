@@ -21,7 +21,7 @@ from whichwhale.score import submission
 
 EXAMPLE = """examples:
   python ensemble.py configs/right_whale_heads/ensemble.yaml
-  python ensemble.py configs/right_whale_heads/ensemble.yaml members=[lite0_160] test=folds output=submissions/alone.csv.gz"""
+  python ensemble.py configs/right_whale_heads/ensemble.yaml members=[lite0_128] test=folds output=submissions/alone.csv.gz"""
 
 TEST_ROWS = {
     "folds": "mean of the fold models",

@@ -1,4 +1,4 @@
-"""Run fitted models: over a data set's photos (writes predictions.npz beside each model), or over photos of yours.
+"""Run fitted models: over a data set's photos (writes what they say beside each model), or over photos of yours.
 
     python predict.py configs/right_whale_heads/lite0_128.yaml
     python predict.py configs/right_whale_heads/lite0_128.yaml fold=0 name=trial
@@ -32,15 +32,12 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def over_data_set(config: Path, overrides: list[str]) -> None:
-    """Write predictions.npz of every fit of the config."""
+    """Write predictions.npz (models) or annotations.csv (localizers, aligners) of every fit of the config."""
     if config.suffix not in (".yaml", ".yml"):
         raise ValueError(f"{config}: not a YAML; to identify a photo, say --model runs/<dataset>/ensemble as well")
-    experiment = open_experiment(config, overrides)
-    from whichwhale.identify.predicting import predict_fold
-
+    door, experiment = open_experiment(config, overrides)
     for fold in experiment.fold_list():
-        run = predict_fold(experiment, fold)
-        print(f"{run.predictions}: written")
+        door.predict_fold(experiment, fold)
 
 
 def answer(model: Path, photos: list[str], top: int) -> int:

@@ -1,16 +1,23 @@
-"""Fit one model from one config, all its folds.
+"""Fit one model from one config, all its folds. A fit that was stopped goes on, a finished one is left alone.
 
     python train.py configs/right_whale_heads/lite0_128.yaml
     python train.py configs/right_whale_heads/lite0_128.yaml fold=0 fit.epochs=2 name=trial
+    accelerate launch --num_processes 4 train.py configs/right_whale/passports.yaml
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import sys
 from pathlib import Path
+from types import ModuleType
+from typing import Any
 
-from whichwhale.config import ConfigError, load, read_yaml
+from whichwhale.config import ConfigError, read_yaml
+
+# What a config's `room` says, and whose door that is.
+DOORS = {"identify": "identify", "localize": "localize", "align": "localize"}
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -20,11 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="what differs from it, for example fit.epochs=2")
     options = parser.parse_args(arguments)
     try:
-        experiment = open_experiment(options.config, options.overrides)
-        from whichwhale.identify.fitting import fit_fold
-
+        door, experiment = open_experiment(options.config, options.overrides)
         for fold in experiment.fold_list():
-            run = fit_fold(experiment, fold)
+            run = door.fit_fold(experiment, fold)
             print(f"{run.path}: fitted")
     except ValueError as error:
         print(f"train.py: {error}", file=sys.stderr)
@@ -32,18 +37,16 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def open_experiment(path: Path, overrides: list[str]):
-    """The experiment of the room that the YAML names."""
+def open_experiment(path: Path, overrides: list[str]) -> tuple[ModuleType, Any]:
+    """The door of the room that the YAML names, and the experiment behind it."""
     room = read_yaml(path).get("room", "identify")
-    if room != "identify":
-        raise ConfigError(f"{path}: room {room!r} is none that has models; it is identify")
-    from whichwhale.identify.config import IdentifyConfig
-    from whichwhale.identify.experiment import Experiment
+    if room not in DOORS:
+        raise ConfigError(f"{path}: room {room!r} fits no models; those that do are {', '.join(DOORS)}")
+    from accelerate import PartialState  # slow to import: not before the config is known to be one
 
-    config = load(IdentifyConfig, path, overrides)
-    if not config.name:
-        config = config.model_copy(update={"name": path.stem})
-    return Experiment.open(config)
+    door = importlib.import_module(f"whichwhale.{DOORS[room]}.door")
+    with PartialState().main_process_first():  # the others find folds and passports made
+        return door, door.open_experiment(path, overrides)
 
 
 if __name__ == "__main__":

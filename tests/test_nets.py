@@ -118,9 +118,9 @@ def test_an_unknown_network_is_refused_by_the_nearest_one() -> None:
 
 
 def test_stochastic_depth_only_where_the_network_has_it() -> None:
-    Backbone(BackboneConfig(name="vgg11", weights=False))
-    with pytest.raises(ConfigError, match="backbone.name=vgg11.*drop_path_rate"):
-        Backbone(BackboneConfig(name="vgg11", weights=False, drop_path=0.1))
+    Backbone(BackboneConfig(name="densenet121", weights=False))
+    with pytest.raises(ConfigError, match="backbone.name=densenet121.*drop_path_rate"):
+        Backbone(BackboneConfig(name="densenet121", weights=False, drop_path=0.1))
 
 
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])

@@ -79,6 +79,7 @@ def predict_fold(experiment: Experiment, fold: Fold) -> RunFolder:
         weights_sha=fingerprint,
     )
     predictions.write(run.predictions, table)
+    print(f"{run.predictions}: written")
     if held_out:
         figures = scores(table.logits[role == ROLE_VALIDATION], experiment.labels(held_out))
         text = ", ".join(f"{key} {value:.4f}" for key, value in figures.items())

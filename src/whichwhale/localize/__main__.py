@@ -1,0 +1,96 @@
+"""Compare found points with true ones, and look at them.
+
+example:
+  python -m whichwhale.localize error runs/survey/aligner/annotations.csv input/survey
+  python -m whichwhale.localize look runs/survey/aligner/annotations.csv input/survey input/survey/imgs worst.png --worst
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from whichwhale.annotations import point_names, read
+from whichwhale.annotations.table import MEAN_OF_FOLDS
+from whichwhale.files import write_atomically
+from whichwhale.localize.config import TruthConfig
+from whichwhale.localize.error import errors, in_words, summary
+from whichwhale.localize.sheet import draw
+from whichwhale.localize.truth import read_table
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit codes: 0 done, 2 the command can't be carried out."""
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m whichwhale.localize", description=__doc__, formatter_class=form)
+    commands = parser.add_subparsers(dest="command", required=True)
+    error = commands.add_parser("error", help="point error in % of d, and how often both points lie in the box")
+    error.set_defaults(run=_error)
+    look = commands.add_parser("look", help="draw photos with box and points, found (discs) and true (crosses)")
+    look.set_defaults(run=_look)
+    for command in (error, look):
+        command.add_argument("found", type=Path, metavar="FOUND", help="annotations.csv of a run")
+        command.add_argument("truth", type=Path, metavar="TRUTH", help="annotations.csv by hand, or a folder of Sloth files")
+        command.add_argument("--part", default="head")
+    look.add_argument("photos", type=Path, metavar="PHOTOS", help="folder of the photos")
+    look.add_argument("out", type=Path, metavar="OUT.png")
+    look.add_argument("--count", type=int, default=8, help="how many photos (default %(default)s)")
+    look.add_argument("--worst", action="store_true", help="those with the largest error, not the first ones")
+    options = parser.parse_args(arguments)
+    try:
+        options.run(options)
+    except (ValueError, OSError) as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _tables(options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+    found = read(options.found)
+    if options.truth.is_dir():
+        defaults = TruthConfig()
+        files = {name: defaults.points.get(name, f"{name}.json") for name in point_names(found)}
+        truth = read_table(TruthConfig(points=files, boxes=defaults.boxes), options.truth)
+    else:
+        truth = read(options.truth)
+    return found, truth, point_names(found)
+
+
+def _error(options: argparse.Namespace) -> None:
+    found, truth, names = _tables(options)
+    compared = errors(found, truth, names, options.part)
+    for what, rows in (
+        ("out-of-fold", compared[compared["fold"] >= 0]),
+        ("mean of fold models (test photos; and the few that every fold trains on)", compared[compared["fold"] == MEAN_OF_FOLDS]),
+    ):
+        if len(rows):
+            print(f"{what}: {in_words(summary(rows))}")
+    if compared.empty:
+        raise ValueError(f"{options.found} and {options.truth} have no photo in common whose points are known")
+
+
+def _look(options: argparse.Namespace) -> None:
+    found, truth, names = _tables(options)
+    compared = errors(found, truth, names, options.part)
+    if options.worst:
+        compared = compared.sort_values("error", ascending=False)
+    if compared.empty:
+        raise ValueError(f"{options.found} and {options.truth} have no photo in common whose points are known")
+    meant = [table[table["item"].str.endswith("#0")] for table in (found, truth)]
+    by_image = [table.drop_duplicates("Image").set_index("Image") for table in meant]
+    pairs = [[table.loc[image] for table in by_image] for image in compared["Image"][: options.count]]
+    drawn = [draw(options.photos / str(mine.name), mine, true) for mine, true in pairs]
+    drawn += [np.zeros_like(drawn[0])] * (len(drawn) % 2)
+    picture = np.concatenate([np.concatenate(drawn[i : i + 2], 1) for i in range(0, len(drawn), 2)])
+    write_atomically(options.out, lambda stream: Image.fromarray(picture).save(stream, "PNG"))
+    for row in compared[: options.count].itertuples():
+        print(f"{row.Image}: {100 * row.error:.1f} % of d, fold {row.fold}, {'' if row.inside else 'not '}both points in the box")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

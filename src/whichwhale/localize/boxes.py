@@ -1,0 +1,48 @@
+"""The boxes that an aligner's crops are cut about: a localizer's, each from a model that did not see the photo."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from whichwhale.annotations import read
+from whichwhale.annotations.table import BOX, BY_HAND
+from whichwhale.localize.truth import Truth
+
+
+class BoxesError(ValueError):
+    """Boxes that an aligner can't be trained on; the message names the file and the fix."""
+
+
+def out_of_fold_boxes(path: Path, folds: pd.DataFrame, images: list[str], part: str = "head") -> dict[str, NDArray[np.float64]]:
+    """Boxes (x, y, width, height) of `images` in which something was found, from the assembled annotations.csv of a localizer.
+
+    Raises BoxesError if a photo has no row, or if a labelled photo's box comes from another fold model than the one that left it
+    out: an aligner that learnt from such boxes would meet worse ones at the test photos.
+    """
+    if not path.exists():
+        raise BoxesError(f"{path}: the localizer's boxes are missing; run train.py and predict.py with its config first")
+    table = read(path)
+    table = table[table["item"].str.endswith("#0") & ((table["part"] == part) | (table["status"] != "ok"))].set_index("Image")
+    if missing := sorted(set(images) - set(table.index)):
+        raise BoxesError(f"{path}: has no row for {len(missing)} photos, the first are {missing[:3]}; predict all folds anew")
+    dealt = folds.set_index("Image")["fold"]
+    dealt = dealt[dealt >= 0]
+    by = table.loc[dealt.index, "fold"]
+    wrong = dealt.index[(by != dealt) & (by != BY_HAND)]
+    if len(wrong):
+        raise BoxesError(
+            f"{path}: {len(wrong)} boxes are not out-of-fold, the first is {wrong[0]}: fold {dealt[wrong[0]]} of folds.csv, but "
+            f"the box comes from fold {by[wrong[0]]}; fit the localizer anew with these folds"
+        )
+    table = table.loc[images]
+    boxes = table[BOX].to_numpy(np.float64)
+    return {image: box for image, box in zip(images, boxes, strict=True) if np.isfinite(box).all()}
+
+
+def true_boxes(truth: Truth) -> dict[str, NDArray[np.float64]]:
+    """The labelled photos' own boxes; other photos get none."""
+    return dict(zip(truth.images, truth.box, strict=True))

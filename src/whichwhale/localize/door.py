@@ -1,0 +1,18 @@
+"""The room's door: what train.py and predict.py call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from whichwhale.config import load, read_yaml
+from whichwhale.localize.config import AlignerConfig, LocalizerConfig
+from whichwhale.localize.experiment import Experiment, fit_fold, predict_fold
+
+__all__ = ["fit_fold", "open_experiment", "predict_fold"]
+
+
+def open_experiment(path: Path, overrides: list[str]) -> Experiment:
+    """The experiment of a localizer's or aligner's YAML, which has the file's name unless it says another."""
+    kind = AlignerConfig if read_yaml(path).get("room") == "align" else LocalizerConfig
+    config = load(kind, path, overrides)
+    return Experiment.open(config if config.name else config.model_copy(update={"name": path.stem}))

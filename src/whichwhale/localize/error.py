@@ -1,0 +1,69 @@
+"""How far points are off: mean distance of both points over the true d, per photo."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from whichwhale.annotations.table import BOX
+from whichwhale.localize.truth import points_of
+
+MISSED = 1.0  # error of a photo without detection: 100 % of d
+PERCENTILES = (50, 95, 99)
+
+
+def point_error(points: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Mean distance of predicted from true points (both [N, P, 2], px) over the distance of the first two true ones: [N], in d.
+
+    Where a predicted point is NaN the whole photo counts as missed; NaN where the truth has not all points.
+    """
+    d = np.hypot(*(truth[:, 0] - truth[:, 1]).T)
+    error = np.linalg.norm(points - truth, axis=-1).mean(1) / d
+    error = np.where(np.isnan(points).any((1, 2)), MISSED, error)
+    return np.where(np.isnan(truth).any((1, 2)), np.nan, error)
+
+
+def errors(predicted: pd.DataFrame, truth: pd.DataFrame, names: list[str], part: str = "head") -> pd.DataFrame:
+    """Compare two contract-1 tables by the animal that the label means (`#0`).
+
+    Returns:
+        DataFrame [Image, error, inside, fold], a row for each photo of `predicted` whose truth has all points `names`: error in d
+        (1.0 where nothing was found), inside: all true points lie in the predicted box, fold as predicted.
+    """
+    truth, predicted = (_animal(table, part) for table in (truth, predicted))
+    true = points_of(truth, names)
+    truth, true = truth[np.isfinite(true).all((1, 2))], true[np.isfinite(true).all((1, 2))]
+    shared = predicted.index.intersection(truth.index)
+    true = true[truth.index.get_indexer(shared)]
+    predicted = predicted.loc[shared]
+    box = predicted[BOX].to_numpy(np.float64)
+    low, high = box[:, None, :2], box[:, None, :2] + box[:, None, 2:]
+    inside = ((true >= low) & (true <= high)).all((1, 2))  # False where there is no box: NaN
+    error = point_error(points_of(predicted, names), true)
+    return pd.DataFrame({"Image": shared, "error": error, "inside": inside, "fold": predicted["fold"].to_numpy()})
+
+
+def summary(table: pd.DataFrame) -> dict[str, float]:
+    """Percentiles of the error over photos (in d), and the share of photos with both points in the box."""
+    if table.empty:
+        return {"photos": 0}
+    values = {f"error_{p}": float(np.percentile(table["error"], p)) for p in PERCENTILES}
+    return {"photos": len(table), **values, "inside": float(table["inside"].mean())}
+
+
+def in_words(scores: dict[str, float]) -> str:
+    """A summary as one line."""
+    if not scores.get("photos"):
+        return "no photo with known points"
+    parts = ", ".join(f"{p}th {100 * scores[f'error_{p}']:.2f}" for p in PERCENTILES[1:])
+    return (
+        f"{scores['photos']:.0f} photos, point error in % of d: median {100 * scores['error_50']:.2f}, {parts}; "
+        f"both points in the box {100 * scores['inside']:.1f} %"
+    )
+
+
+def _animal(table: pd.DataFrame, part: str) -> pd.DataFrame:
+    """One row a photo, indexed by it: the part of animal #0, or the row that says that nothing was found."""
+    mine = table[table["item"].str.endswith("#0") & ((table["part"] == part) | (table["status"] != "ok"))]
+    return mine.set_index("Image", drop=False)

@@ -1,0 +1,93 @@
+"""What a localizer or aligner reads: tables, folds, the truth, pictures; all of it checked before any training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from whichwhale import competition
+from whichwhale.competition import Competition, folds
+from whichwhale.config import input_dir, runs_dir
+from whichwhale.geometry import apply
+from whichwhale.localize.boxes import out_of_fold_boxes, true_boxes
+from whichwhale.localize.config import AlignerConfig, LocateConfig
+from whichwhale.localize.frames import letterbox, move_extent
+from whichwhale.localize.pictures import Pictures, pictures
+from whichwhale.localize.training import Targets
+from whichwhale.localize.truth import Truth, read_truth
+
+
+@dataclass(frozen=True, eq=False)
+class Experiment:
+    """A config and what it reads. `boxes` (px of the photos) are what an aligner's crops were cut about; None for a localizer."""
+
+    config: LocateConfig
+    data: Competition
+    folds: pd.DataFrame
+    truth: Truth
+    pictures: Pictures
+    boxes: dict[str, NDArray[np.float64]] | None
+
+    @classmethod
+    def open(cls, config: LocateConfig) -> Experiment:
+        """Read tables and truth, deal folds.csv if there is none yet, and open the pictures, making them if there are none.
+
+        A photo that can't be read is left out of training and keeps its row with status unreadable. Raises an error of the room
+        that finds something wrong, before any training.
+        """
+        root, home = input_dir() / config.data.root, runs_dir() / config.dataset
+        data = competition.read(root, **config.data.model_dump(exclude={"root"}))
+        labelled = list(data.train["Image"])
+        dealt = folds.make(labelled, list(data.train["whaleID"]), config.folds.count, config.folds.seed, config.folds.kind)
+        folds.write(home / "folds.csv", dealt)  # refused if it covers other photos or was dealt otherwise
+        truth = read_truth(config.truth, input_dir() / (config.truth.folder or config.data.root), labelled)
+        paths = {image: data.photo_path(image) for image in [*labelled, *data.test]}
+        size = config.view_size
+        if not isinstance(config, AlignerConfig):
+            frame = lambda _, whole: letterbox(whole, size)  # noqa: E731
+            reduced = pictures(home / f"photos_{size[0]}x{size[1]}", paths, frame, size, "photos")
+            return _say_unreadable(cls(config, data, dealt, truth, reduced, None))
+        boxes = true_boxes(truth)
+        if config.boxes:
+            boxes = out_of_fold_boxes(home / config.boxes / "annotations.csv", dealt, list(paths), config.truth.part)
+        crop = lambda image, _: config.crop(boxes[image]) if image in boxes else None  # noqa: E731
+        side = config.crop_side
+        crops = pictures(home / config.name / "crops", paths, crop, (side, side), "crops")
+        return _say_unreadable(cls(config, data, dealt, truth, crops, boxes))
+
+    def fold_list(self) -> list[int]:
+        """The fits that the config asks for: by default every fold."""
+        return list(self.config.fold) or folds.numbers(self.folds)
+
+    def run_path(self, fold: int) -> Path:
+        return runs_dir() / self.config.dataset / self.config.name / f"fold{fold}"
+
+    @property
+    def annotations_path(self) -> Path:
+        """The assembled table."""
+        return runs_dir() / self.config.dataset / self.config.name / "annotations.csv"
+
+    def targets(self, images: list[str]) -> Targets:
+        """Of those of `images` that have a picture and a truth: where its things are in the picture."""
+        known = set(self.truth.images)
+        images = [image for image in self.pictures.usable(images) if image in known]
+        rows, true = self.pictures.rows(images), self.truth.rows(images)
+        box, points = self.truth.box[true], self.truth.points[true]
+        boxed = "box" in self.config.channels
+        centre = box[:, None, :2] + box[:, None, 2:] / 2
+        things = np.concatenate([centre, points], 1)[:, : len(self.config.channels)] if boxed else points
+        matrix = self.pictures.matrix[rows]
+        placed = np.stack([apply(one, p) for one, p in zip(matrix, things, strict=True)]) if images else things
+        return Targets(rows, placed, move_extent(matrix, box[:, 2:]), keep=0 if boxed else -1)
+
+
+def _say_unreadable(experiment: Experiment) -> Experiment:
+    index = experiment.pictures.index
+    if bad := index.loc[index["status"] == "unreadable", "Image"].tolist():
+        images = experiment.data.root / experiment.data.images
+        print(f"{images}: {len(bad)} photos are missing or unreadable and will have no place, the first are {bad[:3]}")
+    return experiment

@@ -1,0 +1,50 @@
+"""Where a picture lies in its photo: letterboxed frames, square crops, and what a transform does to a box's size."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from whichwhale.geometry import Affine
+
+
+def letterbox(photo: tuple[int, int], frame: tuple[int, int]) -> Affine:
+    """Photo of (width, height) px, whole and undistorted, into the middle of a frame: float64 [2, 3], photo to frame."""
+    scale = min(frame[0] / photo[0], frame[1] / photo[1])
+    return _centred(scale, ((photo[0] - 1) / 2, (photo[1] - 1) / 2), frame)
+
+
+def square_about(box: ArrayLike, field: float, size: int) -> Affine:
+    """A square of `field` box sizes about the centre of `box` (x, y, width, height; px of the photo) onto `size` px.
+
+    The box size is the root mean square of width and height, which stays nearly the same when the head turns.
+    """
+    x, y, width, height = np.asarray(box, np.float64)
+    return _centred(size / (field * box_size([width, height])), (x + width / 2, y + height / 2), (size, size))
+
+
+def box_size(extent: ArrayLike) -> NDArray[np.float64]:
+    """Root mean square of width and height [..., 2] to [...]."""
+    return np.sqrt(np.mean(np.square(np.asarray(extent, np.float64)), -1))
+
+
+def move_extent(matrix: ArrayLike, extent: ArrayLike) -> NDArray[np.float64]:
+    """Width and height [..., 2] of a box after an affine transform [..., 2, 3].
+
+    The box around the ellipse that the old box holds: exact for scaling, mirror images and quarter turns, and any rotation keeps
+    the box size. The box around the turned box itself would grow with each turn, although the head does not.
+    """
+    linear = np.asarray(matrix, np.float64)[..., :2]
+    return np.sqrt((np.square(linear) @ np.square(np.asarray(extent, np.float64))[..., None])[..., 0])
+
+
+def box_about(centre: ArrayLike, extent: ArrayLike) -> NDArray[np.float64]:
+    """Centre [..., 2] and width and height [..., 2] to x, y, width, height [..., 4]."""
+    centre, extent = np.asarray(centre, np.float64), np.asarray(extent, np.float64)
+    return np.concatenate([centre - extent / 2, extent], -1)
+
+
+def _centred(scale: float, point: tuple[float, float], frame: tuple[int, int]) -> Affine:
+    """Scale, with `point` moved to the middle of a frame of (width, height) px."""
+    middle = (np.array(frame) - 1) / 2
+    return np.column_stack([np.eye(2) * scale, middle - scale * np.asarray(point)])

@@ -1,0 +1,99 @@
+"""Training views: a picture moved by one warp, its points and box moved with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from whichwhale.augment import Photometric, generator
+from whichwhale.geometry import Affine, apply, compose, rotation, scaling, translation, warp
+from whichwhale.localize.config import MovesConfig
+from whichwhale.localize.frames import move_extent
+from whichwhale.localize.pictures import Pictures
+
+BORDER = 0.04  # of a view's sides: how near to its edge the animal may come
+
+
+@dataclass(frozen=True, eq=False)
+class Targets:
+    """What training views are to show of `rows` of the pictures, in pixels of the pictures.
+
+    points  [N, K, 2], NaN where unknown; extent [N, 2] width and height of the box; `keep` is the channel that must stay in view
+    (−1: none need)
+    """
+
+    rows: NDArray[np.int64]
+    points: NDArray[np.float64]
+    extent: NDArray[np.float64]
+    keep: int = -1
+
+
+class TrainingViews:
+    """Makes item i: `image` uint8 [H, W, 3], `points` float32 [K, 2] and `extent` float32 [2] in its pixels, `weight` float32 [K]
+    (0: unknown or out of view), by draws keyed by (seed, epoch, row of the pictures)."""
+
+    def __init__(self, pictures: Pictures, targets: Targets, size: tuple[int, int], moves: MovesConfig, seed: int) -> None:
+        self.pictures, self.targets, self.size, self.moves, self.seed = pictures, targets, size, moves, seed
+        self.epoch = 0
+        self._spare: list[Photometric] = []  # one chain serves one thread at a time
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __call__(self, number: int) -> dict[str, Any]:
+        row = int(self.targets.rows[number])
+        draw = generator(self.seed, self.epoch, row)
+        matrix = compose(to_view(self.pictures, self.size), draw_move(self.moves, draw, self.size))
+        there = draw.uniform(BORDER, 1 - BORDER, 2) * self.size - 0.5
+        points = apply(matrix, self.targets.points[number])
+        if self.targets.keep >= 0 and not _inside(points[self.targets.keep], self.size, BORDER):
+            matrix = compose(matrix, translation(*(there - points[self.targets.keep])))
+            points = apply(matrix, self.targets.points[number])
+        image = view_picture(self.pictures, row, matrix, self.size)
+        try:
+            photometric = self._spare.pop()
+        except IndexError:
+            photometric = Photometric(self.moves.photometry())
+        image = photometric(image, draw)
+        self._spare.append(photometric)
+        weight = _inside(points, self.size)
+        return {
+            "image": image,
+            "points": np.where(weight[:, None], points, 0).astype(np.float32),
+            "weight": weight.astype(np.float32),
+            "extent": move_extent(matrix, self.targets.extent[number]).astype(np.float32),
+        }
+
+
+def to_view(pictures: Pictures, size: tuple[int, int]) -> Affine:
+    """The middle of a picture, which may show more than a view, onto a view of `size` (width, height) px, at its own scale."""
+    height, width = pictures.images.shape[1:3]
+    return translation((size[0] - width) / 2, (size[1] - height) / 2)
+
+
+def view_picture(pictures: Pictures, row: int, matrix: Affine, size: tuple[int, int]) -> NDArray[np.uint8]:
+    """Draw picture `row` through `matrix` (picture to view): uint8 RGB [H, W, 3]; outside it is black, as outside the photo."""
+    return warp(pictures.images[row], matrix, size, border=cv2.BORDER_CONSTANT)
+
+
+def draw_move(moves: MovesConfig, draw: np.random.Generator, size: tuple[int, int]) -> Affine:
+    """A random move of a view of `size` (width, height) about its middle: float64 [2, 3], view to view."""
+    turn, grow, dx, dy = draw.uniform(-1, 1, 4)
+    mirrored = draw.random() < moves.mirror
+    middle = ((size[0] - 1) / 2, (size[1] - 1) / 2)
+    return compose(
+        scaling(-1.0 if mirrored else 1.0, 1.0, middle),
+        rotation(np.deg2rad(moves.rotation) * turn, middle),
+        scaling((1 + moves.zoom) ** grow, about=middle),
+        translation(moves.shift * dx * size[0], moves.shift * dy * size[1]),
+    )
+
+
+def _inside(points: NDArray[np.float64], size: tuple[int, int], border: float = 0.0) -> NDArray[np.bool_]:
+    """Whether points [..., 2] lie in a view of `size`, at least `border` of its sides from the edge; False for NaN."""
+    share = (points + 0.5) / size
+    return ((share >= border) & (share <= 1 - border)).all(-1)

@@ -1,0 +1,241 @@
+"""What the report reads: the files of one data set's runs, its tables and photos. Nothing is fitted, nothing is changed."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import yaml
+from numpy.typing import NDArray
+
+from whichwhale import competition, predictions
+from whichwhale.annotations import table as annotations
+from whichwhale.blend import pool as pools
+from whichwhale.blend.assemble import Member, assemble
+from whichwhale.blend.config import EnsembleConfig
+from whichwhale.competition import Competition
+from whichwhale.config import runs_dir
+from whichwhale.passport.store import Store, open_store
+from whichwhale.predictions import ROLE_TEST, ROLE_VALIDATION, Predictions
+
+
+class Absent(ValueError):  # noqa: N818 (no error: the page says so and goes on)
+    """A part of the report can't be made; the message is the one sentence that stands in its place."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """One run folder: model and fold name ('fold0', 'foldall'), status, frozen config, provenance, one metrics row an epoch."""
+
+    model: str
+    fold: str
+    path: Path
+    status: dict
+    config: dict
+    provenance: dict
+    metrics: list[dict]
+
+    @property
+    def label(self) -> str:
+        """'fold 0', or 'all photos'."""
+        return "all photos" if self.fold == "foldall" else self.fold.replace("fold", "fold ")
+
+    @property
+    def epochs(self) -> int | None:
+        """How many epochs the fit was to have, if its config says."""
+        return self.config.get("fit", {}).get("epochs")
+
+
+@dataclass(frozen=True, eq=False)
+class Answers:
+    """Probabilities p [N, C] of some photos by one model or blend, and the true columns [N]. `name` says whose, for people."""
+
+    name: str
+    images: list[str]
+    truth: NDArray[np.int64]
+    p: NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sources:
+    """Files of the blend that `config` names. Each property reads its file once, and raises Absent where that can't be."""
+
+    config: EnsembleConfig
+    truth: dict[str, str] | None = None  # test photo -> whale
+
+    @cached_property
+    def tables(self) -> Competition:
+        data = self.config.data
+        said = (fit.config.get("data", {}).get("images") for fit in self.fits)  # the ensemble's config has no need of photos
+        images = next((name for name in said if name), "imgs")
+        try:
+            return competition.read(self.config.root, data.train, data.sample_submission, images)
+        except ValueError as error:
+            raise Absent(f"The competition's tables can't be read: {self.short(error)}.") from error
+
+    @cached_property
+    def column(self) -> dict[str, int]:
+        """Labelled photo -> column of its whale."""
+        return dict(zip(self.tables.train["Image"], self.tables.labels().tolist(), strict=True))
+
+    @cached_property
+    def fits(self) -> list[Fit]:
+        """Every run folder of the data set that has a config: members first, in their order, then others by name."""
+        order = {name: place for place, name in enumerate(self.config.members)}
+        folders = [path.parent for path in self.config.runs.glob("*/fold*/config.yaml")]
+        folders.sort(key=lambda path: (order.get(path.parent.name, len(order)), path.parent.name, _fold_key(path.name)))
+        return [_fit(path) for path in folders]
+
+    def member(self, name: str) -> Member:
+        """One member's out-of-fold and test tables."""
+        folder = self.config.runs / name
+        # Where the model of all photos isn't there yet, the fold models' test rows are still worth a look.
+        test = self.config.test if (folder / "foldall" / "predictions.npz").is_file() else "folds"
+        try:
+            return assemble(folder, self.tables.class_id, self.tables.train["Image"].tolist(), test)
+        except Absent:
+            raise
+        except ValueError as error:
+            raise Absent(f"{name} has no complete predictions yet: {self.short(error)}.") from error
+
+    @cached_property
+    def members(self) -> tuple[dict[str, Member], dict[str, str]]:
+        """The members that can be assembled, and of the others why not."""
+        found, missing = {}, {}
+        for name in self.config.members:
+            try:
+                found[name] = self.member(name)
+            except Absent as absent:
+                missing[name] = str(absent)
+        return found, missing
+
+    def first_member(self) -> Member:
+        """The first member that can be assembled."""
+        found, _ = self.members
+        if not found:
+            raise Absent("No model has all its out-of-fold predictions yet; the first section says what is missing.")
+        return next(iter(found.values()))
+
+    @cached_property
+    def pool(self) -> pools.Pool:
+        path = self.config.runs / self.config.name / "blend.json"
+        if not path.exists():
+            raise Absent(f"There is no blend yet ({self.short(path)} is missing; ensemble.py writes it).")
+        try:
+            return pools.read(path)
+        except ValueError as error:
+            raise Absent(f"{self.short(error)}.") from error
+
+    @cached_property
+    def blended(self) -> Predictions:
+        """The blend's own predictions.npz: cross-fitted validation rows, test rows; logits are log p."""
+        path = self.config.runs / self.config.name / "predictions.npz"
+        if not path.exists():
+            raise Absent(f"There is no blend yet ({self.short(path)} is missing; ensemble.py writes it).")
+        try:
+            found = predictions.read(path)
+        except ValueError as error:
+            raise Absent(f"{self.short(error)}.") from error
+        if found.class_id.tolist() != self.tables.class_id:
+            raise Absent(f"{self.short(path)} has other whales than the sample submission; run ensemble.py again.")
+        return found
+
+    def blend_answers(self, role: int) -> Answers:
+        """The blend's rows: ROLE_VALIDATION (out-of-fold, cross-fitted) or, of the photos that the truth names, ROLE_TEST."""
+        whales = {whale: column for column, whale in enumerate(self.tables.class_id)}
+        truth = self.column if role == ROLE_VALIDATION else {i: whales[w] for i, w in (self.truth or {}).items() if w in whales}
+        rows = [r for r in np.flatnonzero(self.blended.role == role) if _image(self.blended.item[r]) in truth]
+        if not rows:
+            kind = {ROLE_VALIDATION: "out-of-fold rows (it has a single fold)", ROLE_TEST: "test rows that the truth names"}[role]
+            raise Absent(f"The blend has no {kind}.")
+        images = [_image(self.blended.item[r]) for r in rows]
+        column = np.array([truth[image] for image in images], np.int64)
+        return Answers("the blend", images, column, np.exp(self.blended.logits[rows].astype(np.float64)))
+
+    @cached_property
+    def store(self) -> Store:
+        """The passports that the first member was fitted on, if its run says which, else the first store there is."""
+        stores = []
+        for path in sorted(self.config.runs.glob("passports*/store.json")):
+            try:
+                stores.append(open_store(path.parent))
+            except ValueError:
+                continue  # a damaged store among several is no reason to show none
+        if not stores:
+            raise Absent(f"There is no passport store ({self.short(self.config.runs)}/passports is missing or damaged).")
+        keys = [fit.provenance.get("tables", {}).get("passports") for fit in self.fits]
+        return min(stores, key=lambda store: keys.index(store.key) if store.key in keys else len(keys))
+
+    @cached_property
+    def annotations(self) -> list[tuple[str, pd.DataFrame]]:
+        """(run, table) of each annotations.csv below the runs that can be read."""
+        found = []
+        for path in sorted(self.config.runs.glob("*/annotations.csv")):
+            try:
+                found.append((path.parent.name, annotations.read(path)))
+            except ValueError:
+                continue
+        return found
+
+    def short(self, text: object) -> str:
+        """Without this machine's folders: runs and input as a reader of the README knows them."""
+        told = str(text).rstrip(".")
+        for folder, name in ((runs_dir(), "runs"), (self.config.root.parent, "input")):
+            told = told.replace(f"{folder}/", f"{name}/")
+        return told
+
+
+def _image(item: str) -> str:
+    return predictions.split_item(item)[0]
+
+
+def _fold_key(name: str) -> tuple[int, str]:
+    number = name.removeprefix("fold")
+    return (int(number), "") if number.isdecimal() else (10**9, name)
+
+
+def _fit(folder: Path) -> Fit:
+    """Read a run folder; what is missing or half there (a fit may be going on) comes back empty."""
+    return Fit(
+        folder.parent.name,
+        folder.name,
+        folder,
+        _json(folder / "status.json"),
+        _mapping(yaml.safe_load, folder / "config.yaml"),
+        _json(folder / "provenance.json"),
+        _rows(folder / "metrics.jsonl"),
+    )
+
+
+def _mapping(parse: object, path: Path) -> dict:
+    try:
+        value = parse(path.read_text(encoding="utf-8"))  # type: ignore[operator]
+    except (OSError, ValueError, yaml.YAMLError):
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def _json(path: Path) -> dict:
+    return _mapping(json.loads, path)
+
+
+def _rows(path: Path) -> list[dict]:
+    """The rows of metrics.jsonl, up to the first that is no JSON object with an epoch."""
+    rows: list[dict] = []
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return rows
+    for line in lines:
+        try:
+            row = json.loads(line)
+        except ValueError:
+            break
+        if not isinstance(row, dict) or not isinstance(row.get("epoch"), int | float):
+            break
+        rows.append(row)
+    return rows

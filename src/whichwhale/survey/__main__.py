@@ -1,0 +1,56 @@
+"""Draw a simulated aerial survey of right whales, in the layout of the 2015 competition.
+
+example:
+  python -m whichwhale.survey input/survey --whales 60 --photos 900 --width 1152 --seed 0 --workers 2
+
+OUT gets imgs/w_*.jpg, train.csv, sample_submission.csv, callosity.csv, the annotations points1.json (bonnet tips), points2.json
+(blowholes) and slot.json (head boxes), for training and test photos alike as in the real competition's files, and truth/:
+solution.csv (who is in the test photos; new_whale for unknown animals), metadata.csv, survey.json. Run again, it draws only
+what is missing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from whichwhale.survey import plan, shoot
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit codes: 0 done, 2 the command can't be carried out."""
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m whichwhale.survey", description=__doc__, formatter_class=form)
+    parser.add_argument("out", type=Path, metavar="OUT", help="folder to write")
+    parser.add_argument(
+        "--whales", type=int, default=60, help="known animals, each with at least one training photo (default 60)"
+    )
+    parser.add_argument("--photos", type=int, default=900, help="training and test photos together (default 900)")
+    parser.add_argument("--width", type=int, default=1152, help="pixels; the height is two thirds of it (default 1152)")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same pixels (default 0)")
+    test = parser.add_mutually_exclusive_group()
+    test.add_argument("--test-photos", type=int, metavar="N", help="how many of the photos are test photos")
+    test.add_argument("--test-share", type=float, default=0.25, metavar="S", help="or which share of them (default 0.25)")
+    parser.add_argument(
+        "--unknown", type=int, default=0, metavar="N", help="further animals that appear only among the test photos (default 0)"
+    )
+    parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
+    options = parser.parse_args(arguments)
+    count = options.test_photos if options.test_photos is not None else round(options.photos * options.test_share)
+    began = time.monotonic()
+    try:
+        survey = plan.Survey(options.whales, options.photos, options.width, options.seed, count, options.unknown)
+        drawn = shoot.make(survey, options.out, options.workers)
+    except (ValueError, OSError) as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    took = time.monotonic() - began
+    pace = f", {drawn} drawn in {took:.0f} s ({drawn / took:.1f} a second)" if drawn else ", all there already"
+    print(f"{options.out}: {survey.photos} photos of {survey.whales} whales, {survey.test_photos} of them test photos{pace}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,69 @@
+"""Batches: each item once an epoch, in an order of its key; threads change nothing."""
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from whichwhale.fit.batches import Items, Shuffled, in_order, load, stack
+
+
+@given(st.integers(1, 300), st.integers(1, 64), st.integers(0, 1000), st.integers(0, 50))
+def test_each_item_once_in_batches_of_the_right_size(count: int, size: int, seed: int, epoch: int) -> None:
+    batches = Shuffled(count, size, seed).batches(epoch)
+    assert sorted(sum(batches, [])) == list(range(count))
+    assert all(len(batch) == size for batch in batches[:-1])
+    # A last batch under half the size would be a noisy step: it joins its neighbour.
+    assert size / 2 <= len(batches[-1]) < 1.5 * size or len(batches) == 1
+
+
+def test_a_last_batch_by_hand() -> None:
+    sizes = {count: [len(batch) for batch in Shuffled(count, 4, 0).batches(0)] for count in (3, 4, 5, 6, 9, 10)}
+    assert sizes == {3: [3], 4: [4], 5: [5], 6: [4, 2], 9: [4, 5], 10: [4, 4, 2]}
+
+
+def test_the_order_is_keyed_by_seed_and_epoch() -> None:
+    orders = {(seed, epoch): tuple(sum(Shuffled(50, 8, seed).batches(epoch), [])) for seed in range(3) for epoch in range(3)}
+    assert len(set(orders.values())) == 9
+    assert tuple(sum(Shuffled(50, 8, 1).batches(2), [])) == orders[1, 2]
+
+
+def test_nothing_to_train_on() -> None:
+    with pytest.raises(ValueError, match="no item"):
+        Shuffled(0, 4, 0)
+
+
+def test_in_order() -> None:
+    assert in_order(5, 2) == [[0, 1], [2, 3], [4]]
+    assert in_order(0, 2) == []
+
+
+def test_stacking_lays_images_channels_last() -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (2, 4, 5, 3), dtype=np.uint8)
+    batch = stack([{"image": picture, "whale": np.int64(k)} for k, picture in enumerate(pictures)])
+    assert batch["image"].shape == (2, 3, 4, 5) and batch["image"].dtype == torch.uint8
+    assert batch["image"].is_contiguous(memory_format=torch.channels_last)
+    np.testing.assert_array_equal(batch["image"].numpy(), pictures.transpose(0, 3, 1, 2))
+    assert batch["whale"].tolist() == [0, 1] and batch["whale"].dtype == torch.int64
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_threads_make_the_items_and_change_nothing(threads: int) -> None:
+    workers = set()
+    meet = threading.Barrier(threads)
+
+    def make(number: int) -> dict[str, np.ndarray]:
+        meet.wait(timeout=60)  # passes only if as many items as threads are being made at once
+        workers.add(threading.get_ident())
+        return {"draw": np.random.default_rng((5, number)).random(3)}
+
+    items = Items(8, make, threads)
+    assert len(items) == 8
+    batches = [[7, 0, 3, 1], [2, 4, 6, 5]]
+    made = [batch["draw"].numpy() for batch in load(items, batches, "cpu")]
+    for batch, numbers in zip(made, batches, strict=True):
+        np.testing.assert_array_equal(batch, [np.random.default_rng((5, number)).random(3) for number in numbers])
+    assert len(workers) == threads

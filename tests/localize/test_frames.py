@@ -1,0 +1,46 @@
+"""Letterboxes, crops, and what happens to a box's size."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from whichwhale.geometry import apply, rotation, scale_of, scaling
+from whichwhale.localize.frames import box_about, box_size, letterbox, move_extent, square_about
+
+
+def test_letterbox_by_hand() -> None:
+    # 3072 x 2048 into 384 x 256: an eighth, and the photo's edge -0.5 is the frame's
+    matrix = letterbox((3072, 2048), (384, 256))
+    assert apply(matrix, [[-0.5, -0.5], [3071.5, 2047.5]]) == pytest.approx(np.array([[-0.5, -0.5], [383.5, 255.5]]))
+    # 100 x 100 into 60 x 40: 40 px wide in the middle, 10 px free on the left
+    corners = apply(letterbox((100, 100), (60, 40)), [[-0.5, -0.5], [99.5, 99.5]])
+    assert corners == pytest.approx(np.array([[9.5, -0.5], [49.5, 39.5]]))
+
+
+def test_square_about_a_box() -> None:
+    box = [10.0, 20.0, 30.0, 40.0]
+    size = np.sqrt((30**2 + 40**2) / 2)
+    matrix = square_about(box, 2.0, 64)
+    assert apply(matrix, [25.0, 40.0]) == pytest.approx([31.5, 31.5])
+    assert scale_of(matrix) == pytest.approx(64 / (2 * size))
+
+
+extents = st.tuples(st.floats(1, 200), st.floats(1, 200))
+
+
+@given(extent=extents, turn=st.floats(-4, 4))
+def test_box_size_does_not_change_with_rotation(extent: tuple[float, float], turn: float) -> None:
+    assert box_size(move_extent(rotation(turn), extent)) == pytest.approx(float(box_size(extent)), rel=1e-9)
+
+
+@given(extent=extents)
+def test_quarter_turns_mirrors_and_zoom_are_exact(extent: tuple[float, float]) -> None:
+    width, height = extent
+    assert move_extent(rotation(np.pi / 2), extent) == pytest.approx([height, width], rel=1e-9)
+    assert move_extent(scaling(-1, 1), extent) == pytest.approx([width, height], rel=1e-9)
+    assert move_extent(scaling(2.0), extent) == pytest.approx([2 * width, 2 * height], rel=1e-9)
+
+
+def test_box_about_its_centre() -> None:
+    assert box_about([[5.0, 7.0]], [[4.0, 2.0]]).tolist() == [[3.0, 6.0, 4.0, 2.0]]

@@ -1,0 +1,61 @@
+"""The room's door: error and look."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from whichwhale.annotations import build, to_sloth, write
+from whichwhale.localize.__main__ import main
+
+NAMES = ["bonnet_tip", "blowhole"]
+
+
+def row(image: str, off: float = 0.0, **more: object) -> dict:
+    """A head with d = 40 px whose points are `off` px too far down."""
+    points = {"bonnet_tip_x": 80.0, "bonnet_tip_y": 50.0 + off, "blowhole_x": 40.0, "blowhole_y": 50.0 + off}
+    box = {"x": 25.0, "y": 15.0, "width": 70.0, "height": 70.0}
+    return {"Image": image, "bonnet_tip_v": 2, "blowhole_v": 2} | box | points | more
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    images = ["a.jpg", "b.jpg", "c.jpg"]
+    truth = build([row(image) for image in images], NAMES)
+    write(tmp_path / "truth.csv", truth)
+    to_sloth(truth, tmp_path / "sloth")
+    found = [row("a.jpg", 1.0, fold=0), row("b.jpg", 2.0, fold=1), {"Image": "c.jpg", "status": "none", "fold": -2}]
+    write(tmp_path / "found.csv", build(found, NAMES))
+    (tmp_path / "imgs").mkdir()
+    for image in images:
+        cv2.imwrite(str(tmp_path / "imgs" / image), np.full((120, 160, 3), 40, np.uint8))
+    return tmp_path
+
+
+@pytest.mark.parametrize("truth", ["truth.csv", "sloth"])
+def test_error_in_percent_of_d(files: Path, truth: str, capsys: pytest.CaptureFixture) -> None:
+    assert main(["error", str(files / "found.csv"), str(files / truth)]) == 0
+    first, second = capsys.readouterr().out.splitlines()
+    # 1 and 2 px of 40 px are 2.5 and 5 %; nothing found is 100 %
+    assert first.startswith("out-of-fold: 2 photos, point error in % of d: median 3.75") and first.endswith("100.0 %")
+    assert "1 photos, point error in % of d: median 100.00" in second and second.endswith("box 0.0 %")
+
+
+def test_look_draws_the_worst_first(files: Path, capsys: pytest.CaptureFixture) -> None:
+    out = files / "sheet.png"
+    arguments = [str(files / "found.csv"), str(files / "truth.csv"), str(files / "imgs"), str(out)]
+    assert main(["look", *arguments, "--worst", "--count", "3"]) == 0
+    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == ["c.jpg", "b.jpg", "a.jpg"]
+    picture = cv2.imread(str(out))[..., ::-1]
+    assert picture.shape == (2 * 320, 4 * 480, 3)
+    # the photo is drawn three times as large, a bit less to fit: b's found tip is a red disc at 320/120 times (80, 52)
+    scale = 320 / 120
+    x, y = (480 - 160 * scale) / 2 + 80.5 * scale, 52.5 * scale
+    assert picture[round(y), 960 + round(x)].tolist() == pytest.approx([255, 60, 60], abs=3)
+
+
+def test_nothing_in_common_is_said(files: Path, capsys: pytest.CaptureFixture) -> None:
+    write(files / "other.csv", build([row("z.jpg")], NAMES))
+    assert main(["error", str(files / "found.csv"), str(files / "other.csv")]) == 2
+    assert "no photo in common" in capsys.readouterr().err

@@ -1,0 +1,112 @@
+"""Points that move with the picture, and draws that depend on nothing but their key."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from whichwhale.geometry import apply, compose, identity, invert
+from whichwhale.localize.config import MovesConfig, ViewsConfig
+from whichwhale.localize.frames import box_size
+from whichwhale.localize.pictures import Pictures
+from whichwhale.localize.predicting import prediction_moves
+from whichwhale.localize.training import Targets, TrainingViews, draw_move
+
+SIZE = (96, 64)
+POINTS = np.array([[70.2, 45.6], [30.4, 33.3]])
+
+
+def spot(width: int, height: int, x: float, y: float) -> np.ndarray:
+    columns, rows = np.meshgrid(np.arange(width), np.arange(height))
+    return 250 * np.exp(-((columns - x) ** 2 + (rows - y) ** 2) / (2 * 2.0**2))
+
+
+@pytest.fixture(scope="module")
+def dots() -> Pictures:
+    """One picture, larger than a view: a red dot at the first point, a green one at the second."""
+    picture = np.stack([spot(120, 80, *POINTS[0]), spot(120, 80, *POINTS[1]), np.zeros((80, 120))], -1)
+    index = pd.DataFrame({"Image": ["a.jpg"], "status": ["ok"]})
+    return Pictures(Path("nowhere"), "", picture.astype(np.uint8)[None], index, np.eye(2, 3)[None])
+
+
+def centre(channel: np.ndarray) -> np.ndarray:
+    weight = channel.astype(float)
+    rows, columns = np.mgrid[: weight.shape[0], : weight.shape[1]]
+    return np.array([(columns * weight).sum(), (rows * weight).sum()]) / weight.sum()
+
+
+MOVES = MovesConfig(rotation=180, zoom=0.2, shift=0.05, photometric="none")
+
+
+@pytest.mark.parametrize("epoch", range(12))
+def test_points_move_with_the_picture(dots: Pictures, epoch: int) -> None:
+    views = TrainingViews(dots, Targets(np.array([0]), POINTS[None], np.array([[20.0, 10.0]])), SIZE, MOVES, seed=3)
+    views.set_epoch(epoch)
+    item = views(0)
+    assert item["image"].shape == (64, 96, 3)
+    for channel, point in enumerate(item["points"]):
+        if item["weight"][channel] and (point > 8).all() and (point < np.array(SIZE) - 9).all():
+            assert centre(item["image"][..., channel]) == pytest.approx(point, abs=0.1)
+    zoom = float(box_size(item["extent"]) / box_size([20.0, 10.0]))
+    assert 1 / 1.2 - 1e-6 <= zoom <= 1.2 + 1e-6
+    if item["weight"].all():
+        apart = zoom * np.linalg.norm(POINTS[0] - POINTS[1])
+        assert np.linalg.norm(item["points"][0] - item["points"][1]) == pytest.approx(apart, rel=1e-4)
+
+
+def test_draws_are_keyed_by_seed_epoch_and_item(dots: Pictures) -> None:
+    def item(seed: int, epoch: int) -> dict:
+        moves = MovesConfig(photometric="heavy")
+        views = TrainingViews(dots, Targets(np.array([0]), POINTS[None], np.array([[20.0, 10.0]])), SIZE, moves, seed)
+        views.set_epoch(epoch)
+        return views(0)
+
+    assert (item(1, 5)["image"] == item(1, 5)["image"]).all()
+    assert (item(1, 5)["points"] != item(1, 6)["points"]).any()
+    assert (item(1, 5)["points"] != item(2, 5)["points"]).any()
+
+
+def test_the_animal_stays_in_view_where_it_must(dots: Pictures) -> None:
+    corner = np.array([[[118.0, 78.0], [30.0, np.nan]]])
+    views = TrainingViews(dots, Targets(np.array([0]), corner, np.array([[20.0, 10.0]]), keep=0), SIZE, MOVES, seed=0)
+    places = []
+    for epoch in range(40):
+        views.set_epoch(epoch)
+        item = views(0)
+        places.append(item["points"][0])
+        assert item["weight"].tolist() == [1, 0]
+        assert item["points"][1].tolist() == [0, 0]  # unknown: a number, but of no weight
+    assert np.ptp(places, 0) == pytest.approx(SIZE, rel=0.25)  # all over the view
+
+
+def test_photometry_leaves_the_cached_picture_alone(dots: Pictures) -> None:
+    before = dots.images.copy()
+    views = TrainingViews(dots, Targets(np.array([0]), POINTS[None], np.ones((1, 2))), SIZE, MovesConfig(photometric="heavy"), 0)
+    for epoch in range(5):
+        views.set_epoch(epoch)
+        views(0)
+    assert (dots.images == before).all()
+
+
+@given(st.integers(0, 2**31))
+def test_without_change_the_move_is_the_identity(seed: int) -> None:
+    still = MovesConfig(rotation=0, zoom=0, shift=0, mirror=0)
+    assert draw_move(still, np.random.default_rng(seed), SIZE) == pytest.approx(identity())
+
+
+def test_prediction_views_keep_the_middle_and_are_all_different() -> None:
+    moves = prediction_moves(ViewsConfig(rotations=[0, 90, 180, 270], mirror=True), (64, 64))
+    assert moves[0] == pytest.approx(identity())
+    middle, point = np.array([31.5, 31.5]), np.array([50.0, 40.0])
+    places = [apply(move, point).round(6).tolist() for move in moves]
+    assert all(apply(move, middle) == pytest.approx(middle) for move in moves)
+    assert len({tuple(place) for place in places}) == 8
+    assert all(apply(compose(move, invert(move)), point) == pytest.approx(point) for move in moves)
+    turned = cv2.rotate(np.arange(9, dtype=np.uint8).reshape(3, 3), cv2.ROTATE_90_CLOCKWISE)
+    assert turned[0, 2] == 0  # a positive quarter turn takes the upper left corner to the upper right one
+    quarter = prediction_moves(ViewsConfig(rotations=[90], mirror=False), (3, 3))[0]
+    assert apply(quarter, [0.0, 0.0]) == pytest.approx([2.0, 0.0])

@@ -1,0 +1,124 @@
+"""Run folders: complete enough to repeat, and never two runs in one."""
+
+import json
+import os
+import subprocess
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from whichwhale.config import Config, load
+from whichwhale.runs import RunError, RunFolder
+
+
+class Sea(Config):
+    height: float = 0.5
+    kicks: list[tuple[int, float]] = [(1, 2.0)]
+
+
+class Model(Config):
+    name: str = "no"  # a word that YAML may take for false
+    lr: float = 1e-5
+    sea: Sea = Sea()
+
+
+PROVENANCE = {"fold": 0, "seed": 3, "tables": {"train": "ab12"}, "sizes": (3, 4)}
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> RunFolder:
+    return RunFolder.start(tmp_path / "runs" / "fold0", Model(), PROVENANCE)
+
+
+def test_a_new_run_is_complete(run: RunFolder) -> None:
+    assert load(Model, run.path / "config.yaml") == Model()
+    assert run.status()["state"] == "new"
+    assert (run.path / "changes.diff").exists()
+    assert not run.fitted
+    assert not list(run.path.glob(".*"))  # nothing half-written
+
+
+def test_provenance_has_the_commit_and_the_versions(run: RunFolder) -> None:
+    found = run.provenance()
+    assert found["fold"] == 0 and found["seed"] == 3 and found["tables"] == {"train": "ab12"}
+    for package in ("torch", "timm", "accelerate", "numpy"):
+        assert found["versions"][package] == version(package)
+    assert found["machine"]["cores"] == os.cpu_count()
+    here = Path(__file__).parent
+    git = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True)
+    expected = git.stdout.strip() if git.returncode == 0 else "unknown"
+    assert found["commit"] == expected
+    assert found["modified"] is bool((run.path / "changes.diff").read_text(encoding="utf-8"))
+
+
+def test_outside_a_checkout_the_commit_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))  # no git here
+    found = RunFolder.start(tmp_path / "run", Model(), {}).provenance()
+    assert found["commit"] == "unknown" and found["modified"] is False
+
+
+def test_the_same_run_is_opened_again_as_it_is(run: RunFolder) -> None:
+    run.set_status("running", epoch=4)
+    before = {path.name: path.read_bytes() for path in run.path.iterdir()}
+    again = RunFolder.start(run.path, Model(), PROVENANCE)
+    assert again == run and again.status()["epoch"] == 4
+    assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before
+
+
+def test_another_config_is_refused_by_the_key(run: RunFolder) -> None:
+    with pytest.raises(RunError) as caught:
+        RunFolder.start(run.path, Model(lr=2e-5, sea=Sea(height=0.6, kicks=[(1, 3.0)])), PROVENANCE)
+    message = str(caught.value)
+    assert message.startswith(f"{run.path}: ") and "name=" in message
+    assert "lr: 1e-05 -> 2e-05" in message
+    assert "sea.height: 0.5 -> 0.6" in message
+    assert "sea.kicks: [[1, 2.0]] -> [[1, 3.0]]" in message
+    assert "name:" not in message
+
+
+def test_other_data_are_refused_by_the_key(run: RunFolder) -> None:
+    with pytest.raises(RunError, match=r"\(tables differs\)"):
+        RunFolder.start(run.path, Model(), PROVENANCE | {"tables": {"train": "cd34"}})
+    with pytest.raises(RunError, match=r"\(seed differs\)"):
+        RunFolder.start(run.path, Model(), PROVENANCE | {"seed": 4})
+
+
+def test_a_start_that_was_killed_before_the_config_is_begun_anew(run: RunFolder) -> None:
+    """The config is written last, so without it nothing has been fitted here."""
+    (run.path / "config.yaml").unlink()
+    RunFolder.start(run.path, Model(lr=1.0), PROVENANCE | {"seed": 9})
+    assert load(Model, run.path / "config.yaml") == Model(lr=1.0)
+    assert run.provenance()["seed"] == 9
+
+
+def test_status_shows_progress_and_a_sign_of_life(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("time.time", lambda: 1234.5)
+    run.set_status("running", epoch=2, step=7)
+    assert run.status() == {"state": "running", "time": 1234.5, "process": os.getpid(), "epoch": 2, "step": 7}
+    assert json.loads((run.path / "status.json").read_text()) == run.status()
+    assert RunFolder(run.path / "none").status() == {}
+
+
+def test_fitted_needs_the_weights_as_well(run: RunFolder) -> None:
+    run.set_status("fitted")
+    assert not run.fitted
+    run.weights.write_bytes(b"")
+    assert run.fitted
+    run.set_status("running")
+    assert not run.fitted
+
+
+@pytest.mark.parametrize("error", [ValueError("no whale"), KeyboardInterrupt()])
+def test_an_error_marks_the_run_as_failed_and_goes_on_up(run: RunFolder, error: BaseException) -> None:
+    with pytest.raises(type(error)), run.running() as same:
+        assert same.status()["state"] == "running"
+        raise error
+    assert run.status()["state"] == "failed"
+    assert run.status()["error"] == f"{type(error).__name__}: {error}"
+
+
+def test_a_run_that_ends_well_keeps_the_state_it_was_given(run: RunFolder) -> None:
+    with run.running():
+        run.set_status("fitted")
+    assert run.status()["state"] == "fitted"

@@ -1,0 +1,65 @@
+from collections import Counter
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from whichwhale.survey import plan
+
+SMALL = plan.Survey(whales=20, photos=200, width=300, seed=1, test_photos=60, unknown=3)
+
+
+def test_counts_are_exact_and_no_whale_is_without_a_training_photo():
+    frames = plan.draw(SMALL)
+    assert len(frames) == len({frame.image for frame in frames}) == 200
+    assert sum(frame.test for frame in frames) == 60
+    trained = Counter(frame.whale for frame in frames if not frame.test)
+    assert set(trained) == set(range(20))
+    unknown = {frame.whale for frame in frames if frame.whale >= 20}
+    assert unknown == {20, 21, 22} and all(frame.test for frame in frames if frame.whale in unknown)
+    assert len({frame.name for frame in frames}) == 23
+
+
+def test_training_photos_per_whale_have_the_real_spread():
+    frames = plan.draw(plan.Survey(whales=447, photos=4544, width=300, seed=0, test_photos=940))
+    counts = np.array(list(Counter(frame.whale for frame in frames if not frame.test).values()))
+    assert counts.sum() == 3604
+    assert abs(counts.std() - 5.45) < 0.8  # the real competition's; its mean is 8.06, it has 24 whales with one photo
+    assert 8 <= (counts == 1).sum() <= 40
+
+
+def test_an_encounter_is_one_whale_one_day_one_sea():
+    frames = plan.draw(SMALL)
+    groups: dict[int, list[plan.Frame]] = {}
+    for frame in frames:
+        groups.setdefault(frame.encounter, []).append(frame)
+    assert max(map(len, groups.values())) <= 4 and len(groups) > 60
+    for group in groups.values():
+        assert (
+            len({(frame.whale, frame.date, frame.location, frame.shot.sea.state, frame.shot.sea.wavelength) for frame in group})
+            == 1
+        )
+        assert group[0].date.month in plan.PLACES[group[0].location]
+    poses = {frame.shot.pose.pitch for frame in frames}
+    assert len(poses) == len(frames)
+
+
+def test_the_seed_makes_the_plan():
+    a, b, other = plan.draw(SMALL), plan.draw(SMALL), plan.draw(replace(SMALL, seed=2))
+    assert [(f.image, f.name, f.test, f.box) for f in a] == [(f.image, f.name, f.test, f.box) for f in b]
+    assert [f.name for f in a] != [f.name for f in other]
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        ({"whales": 1}, "--whales"),
+        ({"width": 10}, "--width"),
+        ({"seed": -1}, "--seed"),
+        ({"test_photos": 200}, "--photos"),
+        ({"photos": 70}, "--whales"),
+    ],
+)
+def test_what_cannot_be_is_refused_by_name(change, word):
+    with pytest.raises(ValueError, match=word):
+        replace(SMALL, **change)
