@@ -16,8 +16,8 @@ def test_each_item_once_in_batches_of_the_right_size(count: int, size: int, seed
     batches = Shuffled(count, size, seed).batches(epoch)
     assert sorted(sum(batches, [])) == list(range(count))
     assert all(len(batch) == size for batch in batches[:-1])
-    # A last batch under half the size would be a noisy step: it joins its neighbour.
-    assert size / 2 <= len(batches[-1]) < 1.5 * size or len(batches) == 1
+    # A last batch under half the size would be a noisy step, one of a single item has no batch norm: it joins its neighbour.
+    assert max(size / 2, min(size, 2)) <= len(batches[-1]) < max(1.5 * size, 4) or len(batches) == 1
 
 
 def test_a_last_batch_by_hand() -> None:

@@ -22,7 +22,8 @@ class Sampler(Protocol):
 
 
 class Shuffled:
-    """Every item once an epoch, in an order keyed by (seed, epoch); a last batch under half the size joins its neighbour."""
+    """Every item once an epoch, in an order keyed by (seed, epoch); a last batch under half the size, or of one item, joins its
+    neighbour (batch norm has nothing to say of one)."""
 
     def __init__(self, count: int, batch_size: int, seed: int) -> None:
         if count < 1:
@@ -32,7 +33,7 @@ class Shuffled:
     def batches(self, epoch: int) -> list[list[int]]:
         order = np.random.default_rng((self.seed, epoch)).permutation(self.count)
         cuts = list(range(self.batch_size, self.count, self.batch_size))
-        if cuts and self.count - cuts[-1] < self.batch_size / 2:
+        if cuts and self.batch_size > 1 and self.count - cuts[-1] < max(self.batch_size / 2, 2):
             cuts.pop()
         return [part.tolist() for part in np.split(order, cuts)]
 

@@ -7,8 +7,10 @@ item), so a fit that was killed and started again ends with the same numbers as 
 from __future__ import annotations
 
 import json
+import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -142,10 +144,16 @@ def fit(
     accelerator.free_memory()
 
 
+@contextmanager
+def seeded(*key: int) -> Iterator[None]:
+    """Inside, torch draws from the stream of `key` (a network's first weights, for example); outside, nothing has changed."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(_stream(*key))
+        yield
+
+
 def remove_checkpoints(folder: Path) -> None:
     """Delete a finished fit's checkpoints, once its weights are saved elsewhere."""
-    import shutil
-
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
 
 

@@ -7,28 +7,12 @@ from typing import Annotated, Literal
 import pydantic
 
 from whichwhale.augment import AugmentConfig
+from whichwhale.competition.config import DataConfig, FoldsConfig
 from whichwhale.config import Config
 from whichwhale.fit.config import FitConfig
 from whichwhale.nets import BackboneConfig
 from whichwhale.passport.config import PassportConfig
 from whichwhale.passport.plane import PlaneView
-
-
-class DataConfig(Config):
-    """A competition's folder, relative to the input folder, and the names of its tables."""
-
-    root: str = "right_whale_heads"
-    train: str = "train.csv"
-    sample_submission: str = "sample_submission.csv"
-    images: str = "imgs"
-
-
-class FoldsConfig(Config):
-    """How folds.csv is dealt when the data set has none yet; every model of the data set then uses the same file."""
-
-    count: int = pydantic.Field(3, ge=2)
-    seed: int = 0
-    kind: Literal["closed", "disjoint"] = "closed"
 
 
 class GivenPassports(Config):
@@ -98,9 +82,9 @@ class IdentifyConfig(Config):
     room: Literal["identify"] = "identify"
     dataset: str = "right_whale_heads"  # runs/<dataset>/<name>/fold<k>
     name: str = pydantic.Field("", pattern=r"^[\w.-]*$")  # the YAML's own name if empty
-    seed: int = 0
+    seed: pydantic.NonNegativeInt = 0
     fold: list[int | Literal["all"]] = []  # empty: every fold, then all
-    data: DataConfig = DataConfig()
+    data: DataConfig = DataConfig(root="right_whale_heads")
     folds: FoldsConfig = FoldsConfig()
     passports: Passports = GivenPassports()  # from points if it has `annotations`
     view: PlaneView = PlaneView()

@@ -10,9 +10,9 @@ from typing import Literal
 import pandas as pd
 from numpy.typing import NDArray
 
-from whichwhale import competition
 from whichwhale.competition import Competition, folds
 from whichwhale.config import input_dir, runs_dir
+from whichwhale.files import sha256
 from whichwhale.identify.config import AuxiliaryConfig, GivenPassports, IdentifyConfig
 from whichwhale.passport import points
 from whichwhale.passport.from_points import store_from_points
@@ -39,8 +39,8 @@ class Experiment:
 
         Raises an error of the room that finds something wrong, before any training.
         """
-        data = competition.read(input_dir() / config.data.root, **config.data.model_dump(exclude={"root"}))
-        dealt = _folds(config, data)
+        data = config.data.read()
+        dealt = config.folds.open(runs_dir() / config.dataset / "folds.csv", data)
         auxiliary, names = _auxiliary(config.auxiliary, set(data.train["Image"]))
         store = _store(config, data)
         unreadable = store.index.loc[store.index["status"] == "unreadable", "item"]
@@ -66,6 +66,12 @@ class Experiment:
         """Those of `photos` that have a passport, in order."""
         found = set(self.store.index.loc[self.store.index["status"] == "ok", "item"])
         return [photo for photo in photos if item_of(photo) in found]
+
+    def fingerprints(self) -> dict[str, str]:
+        """Of everything that a fit reads; a run folder keeps them."""
+        tables = {"folds": self.folds.to_csv(index=False), "auxiliary": repr(sorted(self.auxiliary.items()))}
+        hashed = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in tables.items()}
+        return {"train": sha256(self.data.root / self.config.data.train), "passports": self.store.key, **hashed}
 
     def run_path(self, fold: Fold) -> Path:
         return runs_dir() / self.config.dataset / self.config.name / f"fold{fold}"
@@ -107,16 +113,6 @@ def _store(config: IdentifyConfig, data: Competition) -> Store:
 def item_of(image: str) -> str:
     """The animal that the photo's label means."""
     return f"{image}#0"
-
-
-def _folds(config: IdentifyConfig, data: Competition) -> pd.DataFrame:
-    """The data set's folds.csv, dealt if there is none; refused if it covers other photos or was dealt otherwise."""
-    path = runs_dir() / config.dataset / "folds.csv"
-    dealt = folds.make(
-        list(data.train["Image"]), list(data.train["whaleID"]), config.folds.count, config.folds.seed, config.folds.kind
-    )
-    folds.write(path, dealt)
-    return folds.read(path)
 
 
 def _auxiliary(config: AuxiliaryConfig, images: set[str]) -> tuple[dict[str, int], list[str]]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from whichwhale.files import sha256
 from whichwhale.fit.batches import Items, Shuffled
-from whichwhale.fit.loop import fit, remove_checkpoints
+from whichwhale.fit.loop import fit, remove_checkpoints, seeded
 from whichwhale.geometry import identity
 from whichwhale.identify import fitted
 from whichwhale.identify.experiment import Experiment, Fold, item_of
@@ -14,6 +13,8 @@ from whichwhale.identify.net import NO_LABEL, Identifier, IdentifyObjective
 from whichwhale.identify.passports import TrainingPassports
 from whichwhale.identify.predicting import all_columns, predict, scores
 from whichwhale.runs import RunFolder
+
+ALL = 2**31  # in the place of a fold's number where one is needed
 
 
 def fit_fold(experiment: Experiment, fold: Fold) -> RunFolder:
@@ -26,14 +27,15 @@ def fit_fold(experiment: Experiment, fold: Fold) -> RunFolder:
     provenance = {
         "fold": fold,
         "seed": config.seed,
-        "tables": {"train": sha256(experiment.data.root / config.data.train), "passports": experiment.store.key},
+        "tables": experiment.fingerprints(),
         "photos": {"training": len(training), "held out": len(held_out), "whales": len(seen)},
     }
     run = RunFolder.start(experiment.run_path(fold), fit_config, provenance)
     if run.fitted:
         print(f"{run.path}: fitted already")
         return run
-    net = Identifier(config, len(seen), len(experiment.auxiliary_names) if config.auxiliary.weight else 0)
+    with seeded(config.seed, ALL if fold == "all" else fold):
+        net = Identifier(config, len(seen), len(experiment.auxiliary_names) if config.auxiliary.weight else 0)
     labels = {
         "whale": np.searchsorted(seen, whales),
         "auxiliary": np.array([experiment.auxiliary.get(image, NO_LABEL) for image in training], np.int64),

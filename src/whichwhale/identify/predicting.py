@@ -20,7 +20,7 @@ from whichwhale.identify.net import Identifier
 from whichwhale.identify.passports import prediction_views, view_passport
 from whichwhale.passport.store import Store
 from whichwhale.predictions import ROLE_TEST, ROLE_TRAIN, ROLE_VALIDATION, Predictions
-from whichwhale.runs import RunFolder
+from whichwhale.runs import RunError, RunFolder
 from whichwhale.score import log_loss, top_k
 
 AVERAGING = "mean of logits over views; mean of embeddings, then unit length"
@@ -55,17 +55,25 @@ def predict(
 
 def predict_fold(experiment: Experiment, fold: Fold) -> RunFolder:
     """Write predictions.npz of a fitted fold: every labelled and test photo whose passport could be made."""
-    config, data = experiment.config, experiment.data
+    data = experiment.data
     run = RunFolder(experiment.run_path(fold))
-    net, whales, _ = fitted.read(run.path)
-    fingerprint = sha256(run.weights)
-    if run.predictions.exists() and predictions.read(run.predictions).weights_sha == fingerprint:
-        print(f"{run.predictions}: written already")
-        return run
+    net, whales, config = fitted.read(run.path)
+    config = config.model_copy(update={"views": experiment.config.views})  # all else stays as it was fitted
+    other = [name for name, value in experiment.fingerprints().items() if run.provenance()["tables"].get(name) != value]
+    if other:
+        raise RunError(f"{run.path}: was fitted with other {', '.join(other)}; fit it anew under another name=")
     training, held_out = experiment.photos(fold)
     test = experiment.with_passport(data.test)
     items = [item_of(photo) for photo in [*training, *held_out, *test]]
     role = np.repeat([ROLE_TRAIN, ROLE_VALIDATION, ROLE_TEST], [len(training), len(held_out), len(test)])
+    views = config.views.model_dump_json(exclude={"batch_size"})
+    about = {"averaging": f"{AVERAGING}; {views}", "weights_sha": sha256(run.weights)}
+    if run.predictions.exists():
+        old = predictions.read(run.predictions)
+        same = {key: getattr(old, key) for key in about} == about
+        if same and np.array_equal(old.item, items) and np.array_equal(old.role, role):
+            print(f"{run.predictions}: written already")
+            return run
     logits, embedding = predict(net, experiment.store, experiment.store.rows(items), config, name=f"{config.name} fold {fold}")
     seen = np.array([data.class_id.index(whale) for whale in whales])
     table = Predictions.of(
@@ -75,8 +83,7 @@ def predict_fold(experiment: Experiment, fold: Fold) -> RunFolder:
         all_columns(logits, seen, len(data.class_id)),
         embedding,
         views=len(prediction_views(config.views, config.view)),
-        averaging=AVERAGING,
-        weights_sha=fingerprint,
+        **about,
     )
     predictions.write(run.predictions, table)
     print(f"{run.predictions}: written")

@@ -7,10 +7,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
 import numpy as np
 from tqdm import tqdm
 
 from whichwhale.competition.photos import PhotoError, decode
+from whichwhale.files import sha256
 from whichwhale.geometry import resizing
 from whichwhale.passport.plane import PlaneView
 from whichwhale.passport.store import MATRIX, SCHEMA, Store, StoreError, open_store, write_store
@@ -20,11 +22,12 @@ def given_store(folder: str | Path, photos: dict[str, Path], view: PlaneView) ->
     """Open or make the store of the crops `photos` (item to path), each of which shows what `view` says.
 
     Crops of another size than the view's are stretched to it. An unreadable one keeps a row with status `unreadable`.
-    The key is made of the items, the sizes and times of their files, and the view.
+    The key is made of the items, their files' bytes, and the view.
     """
     folder = Path(folder)
-    stats = {item: (path.stat().st_size, path.stat().st_mtime_ns) if path.exists() else None for item, path in photos.items()}
-    key = hashlib.sha256(json.dumps([SCHEMA, "given", stats, view.model_dump(mode="json")], sort_keys=True).encode()).hexdigest()
+    digests = {item: sha256(path) if path.is_file() else None for item, path in photos.items()}
+    made_of = [SCHEMA, "given", digests, view.model_dump(mode="json")]
+    key = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
     try:
         return open_store(folder, key)
     except StoreError:
@@ -40,8 +43,6 @@ def given_store(folder: str | Path, photos: dict[str, Path], view: PlaneView) ->
 
 
 def _read(photos: dict[str, Path], view: PlaneView) -> Iterator[tuple[np.ndarray | None, dict]]:
-    import cv2
-
     for item, path in tqdm(photos.items(), desc="passports", unit="photo", delay=2):
         row: dict = {"item": item, "sampling": 1.0, "sd": np.nan, "outside": 0.0, "status": "ok"}
         try:

@@ -1,0 +1,58 @@
+"""How a config names a competition and its folds; every room with models has these keys."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+import pydantic
+
+from whichwhale.competition import folds
+from whichwhale.competition.folds import FoldsError
+from whichwhale.competition.tables import Competition, read
+from whichwhale.config import Config, input_dir
+
+
+class DataConfig(Config):
+    """A competition's folder, relative to the input folder, and the names of its tables."""
+
+    root: str = "survey"
+    train: str = "train.csv"
+    sample_submission: str = "sample_submission.csv"
+    images: str = "imgs"
+
+    def read(self) -> Competition:
+        """Read the tables."""
+        return read(input_dir() / self.root, **self.model_dump(exclude={"root"}))
+
+
+class FoldsConfig(Config):
+    """How folds.csv is dealt when the data set has none yet; every model of the data set then uses the same file."""
+
+    count: int = pydantic.Field(3, ge=2)
+    seed: pydantic.NonNegativeInt = 0
+    kind: Literal["closed", "disjoint"] = "closed"
+
+    def open(self, path: str | Path, data: Competition) -> pd.DataFrame:
+        """The folds in the file `path`, dealt and written if there is none. One that is there may be the user's own.
+
+        Raises:
+            FoldsError: it covers other photos than the training table, or has another number or kind of folds than asked for.
+        """
+        path, images = Path(path), list(data.train["Image"])
+        if not path.exists():
+            folds.write(path, folds.make(images, list(data.train["whaleID"]), self.count, self.seed, self.kind))
+        dealt = folds.read(path)
+        if differ := sorted(set(dealt["Image"]) ^ set(images)):
+            raise FoldsError(
+                f"{path}: covers other photos than {data.root} ({len(differ)} differ, first {differ[0]}); "
+                "remove it together with the runs that used it"
+            )
+        there = len(folds.numbers(dealt)), dealt["kind"].iloc[0]
+        if there != (self.count, self.kind):
+            raise FoldsError(
+                f"{path}: has {there[0]} {there[1]} folds, the config asks for {self.count} {self.kind} ones; "
+                f"say folds.count={there[0]} folds.kind={there[1]}, or remove the file together with the runs that used it"
+            )
+        return dealt

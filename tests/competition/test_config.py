@@ -1,0 +1,36 @@
+"""folds.csv of a data set: dealt once, taken as it is afterwards, refused where it does not fit."""
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from whichwhale.competition import Competition, folds
+from whichwhale.competition.config import FoldsConfig
+from whichwhale.competition.folds import FoldsError
+
+
+def make_competition(photos: int = 12) -> Competition:
+    train = pd.DataFrame({"Image": [f"w_{n}.jpg" for n in range(photos)], "whaleID": [f"whale_{n % 3}" for n in range(photos)]})
+    return Competition(Path("heads"), train, [], ["whale_0", "whale_1", "whale_2"])
+
+
+def test_folds_are_dealt_once_and_then_read(tmp_path: Path) -> None:
+    dealt = FoldsConfig(count=2, seed=1).open(tmp_path / "folds.csv", make_competition())
+    again = FoldsConfig(count=2, seed=9).open(tmp_path / "folds.csv", make_competition())
+    pd.testing.assert_frame_equal(dealt, again)  # the seed is for dealing; what is dealt stays
+
+
+def test_folds_of_ones_own_are_taken(tmp_path: Path) -> None:
+    data = make_competition()
+    own = pd.DataFrame({"Image": data.train["Image"], "fold": [0] * 8 + [1] * 4, "kind": "closed"})
+    folds.write(tmp_path / "folds.csv", own)
+    assert FoldsConfig(count=2).open(tmp_path / "folds.csv", data)["fold"].tolist() == own["fold"].tolist()
+
+
+def test_folds_of_other_photos_or_another_number_are_refused(tmp_path: Path) -> None:
+    FoldsConfig(count=2).open(tmp_path / "folds.csv", make_competition())
+    with pytest.raises(FoldsError, match=r"1 differ, first w_12\.jpg"):
+        FoldsConfig(count=2).open(tmp_path / "folds.csv", make_competition(13))
+    with pytest.raises(FoldsError, match=r"folds\.count=2"):
+        FoldsConfig(count=3).open(tmp_path / "folds.csv", make_competition())
