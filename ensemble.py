@@ -12,8 +12,9 @@ from whichwhale import competition
 from whichwhale.blend.assemble import Member, OutOfFold, assemble, common_rows, rows_of_test
 from whichwhale.blend.config import EnsembleConfig
 from whichwhale.blend.pool import Pool, fit, mix_floor
-from whichwhale.blend.provenance import git_state, provenance
+from whichwhale.blend.provenance import provenance
 from whichwhale.blend.scores import as_text, score_all
+from whichwhale.checkout import Checkout
 from whichwhale.config import load
 from whichwhale.files import write_text
 from whichwhale.predictions import ROLE_TEST, ROLE_VALIDATION, Predictions, write
@@ -68,7 +69,7 @@ def run(config: EnsembleConfig, command: str) -> None:
 
     submission.write(config.submission, tables.test, tables.class_id, p)
     submission.validate(config.submission, config.root / config.data.sample_submission)
-    commit = git_state(Path(__file__).resolve().parent)
+    commit = str(Checkout.of(Path(__file__).resolve().parent))
     write_text(config.provenance, provenance(command, commit, config.submission, members, pool, notes, table))
     kept = config.runs / config.name
     pool.scores["out_of_fold"] = [score.as_dict() for score in scores]

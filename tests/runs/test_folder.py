@@ -49,13 +49,13 @@ def test_provenance_has_the_commit_and_the_versions(run: RunFolder) -> None:
     git = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True)
     expected = git.stdout.strip() if git.returncode == 0 else "unknown"
     assert found["commit"] == expected
-    assert found["modified"] is bool((run.path / "changes.diff").read_text(encoding="utf-8"))
+    assert all(isinstance(name, str) for name in found["modified"])
 
 
 def test_outside_a_checkout_the_commit_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))  # no git here
     found = RunFolder.start(tmp_path / "run", Model(), {}).provenance()
-    assert found["commit"] == "unknown" and found["modified"] is False
+    assert found["commit"] == "unknown" and found["modified"] == []
 
 
 def test_the_same_run_is_opened_again_as_it_is(run: RunFolder) -> None:

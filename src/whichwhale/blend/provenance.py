@@ -1,6 +1,5 @@
 """The text beside a submission: how it was made and what it is worth, for whoever finds it a year later."""
 
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -9,27 +8,13 @@ from whichwhale.blend.pool import Pool
 from whichwhale.files import sha256
 
 
-def git_state(folder: Path) -> str:
-    """Commit of the checkout at `folder`, and whether its code or configs differ from it (new files count)."""
-
-    def git(*arguments: str) -> str:
-        return subprocess.run(["git", *arguments], cwd=folder, capture_output=True, text=True, check=True).stdout.strip()
-
-    try:
-        commit = git("rev-parse", "HEAD")
-        changed = git("status", "--porcelain", "--", "src", "configs", "*.py", "requirements.txt").splitlines()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown (not a git checkout with a commit)"
-    return f"{commit} ({f'with {len(changed)} uncommitted changes to code or configs' if changed else 'clean'})"
-
-
 def provenance(
     command: str, commit: str, submission: Path, members: Sequence[Member], pool: Pool, notes: Sequence[str], table: str
 ) -> str:
     """Plain text: command, commit, fingerprint of the submission, the fits that took part, weights, notes, scores.
 
     Args:
-        command: as it can be typed again; commit: see `git_state`; submission: the file written.
+        command: as it can be typed again; commit: of the code, in words; submission: the file written.
         members: in the pool's order; notes: what a reader must know, a line each; table: the scores.
     """
     lines = [

@@ -1,7 +1,7 @@
 """One folder a fitted model, complete enough to repeat it.
 
     config.yaml      the whole config, frozen
-    provenance.json  seed, fold, git commit and whether files differed from it, versions, fingerprints of the data
+    provenance.json  seed, fold, git commit and which files differed from it, versions, fingerprints of the data
     changes.diff     those differences
     status.json      state (new | running | fitted | failed), progress, time of the last sign of life
     metrics.jsonl    one row an epoch
@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import subprocess
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from pathlib import Path
 
 import yaml
 
+from whichwhale.checkout import Checkout
 from whichwhale.config import Config, to_yaml
 from whichwhale.files import write_json, write_text
 
@@ -57,8 +57,9 @@ class RunFolder:
         if (path / "config.yaml").exists():
             run._refuse_if_other(config, provenance)
         else:
-            git = _git()
-            write_text(path / "changes.diff", git.pop("diff"))
+            code = Checkout.of(Path(__file__).parent)
+            write_text(path / "changes.diff", code.diff)
+            git = {"commit": code.commit, "modified": code.changed}
             machine = {"python": platform.python_version(), "machine": platform.machine(), "cores": os.cpu_count()}
             write_json(path / "provenance.json", provenance | git | {"versions": _versions(), "machine": machine})
             write_text(path / "config.yaml", to_yaml(config))  # last: a folder with a config is whole
@@ -121,18 +122,3 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
-
-
-def _git() -> dict:
-    """Commit of the checkout that this code runs from and its uncommitted changes; `unknown` outside one."""
-    here = Path(__file__).parent
-
-    def git(*arguments: str) -> str | None:
-        try:
-            done = subprocess.run(["git", *arguments], cwd=here, capture_output=True, check=True)
-            return done.stdout.decode("utf-8", "replace")
-        except (OSError, subprocess.CalledProcessError):
-            return None
-
-    diff = git("diff", "HEAD") or ""
-    return {"commit": (git("rev-parse", "HEAD") or "unknown").strip(), "modified": bool(diff), "diff": diff}
