@@ -77,6 +77,13 @@ def test_the_headline_is_the_cross_fitted_blend(sources: Sources) -> None:
     assert "Scores on test photos" not in page  # no truth was told
 
 
+def test_folds_that_are_missing_are_told(sources: Sources) -> None:
+    for fit in sources.fits:
+        fit.config["folds"] = {"count": 4}
+    _, remarks = out_of_fold(sources)
+    assert remarks[0] == "soft: 3 of 4 folds so far; the photos of the others are not scored yet."
+
+
 def test_a_passport_has_its_true_proportions(tmp_path: Path) -> None:
     """A 2 d x d field squashed to a square is shown twice as wide as high."""
     import cv2

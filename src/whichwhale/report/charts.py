@@ -6,6 +6,7 @@ import io
 import re
 from collections.abc import Sequence
 from html import escape
+from typing import Any
 
 import matplotlib
 import numpy as np
@@ -22,7 +23,7 @@ INK, MUTED, RULE, WARM = "#010101", "#010102", "#010103", "#010104"
 SERIES = ["#010110", "#010111", "#010112", "#010113", "#010114", "#010115"]
 VARIABLES = {INK: "ink", MUTED: "muted", RULE: "rule", WARM: "warm"} | {colour: f"s{i}" for i, colour in enumerate(SERIES)}
 MARKERS, DASHES = "os^DvP", ["-", (0, (5, 2)), (0, (1.5, 1.5)), (0, (6, 2, 1.5, 2)), (0, (3, 1)), (0, (8, 3))]
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text
     "svg.hashsalt": "whichwhale",  # equal charts, equal bytes
     "font.size": 10,
@@ -119,7 +120,7 @@ def _kicks(panels: Sequence[Axes], fits: Sequence[Fit]) -> None:
     for start, length, factor in sorted(kicks):
         for panel in panels:
             panel.axvspan(start, start + length, facecolor=WARM, edgecolor=SERIES[1], linewidth=0.6, zorder=0)
-        place = {
+        place: dict[str, Any] = {
             "xy": (start + length, 1),
             "xycoords": ("data", "axes fraction"),
             "xytext": (4, -2),

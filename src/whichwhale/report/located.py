@@ -88,7 +88,8 @@ def _drawn(sources: Sources, row: pd.Series, names: list[str], remark: str) -> s
         picture = decode(sources.tables.photo_path(row["Image"]))
     except PhotoError:
         return None
-    box = tuple(float(row[side]) for side in BOX) if np.isfinite(row["width"]) else None
+    x, y, width, height = (float(row[side]) for side in BOX)
+    box = (x, y, width, height) if np.isfinite(width) else None
     points = [
         Point(name, row[f"{name}_x"], row[f"{name}_y"], row[f"{name}_sd"], row[f"{name}_v"] == HIDDEN)
         for name in names

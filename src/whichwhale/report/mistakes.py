@@ -101,7 +101,7 @@ class Likeness:
         place = self._fold_of.get(photo)
         if self.member is None or place is None:
             return (own[0] if own else None), None
-        table, rows = self._file(self.member.name, place), self._rows(place)
+        table, rows = self._file(self.member.name, place), self._rows(self.member.name, place)
         trained = [image for image in own if image in rows and table.role[rows[image]] == ROLE_TRAIN]
         if not trained:
             return None, None
@@ -122,7 +122,7 @@ class Likeness:
             self._tables[name, fold] = predictions.read(self.sources.config.runs / name / f"fold{fold}" / "predictions.npz")
         return self._tables[name, fold]
 
-    def _rows(self, fold: int) -> dict[str, int]:
+    def _rows(self, name: str, fold: int) -> dict[str, int]:
         """Photo -> row of its first animal."""
-        table = self._file(self.member.name, fold)
+        table = self._file(name, fold)
         return {image: row for row, item in enumerate(table.item) for image, k in [split_item(item)] if k == 0}

@@ -20,7 +20,10 @@ def origin(sources: Sources) -> str:
     if not sources.fits:
         raise Absent(f"There is no run folder below {sources.short(sources.config.runs)} yet; train.py makes them.")
     rows = [_row(fit) for fit in sources.fits]
-    told = "Time is that of the training steps, without validation and prediction; memory is the peak of the whole process (1 MB = 10⁶ bytes)."
+    told = (
+        "Learned from, held out: photos. Time is that of the training steps, without validation and prediction; memory is the "
+        "peak of the whole process (1 MB = 10⁶ bytes)."
+    )
     parts = [page.paragraph(told), page.table("Every fit of this data set", HEAD, rows, 3)]
     changed = [f"{fit.model}, {fit.label}" for fit in sources.fits if fit.provenance.get("modified")]
     if changed:

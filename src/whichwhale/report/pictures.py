@@ -69,7 +69,7 @@ def annotated(
     part = np.ascontiguousarray(picture[top:bottom, left:right])
     across, down = right - left, bottom - top
     if across > width:
-        part = cv2.resize(part, (width, max(1, round(down * width / across))), interpolation=cv2.INTER_AREA)
+        part = np.asarray(cv2.resize(part, (width, max(1, round(down * width / across))), interpolation=cv2.INTER_AREA), np.uint8)
     # pixel centres are at integers, so that the part's corner is half a pixel up and left of its first pixel
     place = f'x="{left - 0.5}" y="{top - 0.5}" width="{across}" height="{down}"'
     marks = [f'<image href="{jpeg_uri(part)}" {place} preserveAspectRatio="none"/>']

@@ -44,8 +44,13 @@ def results(sources: Sources) -> str:
 
 def out_of_fold(sources: Sources) -> tuple[list[dict[str, Any]], list[str]]:
     """The rows that blend.json keeps; without a blend each member as predicted. And what a reader must know beside."""
-    _, missing = sources.members
+    found, missing = sources.members
     remarks = list(missing.values())
+    for name, member in found.items():
+        have = len(set(member.fold.tolist()))
+        of = [fit.config.get("folds", {}).get("count", have) for fit in sources.fits if fit.model == name]
+        if of and have < max(of):
+            remarks.append(f"{name}: {have} of {max(of)} folds so far; the photos of the others are not scored yet.")
     try:
         scores = sources.pool.scores.get("out_of_fold", [])
         if list(sources.pool.members) != list(sources.config.members):
@@ -53,9 +58,9 @@ def out_of_fold(sources: Sources) -> tuple[list[dict[str, Any]], list[str]]:
         if scores:
             return scores, remarks
     except Absent as absent:
-        remarks.insert(0, str(absent) + (" Each model is scored as it predicted." if sources.members[0] else ""))
-    found = [member_answers(sources, member) for member in sources.members[0].values()]
-    return [Score.of(one.name, RAW, 1.0, one.p, one.truth).as_dict() for one in found], remarks
+        remarks.insert(0, str(absent) + (" Each model is scored as it predicted." if found else ""))
+    answers = [member_answers(sources, member) for member in found.values()]
+    return [Score.of(one.name, RAW, 1.0, one.p, one.truth).as_dict() for one in answers], remarks
 
 
 def member_answers(sources: Sources, member: Member) -> Answers:

@@ -13,7 +13,7 @@ import yaml
 from numpy.typing import NDArray
 
 from whichwhale import competition, predictions
-from whichwhale.annotations import table as annotations
+from whichwhale.annotations import table as annotation_tables
 from whichwhale.blend import pool as pools
 from whichwhale.blend.assemble import Member, assemble
 from whichwhale.blend.config import EnsembleConfig
@@ -176,7 +176,7 @@ class Sources:
         found = []
         for path in sorted(self.config.runs.glob("*/annotations.csv")):
             try:
-                found.append((path.parent.name, annotations.read(path)))
+                found.append((path.parent.name, annotation_tables.read(path)))
             except ValueError:
                 continue
         return found
