@@ -1,8 +1,12 @@
-# `make test` sets itself up on a fresh machine: Python >= 3.11, make, this checkout.
+# On a fresh machine with Python >= 3.11 and make: `make test`, `make demo` (15 minutes on 2 cores), `make demo QUICK=1` (4 minutes).
+# Both set themselves up first, and skip what is done when they are run again.
 PYTHON ?= python3
 BIN := .venv/bin
+WHICHWHALE_INPUT ?= input
+WHICHWHALE_RUNS ?= runs
+export WHICHWHALE_INPUT WHICHWHALE_RUNS
 
-.PHONY: install test clean
+.PHONY: install test demo clean
 
 install: .venv/installed
 
@@ -14,6 +18,39 @@ install: .venv/installed
 
 test: install
 	$(BIN)/python -m pytest
+
+# The whole road on a simulated survey: photos, localizer, aligner, passports, two models, blend, submission, report.
+ifdef QUICK
+SET := quick
+SURVEY := --whales 12 --photos 160 --width 768
+SHORT := fit.validate_every=2
+LOCALIZER := fit.epochs=4
+ALIGNER := fit.epochs=4
+MODEL := fit.epochs=4 fit.kicks=[]
+else
+SET := demo
+SURVEY := --whales 40 --photos 600 --width 1152
+endif
+DATA := dataset=$(SET) data.root=$(SET) folds.count=2 $(SHORT)
+MODELS := $(DATA) passports.annotations=$(SET)/aligner/annotations.csv $(MODEL)
+OUTPUT := $(WHICHWHALE_RUNS)/$(SET)/submission.csv.gz
+
+demo: install
+	$(BIN)/python -m whichwhale.survey $(WHICHWHALE_INPUT)/$(SET) $(SURVEY) --seed 0 --workers 2
+	$(BIN)/python train.py    configs/survey/localizer.yaml $(DATA) $(LOCALIZER)
+	$(BIN)/python predict.py  configs/survey/localizer.yaml $(DATA) $(LOCALIZER)
+	$(BIN)/python train.py    configs/survey/aligner.yaml   $(DATA) $(ALIGNER)
+	$(BIN)/python predict.py  configs/survey/aligner.yaml   $(DATA) $(ALIGNER)
+	$(BIN)/python train.py    configs/survey/passports.yaml $(MODELS) auxiliary.table=$(SET)/callosity.csv
+	$(BIN)/python predict.py  configs/survey/passports.yaml $(MODELS) auxiliary.table=$(SET)/callosity.csv
+	$(BIN)/python train.py    configs/survey/embedding.yaml $(MODELS)
+	$(BIN)/python predict.py  configs/survey/embedding.yaml $(MODELS)
+	$(BIN)/python ensemble.py configs/survey/ensemble.yaml dataset=$(SET) output=$(OUTPUT)
+	$(BIN)/python -m whichwhale.report configs/survey/ensemble.yaml dataset=$(SET) output=$(OUTPUT) \
+		--truth $(WHICHWHALE_INPUT)/$(SET)/truth/solution.csv
+	$(BIN)/python -m whichwhale.score $(OUTPUT) --truth $(WHICHWHALE_INPUT)/$(SET)/truth/solution.csv
+	@echo "submission: $(OUTPUT)"
+	@echo "report:     $(WHICHWHALE_RUNS)/$(SET)/report.html"
 
 clean:
 	rm -rf .venv build .pytest_cache .ruff_cache .mypy_cache .hypothesis

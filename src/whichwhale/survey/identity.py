@@ -2,7 +2,7 @@
 
 A pattern is a set of raised patches in skin coordinates (unit d): x along the spine (blowhole 0, bonnet tip 1), q the way round
 the skin from the midline, positive to the right. The parts are those of the field's photo-identification (Kraus et al. 1986,
-Rep. Int. Whal. Commn special issue 10): bonnet, rostral islands or a continuous strip, coaming, post-blowhole callosities,
+Rep. Int. Whal. Commn (Special) 10): bonnet, rostral islands or a continuous strip, coaming, post-blowhole callosities,
 eyebrows, lip and chin callosities.
 """
 
