@@ -2,7 +2,7 @@
 
     import whichwhale
 
-    identifier = whichwhale.load("runs/right_whale_heads/ensemble")
+    identifier = whichwhale.load("runs/survey/ensemble")
     for guess in identifier.identify("photo.jpg", top=5):
         print(guess.whale, guess.probability)
 """
@@ -23,14 +23,21 @@ from whichwhale.blend.assemble import centred
 from whichwhale.blend.pool import LEAST_FLOOR, Pool
 from whichwhale.competition.photos import decode
 from whichwhale.identify import fitted
-from whichwhale.identify.config import GivenPassports, IdentifyConfig
+from whichwhale.identify.config import GivenPassports, IdentifyConfig, PassportsFromPoints
 from whichwhale.identify.net import Identifier
 from whichwhale.identify.predicting import all_columns, predict
+from whichwhale.localize import locating
+from whichwhale.passport.from_points import cut
+from whichwhale.passport.points import animals
 from whichwhale.passport.store import Store
 
 
 class LoadError(ValueError):
     """A folder that holds nothing that can identify; the message says what was looked for."""
+
+
+class NoAnimalError(ValueError):
+    """A photo in which no animal was found."""
 
 
 @dataclass(frozen=True)
@@ -53,32 +60,60 @@ class FittedFold:
 
 @dataclass(frozen=True, eq=False)
 class PhotoIdentifier:
-    """Models whose mean centred logits are pooled into probabilities, as `ensemble.py` pools the test rows."""
+    """Models whose mean centred logits are pooled into probabilities, as `ensemble.py` pools the test rows.
+
+    `runs` is the folder of all data sets' runs, where the aligner is whose points cut the passports.
+    """
 
     class_id: list[str]
     models: list[list[FittedFold]]
     pool: Pool
+    runs: Path
 
     def identify(self, photo: str | Path, top: int | None = 5) -> list[Guess]:
-        """The `top` most probable whales (None: all), most probable first. Raises PhotoError for an unreadable photo."""
+        """The `top` most probable whales (None: all), most probable first.
+
+        Raises PhotoError for an unreadable photo, NoAnimalError for one in which no animal was found.
+        """
         p = self.probabilities([photo])[0]
         return [Guess(self.class_id[i], float(p[i])) for i in np.argsort(-p, kind="stable")[:top]]
 
     def probabilities(self, photos: Sequence[str | Path]) -> NDArray[np.float64]:
         """Probabilities [photos, whales] in the order of `class_id`; rows sum to 1."""
-        pictures = [decode(photo) for photo in photos]
-        return self.pool.probabilities(np.stack([self._mean(model, pictures) for model in self.models]))
+        paths = [Path(photo) for photo in photos]
+        ways = {repr(fold.config.passports): fold.config.passports for model in self.models for fold in model}
+        stores = {way: self._passports(paths, passports) for way, passports in ways.items()}
+        return self.pool.probabilities(np.stack([self._mean(model, stores) for model in self.models]))
 
-    def _mean(self, model: list[FittedFold], pictures: list[NDArray[np.uint8]]) -> NDArray[np.float64]:
+    def _mean(self, model: list[FittedFold], stores: dict[str, Store]) -> NDArray[np.float64]:
         """Centred logits [photos, whales], averaged over a model's fits that know the whale."""
-        z = np.zeros((len(pictures), len(self.class_id)))
-        weight = np.zeros(len(self.class_id))
+        z, weight = 0.0, np.zeros(len(self.class_id))
         for fold in model:
-            logits, _ = predict(fold.net, _store(pictures, fold.config), np.arange(len(pictures)), fold.config)
+            store = stores[repr(fold.config.passports)]
+            logits, _ = predict(fold.net, store, np.arange(len(store.images)), fold.config)
             rows, seen = centred(all_columns(logits, fold.columns, len(self.class_id)))
-            z += fold.share * rows
+            z = z + fold.share * rows
             weight += fold.share * seen
         return z / np.where(weight > 0, weight, 1.0)
+
+    def _passports(self, paths: list[Path], passports: GivenPassports | PassportsFromPoints) -> Store:
+        """A store in memory: crops as they are, or cut from the photos by the points that the aligner finds."""
+        if isinstance(passports, GivenPassports):
+            view = passports.view
+            images = [cv2.resize(decode(path), view.size, interpolation=cv2.INTER_AREA) for path in paths]
+        else:
+            view, images = passports.store_view(), []
+            locator = locating.load((self.runs / passports.annotations).parent)
+            names = [str(number) for number in range(len(paths))]
+            herd = animals(locator.locate(dict(zip(names, paths, strict=True))), passports)
+            meant = {animal.image: animal for animal in herd if animal.item.endswith("#0")}
+            for name, path in zip(names, paths, strict=True):
+                image = cut(path, [meant[name]], passports)[0][0]
+                if image is None:
+                    decode(path)  # raises PhotoError if that is why
+                    raise NoAnimalError(f"{path}: no {passports.part} was found in it")
+                images.append(image)
+        return Store(Path(), "", np.stack(images), pd.DataFrame(), view.matrix())
 
 
 def load(folder: str | Path) -> PhotoIdentifier:
@@ -89,11 +124,12 @@ def load(folder: str | Path) -> PhotoIdentifier:
     Raises LoadError if the folder holds none of them.
     """
     folder = Path(folder)
+    home = folder.parent  # of the data set's runs
     if (folder / "blend.json").is_file():
         blended = pool.read(folder / "blend.json")
-        models = [_folds(folder.parent / member) for member in blended.members]
+        models = [_folds(home / member) for member in blended.members]
     elif (folder / "model.safetensors").is_file():
-        models, blended = [[(1.0, folder)]], _alone(folder)
+        models, blended, home = [[(1.0, folder)]], _alone(folder), folder.parent.parent
     else:
         models, blended = [_folds(folder)], _alone(folder)
     read = [[(share, *fitted.read(path)) for share, path in model] for model in models]
@@ -103,7 +139,7 @@ def load(folder: str | Path) -> PhotoIdentifier:
     def fold(share: float, net: Identifier, whales: list[str], config: IdentifyConfig) -> FittedFold:
         return FittedFold(share, net, np.array([place[whale] for whale in whales]), config)
 
-    return PhotoIdentifier(class_id, [[fold(*one) for one in model] for model in read], blended)
+    return PhotoIdentifier(class_id, [[fold(*one) for one in model] for model in read], blended, home.parent)
 
 
 def _folds(folder: Path) -> list[tuple[float, Path]]:
@@ -121,12 +157,3 @@ def _folds(folder: Path) -> list[tuple[float, Path]]:
 
 def _alone(folder: Path) -> Pool:
     return Pool([folder.name], [1.0], 0.0, LEAST_FLOOR, 0)
-
-
-def _store(pictures: list[NDArray[np.uint8]], config: IdentifyConfig) -> Store:
-    """The passports of photos that are aligned heads already."""
-    if not isinstance(config.passports, GivenPassports):
-        raise LoadError("this model wants passports cut by points; a photo without points can't be answered yet")
-    view = config.passports.view
-    images = np.stack([cv2.resize(picture, view.size, interpolation=cv2.INTER_AREA) for picture in pictures])
-    return Store(Path(), "", images, pd.DataFrame(), view.matrix())

@@ -8,9 +8,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import predict
+import train
 from whichwhale.annotations import build, read, write
 from whichwhale.annotations.table import BOX
 from whichwhale.competition import folds
+from whichwhale.config import to_yaml
 from whichwhale.localize import locating, predicting
 from whichwhale.localize.boxes import BoxesError, out_of_fold_boxes
 from whichwhale.localize.config import AlignerConfig, LocalizerConfig
@@ -70,7 +73,7 @@ COMMON = {
 
 
 def fit_config(epochs: int) -> dict:
-    return {"epochs": epochs, "batch_size": 7, "lr": 8e-3, "precision": "no", "validate_every": 10}
+    return {"epochs": epochs, "batch_size": 7, "lr": 8e-3, "precision": "no", "validate_every": 20}
 
 
 LOCALIZER = LocalizerConfig(name="localizer", width=96, height=64, fit=fit_config(20), augment={"photometric": "none"}, **COMMON)
@@ -79,16 +82,15 @@ ALIGNER = AlignerConfig(name="aligner", size=64, fit=fit_config(20), augment={"p
 
 @pytest.fixture(scope="module")
 def runs(survey: Path) -> Path:
-    """Both rooms' experiments, fitted and predicted."""
+    """Both fitted and predicted by the real scripts."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WHICHWHALE_INPUT", str(survey / "input"))
         patch.setenv("WHICHWHALE_RUNS", str(survey / "runs"))
         for config in (LOCALIZER, ALIGNER):
-            experiment = Experiment.open(config)
-            for fold in experiment.fold_list():
-                fit_fold(experiment, fold)
-            for fold in experiment.fold_list():
-                predict_fold(experiment, fold)
+            path = survey / f"{config.name}.yaml"
+            path.write_text(to_yaml(config.model_copy(update={"name": ""})))
+            assert train.main([str(path)]) == 0
+            assert predict.main([str(path)]) == 0
     return survey / "runs" / "survey"
 
 
@@ -206,7 +208,7 @@ def test_new_photos_are_located_as_the_test_photos_were(here: Path, survey: Path
     for name in ("localizer", "aligner"):
         expected = read(here / name / "annotations.csv").set_index("Image").loc[TEST].reset_index()
         found = locating.load(here / name).locate(paths)
-        pd.testing.assert_frame_equal(found[expected.columns], expected, rtol=1e-4)
+        pd.testing.assert_frame_equal(found[expected.columns], expected, rtol=1e-5, atol=1e-3)  # sums of another batch size
 
 
 def test_locator_wants_fitted_folds(here: Path) -> None:

@@ -5,20 +5,17 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from safetensors.torch import load, save
-
 from whichwhale import config
-from whichwhale.files import write_atomically, write_json
+from whichwhale.files import write_json
 from whichwhale.identify.config import IdentifyConfig
 from whichwhale.identify.net import Identifier
-from whichwhale.runs import RunError, RunFolder
+from whichwhale.runs import RunFolder
 
 
 def write(run: RunFolder, net: Identifier, whales: list[str]) -> None:
     """Save the network and the whales that its logits stand for, in order."""
     write_json(run.path / "classes.json", {"whales": whales})
-    state = {key: value.contiguous() for key, value in net.state_dict().items()}
-    write_atomically(run.weights, lambda stream: stream.write(save(state)) and None)
+    run.write_weights(net.state_dict())
 
 
 def read(path: str | Path) -> tuple[Identifier, list[str], IdentifyConfig]:
@@ -27,11 +24,9 @@ def read(path: str | Path) -> tuple[Identifier, list[str], IdentifyConfig]:
     Raises RunError if the run is not fitted.
     """
     run = RunFolder(Path(path))
-    if not run.fitted:
-        raise RunError(f"{run.path}: not fitted yet (state {run.status().get('state', 'missing')}); run train.py first")
+    state = run.read_weights()
     settings = config.load(IdentifyConfig, run.path / "config.yaml")
     whales = json.loads((run.path / "classes.json").read_text(encoding="utf-8"))["whales"]
-    state = load(run.weights.read_bytes())
     auxiliary = len(state["auxiliary.weight"]) if "auxiliary.weight" in state else 0
     bare = settings.model_copy(update={"backbone": settings.backbone.model_copy(update={"weights": False})})
     net = Identifier(bare, len(whales), auxiliary)

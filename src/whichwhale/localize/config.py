@@ -9,6 +9,7 @@ import pydantic
 from numpy.typing import ArrayLike
 
 from whichwhale.augment import AugmentConfig
+from whichwhale.competition.config import DataConfig, FoldsConfig
 from whichwhale.config import Config
 from whichwhale.fit.config import FitConfig
 from whichwhale.geometry import Affine
@@ -17,23 +18,6 @@ from whichwhale.nets import BackboneConfig
 
 Weight = Annotated[float, pydantic.Field(ge=0)]
 Side = Annotated[int, pydantic.Field(ge=32, multiple_of=32)]  # px; the coarsest maps of a backbone are 1/32 of its input
-
-
-class DataConfig(Config):
-    """A competition's folder, relative to the input folder, and the names of its tables."""
-
-    root: str = "survey"
-    train: str = "train.csv"
-    sample_submission: str = "sample_submission.csv"
-    images: str = "imgs"
-
-
-class FoldsConfig(Config):
-    """How folds.csv is dealt when the data set has none yet; every model of the data set then uses the same file."""
-
-    count: int = pydantic.Field(3, ge=2)
-    seed: int = 0
-    kind: Literal["closed", "disjoint"] = "closed"
 
 
 class TruthConfig(Config):
@@ -95,7 +79,7 @@ class LocateConfig(Config):
     variant: Literal["heatmap"] = "heatmap"
     name: str = pydantic.Field("", pattern=r"^[\w.-]*$")  # the YAML's own name if empty
     dataset: str = "survey"  # runs/<dataset>/<name>/fold<k>
-    seed: int = 0
+    seed: pydantic.NonNegativeInt = 0
     fold: list[int] = []  # empty: every fold
     data: DataConfig = DataConfig()
     folds: FoldsConfig = FoldsConfig()

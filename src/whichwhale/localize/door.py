@@ -6,7 +6,9 @@ from pathlib import Path
 
 from whichwhale.config import load, read_yaml
 from whichwhale.localize.config import AlignerConfig, LocalizerConfig
-from whichwhale.localize.experiment import Experiment, fit_fold, predict_fold
+from whichwhale.localize.experiment import Experiment
+from whichwhale.localize.fitting import fit_fold
+from whichwhale.localize.predicting import predict_fold
 
 __all__ = ["fit_fold", "open_experiment", "predict_fold"]
 

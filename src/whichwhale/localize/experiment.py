@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from whichwhale import competition
 from whichwhale.competition import Competition, folds
 from whichwhale.config import input_dir, runs_dir
 from whichwhale.geometry import apply
@@ -39,11 +38,9 @@ class Experiment:
         A photo that can't be read is left out of training and keeps its row with status unreadable. Raises an error of the room
         that finds something wrong, before any training.
         """
-        root, home = input_dir() / config.data.root, runs_dir() / config.dataset
-        data = competition.read(root, **config.data.model_dump(exclude={"root"}))
+        home, data = runs_dir() / config.dataset, config.data.read()
         labelled = list(data.train["Image"])
-        dealt = folds.make(labelled, list(data.train["whaleID"]), config.folds.count, config.folds.seed, config.folds.kind)
-        folds.write(home / "folds.csv", dealt)  # refused if it covers other photos or was dealt otherwise
+        dealt = config.folds.open(home / "folds.csv", data)
         truth = read_truth(config.truth, input_dir() / (config.truth.folder or config.data.root), labelled)
         paths = {image: data.photo_path(image) for image in [*labelled, *data.test]}
         size = config.view_size

@@ -5,13 +5,12 @@ from __future__ import annotations
 import hashlib
 
 import numpy as np
-from safetensors.torch import save_file
 from torch import nn
 
 from whichwhale.competition import folds
 from whichwhale.files import sha256
 from whichwhale.fit.batches import Items, Shuffled
-from whichwhale.fit.loop import fit, remove_checkpoints
+from whichwhale.fit.loop import fit, remove_checkpoints, seeded
 from whichwhale.geometry import apply, identity
 from whichwhale.localize.error import PERCENTILES, point_error
 from whichwhale.localize.experiment import Experiment
@@ -37,6 +36,7 @@ def fit_fold(experiment: Experiment, fold: int) -> RunFolder:
             "train": sha256(experiment.data.root / config.data.train),
             "truth": hashlib.sha256(truth.tobytes()).hexdigest(),
             "pictures": experiment.pictures.key,
+            "folds": hashlib.sha256(experiment.folds.to_csv(index=False).encode()).hexdigest(),
         },
         "photos": {"training": len(targets.rows), "held out": len(unseen.rows)},
     }
@@ -44,7 +44,8 @@ def fit_fold(experiment: Experiment, fold: int) -> RunFolder:
     if run.fitted:
         print(f"{run.path}: fitted already")
         return run
-    net = VARIANTS[config.variant](config)
+    with seeded(config.seed, fold):
+        net = VARIANTS[config.variant](config)
     views = TrainingViews(experiment.pictures, targets, config.view_size, config.augment, config.seed)
     with run.running():
         fit(
@@ -59,9 +60,7 @@ def fit_fold(experiment: Experiment, fold: int) -> RunFolder:
             report=lambda progress: run.set_status("running", **progress),
             name=f"{config.name} fold {fold}",
         )
-        beside = run.weights.with_suffix(".part")
-        save_file({key: value.contiguous() for key, value in net.state_dict().items()}, beside)
-        beside.rename(run.weights)
+        run.write_weights(net.state_dict())
         run.set_status("fitted", weights_from=net.backbone.weights_from)
         remove_checkpoints(run.path)
     return run

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
 from torch import nn
 from tqdm import tqdm
 
@@ -60,7 +59,7 @@ def load_net(config: LocateConfig, run: RunFolder) -> nn.Module:
     """The fitted network of a run."""
     bare = config.model_copy(update={"backbone": config.backbone.model_copy(update={"weights": False})})
     net = VARIANTS[config.variant](bare)
-    net.load_state_dict(load_file(run.weights))
+    net.load_state_dict(run.read_weights())
     return net.eval()
 
 

@@ -66,7 +66,7 @@ def store_from_points(
             pass
         view = config.store_view()
         jobs = [list(group) for _, group in groupby(herd, key=lambda animal: animal.image)]
-        cut = _in_order(pool, lambda job: _cut(paths[job[0].image], job, config, view.size), jobs)
+        done = _in_order(pool, lambda job: cut(paths[job[0].image], job, config), jobs)
         return write_store(
             folder,
             key=key,
@@ -74,7 +74,7 @@ def store_from_points(
             plane_to_store=view.matrix(),
             size=view.size,
             count=len(herd),
-            passports=(one for group in tqdm(cut, total=len(jobs), desc="passports", unit="photo", delay=2) for one in group),
+            passports=(one for group in tqdm(done, total=len(jobs), desc="passports", unit="photo", delay=2) for one in group),
         )
 
 
@@ -94,8 +94,12 @@ def _fingerprint(path: Path) -> str | None:
         return None
 
 
-def _cut(path: Path, herd: list[Animal], config: PassportConfig, size: tuple[int, int]) -> list[Passport]:
-    """The passports of all animals of one photo, which is decoded once, and no finer than the finest of them needs."""
+def cut(path: Path, herd: list[Animal], config: PassportConfig) -> list[Passport]:
+    """The passports of all animals of one photo, which is decoded once, and no finer than the finest of them needs.
+
+    Each is an image uint8 RGB of `config.store_view()` (None: no points, or the photo is unreadable) and its index row.
+    """
+    size = config.store_view().size
     matrices = {one.item: config.alignment(one.points) for one in herd if one.points is not None}
     empty = dict.fromkeys([*MATRIX, "sampling", "sd", "outside"], math.nan)
     if not matrices:

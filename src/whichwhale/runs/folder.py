@@ -14,16 +14,19 @@ import json
 import os
 import platform
 import time
+from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import yaml
+from safetensors.torch import load, save
+from torch import Tensor
 
 from whichwhale.checkout import Checkout
 from whichwhale.config import Config, to_yaml
-from whichwhale.files import write_json, write_text
+from whichwhale.files import write_atomically, write_json, write_text
 
 PACKAGES = ["torch", "timm", "accelerate", "albumentations", "opencv-python-headless", "numpy", "pandas", "scikit-learn", "scipy"]
 
@@ -89,6 +92,18 @@ class RunFolder:
     @property
     def fitted(self) -> bool:
         return self.status().get("state") == "fitted" and self.weights.exists()
+
+    def write_weights(self, state: Mapping[str, Tensor]) -> None:
+        """Write a state dict as model.safetensors, atomically."""
+        content = save({key: value.contiguous() for key, value in state.items()})
+        write_atomically(self.weights, lambda stream: stream.write(content) and None)
+
+    def read_weights(self) -> dict[str, Tensor]:
+        """The state dict of a fitted run. Raises RunError if it is not fitted."""
+        if not self.fitted:
+            state = self.status().get("state", "missing")
+            raise RunError(f"{self.path}: not fitted yet (state {state}); run train.py first")
+        return load(self.weights.read_bytes())
 
     def provenance(self) -> dict:
         return json.loads((self.path / "provenance.json").read_text(encoding="utf-8"))
