@@ -76,8 +76,8 @@ def fit_config(epochs: int) -> dict:
     return {"epochs": epochs, "batch_size": 7, "lr": 8e-3, "precision": "no", "validate_every": 20}
 
 
-LOCALIZER = LocalizerConfig(name="localizer", width=96, height=64, fit=fit_config(20), augment={"photometric": "none"}, **COMMON)
-ALIGNER = AlignerConfig(name="aligner", size=64, fit=fit_config(20), augment={"photometric": "none"}, **COMMON)
+LOCALIZER = LocalizerConfig(name="localizer", width=96, height=64, fit=fit_config(12), augment={"photometric": "none"}, **COMMON)
+ALIGNER = AlignerConfig(name="aligner", size=64, fit=fit_config(12), augment={"photometric": "none"}, **COMMON)
 
 
 @pytest.fixture(scope="module")

@@ -20,7 +20,7 @@ def square_about(box: ArrayLike, field: float, size: int) -> Affine:
     The box size is the root mean square of width and height, which stays nearly the same when the head turns.
     """
     x, y, width, height = np.asarray(box, np.float64)
-    return _centred(size / (field * box_size([width, height])), (x + width / 2, y + height / 2), (size, size))
+    return _centred(float(size / (field * box_size([width, height]))), (x + width / 2, y + height / 2), (size, size))
 
 
 def box_size(extent: ArrayLike) -> NDArray[np.float64]:

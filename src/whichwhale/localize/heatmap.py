@@ -45,7 +45,8 @@ def decode(logits: Tensor, sigma: float, window: float, steps: int = 12) -> tupl
 
     The mode of the softmax seen through a Gaussian window of `window` sigma, found by mean shift (Comaniciu & Meer 2002,
     "Mean Shift: A Robust Approach toward Feature Space Analysis") from the best cell: exact for a Gaussian wherever it lies
-    between cells, and a second, lower peak outside the window does not pull.
+    between cells, and a second, lower peak outside the window does not pull. Two equal peaks within 2 sqrt(1 + window²) sigma of
+    each other are seen as one, midway: a network that can't tell head from tail so close says the middle.
 
     Args:
         logits: [B, K, h, w].
