@@ -2,7 +2,7 @@
 
     python train.py configs/right_whale_heads/lite0_128.yaml
     python train.py configs/right_whale_heads/lite0_128.yaml fold=0 fit.epochs=2 name=trial
-    accelerate launch --num_processes 4 train.py configs/right_whale/passports.yaml
+    torchrun --nproc_per_node=4 train.py configs/right_whale_heads/lite0_128.yaml
 """
 
 from __future__ import annotations

@@ -19,7 +19,6 @@ from whichwhale.geometry import Affine, compose, rotation, scaling, translation
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # the library would ask the network for its newest version
 
 NonNegative = pydantic.NonNegativeFloat
-Share = pydantic.Field(0.0, ge=0, le=1)
 
 
 class GeometryConfig(Config):
@@ -37,7 +36,7 @@ class AugmentConfig(Config):
 
     geometry: GeometryConfig = GeometryConfig()
     photometric: Literal["none", "light", "heavy"] = "heavy"
-    occlusion: float = Share  # chance that a few patches are hidden, as wash and blow hide them
+    occlusion: float = pydantic.Field(0.0, ge=0, le=1)  # chance that a few patches are hidden, as wash and blow hide them
 
 
 def generator(*key: int) -> np.random.Generator:
@@ -69,7 +68,7 @@ class Photometric:
     """The photometric chain. One object serves one thread, since the library keeps its random state in the transforms."""
 
     def __init__(self, config: AugmentConfig) -> None:
-        import albumentations as A  # noqa: N812 (its manual's own name for it)
+        import albumentations as A
 
         blurs = [A.GaussianBlur(blur_limit=(3, 5)), A.MotionBlur(blur_limit=(3, 7)), A.Downscale(scale_range=(0.4, 0.8))]
         chains = {

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 import importlib
-from dataclasses import dataclass
 from pathlib import Path
 
 import pydantic
@@ -37,14 +36,6 @@ class BackboneConfig(Config):
     drop_path: float = pydantic.Field(0.0, ge=0, lt=1)  # stochastic depth
     frozen: float = pydantic.Field(0.0, ge=0, le=1)  # share of the parameter tensors, from the input on, that never train
     pooling: str = pydantic.Field("avg", pattern="^(avg|gem)$")
-
-
-@dataclass(frozen=True)
-class Normalization:
-    """What the weights expect: pixels / 255, minus `mean`, over `std`, per RGB channel."""
-
-    mean: tuple[float, float, float]
-    std: tuple[float, float, float]
 
 
 class GeneralizedMean(nn.Module):
