@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> int:
 
 def run(config: EnsembleConfig, command: str) -> None:
     """Assemble, fit, score, write the submission, its text, blend.json and the blend's own predictions."""
-    tables = competition.read(config.root, config.data.train, config.data.sample_submission)
+    tables = config.competition()
     labelled = tables.train["Image"].tolist()
     members = [assemble(config.runs / name, tables.class_id, labelled, config.test) for name in config.members]
     rows = common_rows(members)

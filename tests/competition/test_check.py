@@ -1,5 +1,6 @@
 """The check finds each planted fault, with one message each, and going on without bad photos keeps every test row."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 from PIL import Image
 
 from whichwhale import competition
+from whichwhale.competition import photos
 from whichwhale.competition.__main__ import main
 
 
@@ -92,7 +94,63 @@ def test_skip_bad_drops_training_photos_and_keeps_test_rows(root: Path, capsys: 
     kept = competition.read_checked(root, skip=True)
     assert kept.train["Image"].tolist() == ["w_3.jpg", "w_4.jpg", "w_6.jpg"]
     assert kept.test == ["w_7.jpg", "w_8.jpg", "w_9.jpg"] and kept.class_id == ["whale_a", "whale_b"]
-    assert capsys.readouterr().out == "skipped 3 bad training photos, 3 remain; 1 bad test photos get the class prior\n"
+    assert kept.skipped["Image"].tolist() == ["w_1.jpg", "w_2.jpg", "w_5.jpg"]
+    assert capsys.readouterr().out == (
+        "skipped 3 bad training photos (first w_1.jpg), 3 remain; 1 bad test photos get the class prior\n"
+    )
+
+
+def test_a_refusal_lists_all_and_names_the_way_out(root: Path) -> None:
+    """Rows and photos are told together; the last line says what skip_bad would do."""
+    spoil(root)
+    table = root / "train.csv"
+    table.write_text(table.read_text() + "w_6.jpg,whale_a\nw_6.jpg,whale_b\nw_9.jpg,whale_b\n")
+    with pytest.raises(competition.CompetitionError) as refused:
+        competition.read_checked(root)
+    lines = str(refused.value).splitlines()
+    assert sum("error: " in line for line in lines) == 7
+    for part in ("line 8: duplicate row", "line 9: conflicting: w_6.jpg", "line 4: train and test: w_9.jpg", "w_1.jpg: missing"):
+        assert part in str(refused.value)
+    assert lines[-1] == (
+        "data.skip_bad=true goes on without 5 bad training photos; 1 bad test photos then get the class prior"
+    )
+    kept = competition.read_checked(root, skip=True)
+    assert kept.train["Image"].tolist() == ["w_3.jpg", "w_4.jpg"] and "w_9.jpg" in kept.test
+
+
+def test_many_problems_are_counted_by_kind(root: Path) -> None:
+    rows = "".join(f"v_{n}.jpg,whale_a\n" for n in range(30))
+    (root / "train.csv").write_text((root / "train.csv").read_text() + rows)
+    with pytest.raises(competition.CompetitionError, match="and 10 more; in all 30 missing photo\n.*without 30 bad"):
+        competition.read_checked(root)
+
+
+def test_what_decoding_found_out_is_remembered(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spoil(root)
+    decoded: list[str] = []
+    decode = photos.decode
+    monkeypatch.setattr(photos, "decode", lambda path, **more: decoded.append(path.name) or decode(path, **more))
+    tables, memory = competition.read(root), tmp_path / "runs" / "photos.json"
+
+    def check() -> tuple[list[competition.Problem], list[str]]:
+        decoded.clear()
+        return competition.check(tables, remember=memory), sorted(decoded)
+
+    first, looked = check()
+    assert looked == [f"w_{n}.jpg" for n in (2, 3, 4, 6, 8, 9)]  # w_7 fails by its header, w_1 and w_5 are not there
+    assert first == competition.check(tables)
+    assert check() == (first, [])
+    photo(8).resize((9, 9)).save(root / "imgs" / "w_8.jpg")
+    (root / "imgs" / "w_1.jpg").write_bytes((root / "imgs" / "w_9.jpg").read_bytes())
+    again, looked = check()
+    assert looked == ["w_1.jpg", "w_8.jpg"] and again == first[1:]
+    memory.write_text(memory.read_text()[:50])
+    assert len(check()[1]) == 7  # cut off: all is looked at anew
+    (root / "imgs").rename(root / "photos")
+    elsewhere = replace(tables, images="photos")
+    decoded.clear()
+    competition.check(elsewhere, remember=memory)
+    assert len(decoded) == 7  # another folder's verdicts say nothing of this one
 
 
 def test_skip_bad_with_contradicting_rows(root: Path) -> None:

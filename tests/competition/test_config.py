@@ -1,5 +1,6 @@
 """folds.csv of a data set: dealt once, taken as it is afterwards, refused where it does not fit."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -34,3 +35,20 @@ def test_folds_of_other_photos_or_another_number_are_refused(tmp_path: Path) -> 
         FoldsConfig(count=2).open(tmp_path / "folds.csv", make_competition(13))
     with pytest.raises(FoldsError, match=r"folds\.count=2"):
         FoldsConfig(count=3).open(tmp_path / "folds.csv", make_competition())
+
+
+def test_folds_are_the_same_file_whatever_is_skipped(tmp_path: Path) -> None:
+    whole = make_competition()
+    bad = whole.train["Image"].isin(["w_0.jpg", "w_7.jpg"])
+    less = replace(whole, train=whole.train[~bad], skipped=whole.train[bad])
+    FoldsConfig(count=2).open(tmp_path / "whole.csv", whole)
+    kept = FoldsConfig(count=2).open(tmp_path / "less.csv", less)
+    assert (tmp_path / "whole.csv").read_bytes() == (tmp_path / "less.csv").read_bytes()
+    assert set(kept["Image"]) == set(less.train["Image"])
+    assert FoldsConfig(count=2).open(tmp_path / "less.csv", whole)["fold"].tolist() == [
+        *FoldsConfig(count=2).open(tmp_path / "whole.csv", whole)["fold"]
+    ]
+    folds.write(tmp_path / "own.csv", kept)  # folds of one's own need not know the photos that are skipped
+    assert len(FoldsConfig(count=2).open(tmp_path / "own.csv", less)) == 10
+    with pytest.raises(FoldsError, match=r"2 differ, first w_0\.jpg"):
+        FoldsConfig(count=2).open(tmp_path / "own.csv", whole)

@@ -150,3 +150,18 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     pd.testing.assert_frame_equal(folds.read(out), folds.make(images, whales, 2, 5))
     assert main([*command[:-4], "--seed", "6", "--out", str(out)]) == 2
     assert "otherwise" in capsys.readouterr().err
+
+
+def test_skipped_photos_leave_the_others_where_they_are() -> None:
+    """Of whale a photos of both folds remain; of b those of one fold alone, of c one photo: those always train from now on."""
+    whale = {"a1": 0, "a2": 1, "a3": 0, "b1": 0, "b2": 1, "b3": 0, "c1": 0, "c2": 1, "d1": -1}
+    dealt = pd.DataFrame({"Image": list(whale), "fold": list(whale.values()), "kind": "closed"})
+    table = pd.DataFrame({"Image": list(whale), "whaleID": [name[0] for name in whale]})
+    gone = table["Image"].isin(["a3", "b2", "c1"])
+    left = folds.without(dealt, table[~gone], table[gone])
+    assert dict(zip(left["Image"], left["fold"], strict=True)) == {"a1": 0, "a2": 1, "b1": -1, "b3": -1, "c2": -1, "d1": -1}
+    pd.testing.assert_frame_equal(folds.without(dealt, table, table[:0]), dealt)
+    disjoint = folds.without(dealt.assign(kind="disjoint"), table[~gone], table[gone])
+    assert disjoint["fold"].tolist() == [0, 1, 0, 0, 1, -1]  # whales are held out whole as before
+    with pytest.raises(folds.FoldsError, match="fold 1 has no photo left"):
+        folds.without(dealt, table[table["Image"].isin(["a1", "b1"])], table[:1])

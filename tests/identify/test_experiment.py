@@ -1,5 +1,6 @@
 """The real scripts on a small made-up competition of aligned heads: train, predict, blend, submit; and what they refuse."""
 
+import shutil
 from pathlib import Path
 
 import cv2
@@ -48,7 +49,7 @@ def heads(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 CONFIG = """
 dataset: heads
-data: {root: heads}
+data: {root: heads, skip_bad: true}
 folds: {count: 2}
 passports: {view: {width: 64, height: 64}}
 view: {width: 32, height: 32}
@@ -119,17 +120,54 @@ def test_prediction_without_a_fit_says_what_to_do(config: Path, capsys: pytest.C
     assert "run train.py first" in capsys.readouterr().err
 
 
-def test_an_unreadable_training_photo_is_named_before_training(
-    config: Path, heads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
-    import shutil
+@pytest.fixture
+def broken(config: Path, heads: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The competition with photos missing (w_3; w_36, the only one of whale_06) or cut off (w_4), and a row twice."""
+    shutil.copytree(heads, tmp_path / "input")
+    root = tmp_path / "input" / "heads"
+    for name in ("w_3.jpg", "w_36.jpg"):
+        (root / "imgs" / name).unlink()
+    data = (root / "imgs" / "w_4.jpg").read_bytes()
+    (root / "imgs" / "w_4.jpg").write_bytes(data[: len(data) // 2])
+    with (root / "train.csv").open("a") as table:
+        table.write("w_0.jpg,whale_00\n")
+    monkeypatch.setenv("WHICHWHALE_INPUT", str(tmp_path / "input"))
+    return root
 
-    broken = tmp_path / "input"
-    shutil.copytree(heads, broken)
-    (broken / "heads" / "imgs" / "w_3.jpg").unlink()
-    monkeypatch.setenv("WHICHWHALE_INPUT", str(broken))
-    assert train.main([str(config), "fold=0"]) == 2
-    assert "w_3.jpg" in capsys.readouterr().err
+
+def test_all_that_is_wrong_is_told_before_training(
+    config: Path, broken: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert train.main([str(config), "fold=0", "data.skip_bad=false"]) == 2
+    told = capsys.readouterr().err
+    assert "line 39: duplicate row: w_0.jpg" in told
+    for part in ("w_3.jpg: missing photo", "w_4.jpg: unreadable photo", "w_36.jpg", "w_47.jpg"):
+        assert part in told
+    assert told.endswith("data.skip_bad=true goes on without 3 bad training photos; 1 bad test photos then get the class prior\n")
+    assert not (tmp_path / "runs" / "heads" / "tiny").exists()
+
+
+def test_every_script_goes_on_without_bad_photos(
+    config: Path, broken: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    changes = ["fit.epochs=1", "auxiliary.weight=0"]
+    assert train.main([str(config), *changes]) == 0
+    skipped = "skipped 3 bad training photos (first w_3.jpg), 34 remain; 1 duplicate rows count once; 1 bad test photos get"
+    assert skipped in capsys.readouterr().out
+    assert predict.main([str(config), *changes]) == 0
+    assert skipped in capsys.readouterr().out
+    table = predictions.read(tmp_path / "runs" / "heads" / "tiny" / "foldall" / "predictions.npz")
+    assert {role: int((table.role == role).sum()) for role in (0, 2)} == {ROLE_TRAIN: 34, ROLE_TEST: 7}
+    assert np.isnan(table.logits[:, table.class_id.tolist().index("whale_06")]).all()
+    blend = tmp_path / "ensemble.yaml"
+    blend.write_text(f"dataset: heads\nmembers: [tiny]\ndata: {{skip_bad: true}}\noutput: {tmp_path / 'submission.csv'}\n")
+    assert ensemble.main([str(blend)]) == 0
+    assert skipped in capsys.readouterr().out
+    answer = submission.read(tmp_path / "submission.csv")
+    prior = np.array([7, 7, 7, 6, 6, 7, 1]) / 41  # whale_03 and whale_04 lost a photo, whale_06 its only one
+    np.testing.assert_allclose(answer.p[7], prior, rtol=1e-4)
+    assert ensemble.main([str(blend), "data.skip_bad=false"]) == 2
+    assert "duplicate row" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("kind", ["softmax", "arcface"])

@@ -65,6 +65,7 @@ def survey(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 COMMON = {
+    "data": {"skip_bad": True},
     "folds": {"count": 2},
     "truth": {"table": "truth.csv"},
     "backbone": {"name": "test_resnet", "weights": False},

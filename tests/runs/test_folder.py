@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+import yaml
 
 from whichwhale.config import Config, load
 from whichwhale.runs import RunError, RunFolder
@@ -75,6 +76,15 @@ def test_another_config_is_refused_by_the_key(run: RunFolder) -> None:
     assert "sea.height: 0.5 -> 0.6" in message
     assert "sea.kicks: [[1, 2.0]] -> [[1, 3.0]]" in message
     assert "name:" not in message
+
+
+def test_a_key_that_the_code_learnt_since_had_its_default(run: RunFolder) -> None:
+    written = yaml.safe_load((run.path / "config.yaml").read_text())
+    del written["lr"]
+    (run.path / "config.yaml").write_text(yaml.safe_dump(written))
+    RunFolder.start(run.path, Model(), PROVENANCE)
+    with pytest.raises(RunError, match="lr: "):
+        RunFolder.start(run.path, Model(lr=9.0), PROVENANCE)
 
 
 def test_other_data_are_refused_by_the_key(run: RunFolder) -> None:

@@ -7,15 +7,15 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from whichwhale.blend.pool import LEAST_FLOOR
+from whichwhale.competition import Competition
+from whichwhale.competition import config as competition
 from whichwhale.config import Config, input_dir, runs_dir
 
 
-class DataConfig(Config):
-    """Where the competition's tables are."""
+class DataConfig(competition.DataConfig):
+    """Where the competition's tables are, and with `skip_bad` its photos: the members were fitted without the bad ones."""
 
-    root: Path | None = None  # folder below input/, or an absolute path; the dataset's name if not given
-    train: str = "train.csv"  # Image,whaleID
-    sample_submission: str = "sample_submission.csv"  # photos to answer and order of the whales
+    root: str = ""  # folder below input/, or an absolute path; the dataset's name if empty
 
 
 class EnsembleConfig(Config):
@@ -49,6 +49,14 @@ class EnsembleConfig(Config):
     def root(self) -> Path:
         """The competition's folder."""
         return input_dir() / (self.data.root or self.dataset)
+
+    def competition(self, images: str = "") -> Competition:
+        """The competition's tables, without bad training photos if they are to be skipped; otherwise no photo is looked at.
+
+        `images` is the folder of the photos, if it is another than `data.images`.
+        """
+        data = self.data.model_copy(update={"root": self.data.root or self.dataset} | ({"images": images} if images else {}))
+        return data.read(self.runs) if data.skip_bad else data.read_tables()
 
     @property
     def runs(self) -> Path:

@@ -60,8 +60,8 @@ def _check(options: argparse.Namespace) -> int:
     print(f"{read}: {len(wrong)} errors, {len(problems) - len(wrong)} notes")
     if not options.skip_bad:
         return 1 if wrong else 0
-    kept, skipped = skip_bad(competition, problems)
-    print(told(kept, skipped, problems))
+    kept, _ = skip_bad(competition, problems)
+    print(told(kept, problems))
     return 0
 
 

@@ -9,6 +9,7 @@ import pandas as pd
 import pydantic
 
 from whichwhale.competition import folds
+from whichwhale.competition.check import read_checked
 from whichwhale.competition.folds import FoldsError
 from whichwhale.competition.tables import Competition, read
 from whichwhale.config import Config, input_dir
@@ -21,10 +22,20 @@ class DataConfig(Config):
     train: str = "train.csv"
     sample_submission: str = "sample_submission.csv"
     images: str = "imgs"
+    skip_bad: bool = False  # go on without training photos that are missing, truncated or contradictory
 
-    def read(self) -> Competition:
-        """Read the tables."""
-        return read(input_dir() / self.root, **self.model_dump(exclude={"root"}))
+    def read(self, home: Path) -> Competition:
+        """Read the tables and look at every photo; what decoding finds out is kept in the data set's folder `home` of runs/.
+
+        Raises:
+            CompetitionError: whatever is wrong, all of it; with `skip_bad` only what can't be skipped.
+        """
+        files = self.model_dump(exclude={"root", "skip_bad"})
+        return read_checked(input_dir() / self.root, self.skip_bad, progress=True, remember=home / "photos.json", **files)
+
+    def read_tables(self) -> Competition:
+        """Read the tables alone. Raises CompetitionError if they contradict themselves or each other."""
+        return read(input_dir() / self.root, **self.model_dump(exclude={"root", "skip_bad"}))
 
 
 class FoldsConfig(Config):
@@ -37,14 +48,18 @@ class FoldsConfig(Config):
     def open(self, path: str | Path, data: Competition) -> pd.DataFrame:
         """The folds in the file `path`, dealt and written if there is none. One that is there may be the user's own.
 
+        Skipped photos are dealt like the others, so that the file does not change with what is skipped; what is returned has the
+        photos of `data.train` alone (see `folds.without`).
+
         Raises:
             FoldsError: it covers other photos than the training table, or has another number or kind of folds than asked for.
         """
-        path, images = Path(path), list(data.train["Image"])
+        path, listed = Path(path), pd.concat([data.train, data.skipped])
         if not path.exists():
-            folds.write(path, folds.make(images, list(data.train["whaleID"]), self.count, self.seed, self.kind))
+            folds.write(path, folds.make(list(listed["Image"]), list(listed["whaleID"]), self.count, self.seed, self.kind))
         dealt = folds.read(path)
-        if differ := sorted(set(dealt["Image"]) ^ set(images)):
+        covered = set(dealt["Image"])
+        if differ := sorted((set(data.train["Image"]) - covered) | (covered - set(listed["Image"]))):
             raise FoldsError(
                 f"{path}: covers other photos than {data.root} ({len(differ)} differ, first {differ[0]}); "
                 "remove it together with the runs that used it"
@@ -55,4 +70,4 @@ class FoldsConfig(Config):
                 f"{path}: has {there[0]} {there[1]} folds, the config asks for {self.count} {self.kind} ones; "
                 f"say folds.count={there[0]} folds.kind={there[1]}, or remove the file together with the runs that used it"
             )
-        return dealt
+        return folds.without(dealt, data.train, data.skipped)

@@ -109,6 +109,26 @@ def train_validation(folds: pd.DataFrame, k: int | Literal["all"]) -> tuple[list
     return images[~left_out].tolist(), images[left_out].tolist()
 
 
+def without(folds: pd.DataFrame, kept: pd.DataFrame, skipped: pd.DataFrame) -> pd.DataFrame:
+    """The folds of the photos `kept`, when those `skipped` are not there; both are tables [Image, whaleID].
+
+    Nothing is dealt anew: each photo keeps its fold, whatever else is skipped. But in closed folds a whale whose remaining photos
+    all lie in one fold always trains from now on (−1), so that each fold model knows every whale.
+
+    Raises:
+        FoldsError: a fold has no photo left.
+    """
+    whale = dict(zip(kept["Image"], kept["whaleID"], strict=True))
+    left = folds[folds["Image"].isin(list(whale))].reset_index(drop=True)
+    whales = left["Image"].map(whale)
+    several = left.groupby(whales)["fold"].transform("nunique") > 1
+    alone = whales.isin(set(skipped["whaleID"])) & ~several & (left["kind"] == "closed")
+    left.loc[alone, "fold"] = -1
+    if gone := sorted(set(numbers(folds)) - set(numbers(left))):
+        raise FoldsError(f"fold {gone[0]} has no photo left when {len(skipped)} are skipped; ask for fewer folds, or mend them")
+    return left
+
+
 def numbers(folds: pd.DataFrame) -> list[int]:
     """The folds to fit, ascending: 0 … n−1."""
     return sorted(int(fold) for fold in set(folds["fold"]) if fold >= 0)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 Severity = Literal["error", "note"]
+SHOWN = 20  # problems in a message
 
 
 @dataclass(frozen=True)
@@ -28,14 +30,17 @@ class Problem:
 
 
 class CompetitionError(ValueError):
-    """A competition's files can't be used as they are; `problems` lists every reason, the message the first twenty."""
+    """A competition's files can't be used as they are; `problems` lists every reason, the message the first twenty, how many
+    there are of each kind if there are more, and `advice`."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Sequence[Problem], advice: str = "") -> None:
         self.problems = list(problems)
-        lines = [str(problem) for problem in self.problems[:20]]
-        if len(self.problems) > 20:
-            lines.append(f"... and {len(self.problems) - 20} more")
-        super().__init__("\n".join(lines))
+        lines = [str(problem) for problem in self.problems[:SHOWN]]
+        if len(self.problems) > SHOWN:
+            kinds = Counter(problem.kind for problem in self.problems)
+            counted = ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+            lines.append(f"... and {len(self.problems) - SHOWN} more; in all {counted}")
+        super().__init__("\n".join([*lines, *filter(None, [advice])]))
 
 
 def error(kind: str, where: str | Path, message: str, image: str = "") -> Problem:

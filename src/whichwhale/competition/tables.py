@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +30,7 @@ class Competition:
         test: photos that a submission must answer, in the sample submission's order.
         class_id: whales, in the sample submission's column order.
         images: folder of the photos, relative to `root`.
+        skipped: DataFrame [Image, whaleID] of training photos that were left out of `train` (see `check.skip_bad`).
     """
 
     root: Path
@@ -37,6 +38,7 @@ class Competition:
     test: list[str]
     class_id: list[str]
     images: str = "imgs"
+    skipped: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=TRAIN_COLUMNS, dtype=str))
 
     def photo_path(self, image: str) -> Path:
         """Path of the photo named `image` ('w_1.jpg'); whether it exists is `check`'s business."""

@@ -39,17 +39,17 @@ class Experiment:
 
         Raises an error of the room that finds something wrong, before any training.
         """
-        data = config.data.read()
-        dealt = config.folds.open(runs_dir() / config.dataset / "folds.csv", data)
+        home = runs_dir() / config.dataset
+        data = config.data.read(home)
+        dealt = config.folds.open(home / "folds.csv", data)
         auxiliary, names = _auxiliary(config.auxiliary, set(data.train["Image"]))
         store = _store(config, data)
         unreadable = store.index.loc[store.index["status"] == "unreadable", "item"]
         bad = unreadable[unreadable.isin(map(item_of, data.train["Image"]))]
         if len(bad):
             raise ValueError(
-                f"{data.root / config.data.images}: {len(bad)} training photos are missing or unreadable, the first are "
-                f"{list(bad[:3])}. `python -m whichwhale.competition check {data.root}` says more; "
-                f"take them out of {config.data.train} or mend them"
+                f"{store.folder}: {len(bad)} training photos were unreadable when their points or passports were made, the first "
+                f"are {list(bad[:3])}; if they are mended now, run predict.py with the aligner's config, or delete the folder"
             )
         return cls(config, data, dealt, store, auxiliary, names)
 

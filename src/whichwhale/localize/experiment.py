@@ -35,10 +35,11 @@ class Experiment:
     def open(cls, config: LocateConfig) -> Experiment:
         """Read tables and truth, deal folds.csv if there is none yet, and open the pictures, making them if there are none.
 
-        A photo that can't be read is left out of training and keeps its row with status unreadable. Raises an error of the room
-        that finds something wrong, before any training.
+        A test photo that can't be read keeps its row with status unreadable. Raises an error of the room that finds something
+        wrong, before any training.
         """
-        home, data = runs_dir() / config.dataset, config.data.read()
+        home = runs_dir() / config.dataset
+        data = config.data.read(home)
         labelled = list(data.train["Image"])
         dealt = config.folds.open(home / "folds.csv", data)
         truth = read_truth(config.truth, input_dir() / (config.truth.folder or config.data.root), labelled)

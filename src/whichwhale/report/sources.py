@@ -12,7 +12,7 @@ import pandas as pd
 import yaml
 from numpy.typing import NDArray
 
-from whichwhale import competition, predictions
+from whichwhale import predictions
 from whichwhale.annotations import table as annotation_tables
 from whichwhale.blend import pool as pools
 from whichwhale.blend.assemble import Member, assemble
@@ -69,11 +69,9 @@ class Sources:
 
     @cached_property
     def tables(self) -> Competition:
-        data = self.config.data
-        said = (fit.config.get("data", {}).get("images") for fit in self.fits)  # the ensemble's config has no need of photos
-        images = next((name for name in said if name), "imgs")
+        said = (fit.config.get("data", {}).get("images") for fit in self.fits)  # an ensemble's config often names none
         try:
-            return competition.read(self.config.root, data.train, data.sample_submission, images)
+            return self.config.competition(next((name for name in said if name), ""))
         except ValueError as error:
             raise Absent(f"The competition's tables can't be read: {self.short(error)}.") from error
 

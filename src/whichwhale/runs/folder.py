@@ -109,7 +109,7 @@ class RunFolder:
         return json.loads((self.path / "provenance.json").read_text(encoding="utf-8"))
 
     def _refuse_if_other(self, config: Config, provenance: dict) -> None:
-        old = _flat(yaml.safe_load((self.path / "config.yaml").read_text(encoding="utf-8")))
+        old = _flat(_with_defaults(yaml.safe_load((self.path / "config.yaml").read_text(encoding="utf-8")), type(config)))
         new = _flat(yaml.safe_load(to_yaml(config)))
         changes = [f"{key}: {old.get(key)!r} -> {new.get(key)!r}" for key in sorted(old | new) if old.get(key) != new.get(key)]
         written = self.provenance()
@@ -120,6 +120,14 @@ class RunFolder:
                 f"{self.path}: holds a run of something else ({'; '.join(changes[:5])}). "
                 "Give this one another name=..., or delete the folder"
             )
+
+
+def _with_defaults(values: dict, kind: type[Config]) -> dict:
+    """A frozen config with the defaults of keys that the code has learnt since: such a default is what was done before."""
+    try:
+        return yaml.safe_load(to_yaml(kind.model_validate(values)))
+    except ValueError:  # another kind of config, or keys that are gone
+        return values
 
 
 def _flat(value: object, prefix: str = "") -> dict[str, object]:
