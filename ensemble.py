@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from whichwhale import competition
-from whichwhale.blend.assemble import Member, OutOfFold, assemble, common_rows, rows_of_test
+from whichwhale.blend.assemble import OutOfFold, assemble, rows_of_test, rows_out_of_fold
 from whichwhale.blend.config import EnsembleConfig
 from whichwhale.blend.pool import Pool, fit, mix_floor
 from whichwhale.blend.provenance import provenance
+from whichwhale.blend.remarks import remarks
 from whichwhale.blend.scores import as_text, score_all
 from whichwhale.checkout import Checkout
+from whichwhale.competition import Competition
 from whichwhale.config import load
 from whichwhale.files import write_text
 from whichwhale.predictions import ROLE_TEST, ROLE_VALIDATION, Predictions, write
@@ -23,13 +24,6 @@ from whichwhale.score import submission
 EXAMPLE = """examples:
   python ensemble.py configs/right_whale_heads/ensemble.yaml
   python ensemble.py configs/right_whale_heads/ensemble.yaml members=[lite0_128] test=folds output=submissions/alone.csv.gz"""
-
-TEST_ROWS = {
-    "folds": "mean of the fold models",
-    "all": "the model fitted on all photos",
-    "both": "half from the fold models, half from the model fitted on all photos",
-}
-
 
 def main(arguments: list[str]) -> int:
     """Exit codes: 0 written, 2 the command can't be carried out (one message says why)."""
@@ -52,19 +46,21 @@ def run(config: EnsembleConfig, command: str) -> None:
     tables = config.competition()
     labelled = tables.train["Image"].tolist()
     members = [assemble(config.runs / name, tables.class_id, labelled, config.test) for name in config.members]
-    rows = common_rows(members)
-    truth_of = dict(zip(labelled, tables.labels().tolist(), strict=True))
+    rows = rows_out_of_fold(members, labelled, config.folds(tables))
+    labels = tables.labels()
+    truth_of = dict(zip(labelled, labels.tolist(), strict=True))
     truth = np.array([truth_of[image] for image in rows.images], np.int64)
 
-    pool = fit(rows.z, truth, config.members, config.l2, config.floor)
-    scores, honest = score_all(rows, truth, config.members, pool)
+    pool = fit(rows.z[:, rows.complete], truth[rows.complete], config.members, config.l2, config.floor)
+    prior = rows.prior(truth, labels, len(tables.class_id))
+    scores, honest = score_all(rows, truth, config.members, pool, prior)
     table = as_text(scores)
     print(f"Out-of-fold scores on {len(rows.images)} photos of {config.dataset}\n{table}")
 
     test_z, predicted_by = rows_of_test(members, tables.test)
     p = pool.probabilities(test_z)
     p[predicted_by == 0] = mix_floor(tables.prior()[None], config.floor)
-    notes = remarks(members, rows, tables, predicted_by, config.test)
+    notes = remarks(members, rows, tables, predicted_by, config)
     print("\n".join(notes))
 
     submission.write(config.submission, tables.test, tables.class_id, p)
@@ -78,31 +74,17 @@ def run(config: EnsembleConfig, command: str) -> None:
     print(f"wrote {config.submission} ({len(p)} photos, valid), {config.provenance}, {kept}/blend.json, {kept}/predictions.npz")
 
 
-def remarks(
-    members: list[Member], rows: OutOfFold, tables: competition.Competition, predicted_by: NDArray[np.int64], test: str
-) -> list[str]:
-    """What is missing where, one line each."""
-    photos_of = tables.train["whaleID"].value_counts()
-    whale_of = dict(zip(tables.train["Image"], tables.train["whaleID"], strict=True))
-    notes = [f"Test rows: {TEST_ROWS[test]}."]
-    for member, lost in zip(members, rows.lost, strict=True):
-        several = sum(photos_of[whale_of[image]] > 1 for image in member.without)
-        notes.append(
-            f"{member.name}: {len(member.without)} labelled photos have no out-of-fold row ({several} of them of whales with "
-            f"several photos); {lost} rows lost since another member lacks them; {len(member.unseen)} whales unseen by some fit."
-        )
-    none, some = int((predicted_by == 0).sum()), int(((predicted_by > 0) & (predicted_by < len(members))).sum())
-    return [*notes, f"Test photos: {none} without any prediction get the class prior, {some} are predicted by some members only."]
-
-
 def as_predictions(
-    rows: OutOfFold, honest: NDArray[np.float64] | None, tables: competition.Competition, p: NDArray[np.float64], pool: Pool
+    rows: OutOfFold, honest: NDArray[np.float64] | None, tables: Competition, p: NDArray[np.float64], pool: Pool
 ) -> Predictions:
-    """The blend as one more model: cross-fitted rows for validation (none with a single fold), test rows; logits = log p."""
+    """The blend as one more model: cross-fitted rows for validation (none with a single fold), test rows; logits = log p.
+
+    Photos without any prediction are among both, as the class prior.
+    """
     images = ([] if honest is None else rows.images) + tables.test
     role = [ROLE_VALIDATION] * (len(images) - len(tables.test)) + [ROLE_TEST] * len(tables.test)
     logits = np.log(p if honest is None else np.concatenate([honest, p]))
-    how = f"log-linear pool of {', '.join(pool.members)}; validation rows cross-fitted"
+    how = f"log-linear pool of {', '.join(pool.members)}; validation rows cross-fitted; class prior where no member has a row"
     return Predictions.of([f"{image}#0" for image in images], role, tables.class_id, logits, averaging=how)
 
 

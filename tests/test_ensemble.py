@@ -75,7 +75,8 @@ def test_from_files_to_a_valid_submission(place, ensemble, capsys):
 
     for line in (
         "Out-of-fold scores on 56 photos of sea",
-        "good: 1 labelled photos have no out-of-fold row (1 of them of whales with several photos); 0 rows lost",
+        "Out-of-fold: 56 photos with a row of every member, on which the weights are fitted; 0 with rows of some members only;",
+        "good: 1 labelled photos always train, 0 of them the only one of their whale, and have no out-of-fold row; 0 are in",
         "Test photos: 1 without any prediction get the class prior, 1 are predicted by some members only.",
     ):
         assert line in out
@@ -100,6 +101,46 @@ def test_from_files_to_a_valid_submission(place, ensemble, capsys):
     before = path.read_bytes()
     assert ensemble.main(["ensemble.yaml", "floor=1e-5"]) == 0
     assert path.read_bytes() == before, "the same runs give the same bytes"
+
+
+def without(model: str, images: list[str]) -> None:
+    """Take photos out of all files of a model, as if no head had been found in them."""
+    for path in Path(f"runs/sea/{model}").glob("fold*/predictions.npz"):
+        table = predictions.read(path)
+        left = ~np.isin(table.item, [f"{image}#0" for image in images])
+        less = predictions.Predictions.of(
+            table.item[left].tolist(), table.role[left], table.class_id, table.logits[left], weights_sha="less"
+        )
+        predictions.write(path, less)
+
+
+def test_photos_without_a_prediction_count_with_the_prior(place, ensemble, capsys):
+    """w_1 and w_2 are in no file, w_3 in one member's; folds.csv says that folds 1, 2 and 0 left them out."""
+    without("good", ["w_1.jpg", "w_2.jpg", "w_3.jpg"])
+    without("sharp", ["w_1.jpg", "w_2.jpg"])
+    assert ensemble.main(["ensemble.yaml"]) == 0
+    told = capsys.readouterr().out
+    assert "Without runs/sea/folds.csv photos that no member has a row for are not counted." in told
+    assert "54 photos of sea" in told
+    folds = "".join(f"{image},{-1 if n == 0 else n % 3},closed\n" for n, image in enumerate(TRAIN))
+    Path("runs/sea/folds.csv").write_text("Image,fold,kind\n" + folds)
+    assert ensemble.main(["ensemble.yaml"]) == 0
+    told = capsys.readouterr().out
+    for line in (
+        "Out-of-fold scores on 56 photos of sea",
+        "Out-of-fold: 53 photos with a row of every member, on which the weights are fitted; 1 with rows of some members only; 2 "
+        "without any, counted with the class prior",
+        "sharp: 1 labelled photos always train, 0 of them the only one of their whale, and have no out-of-fold row; 2 are in no",
+    ):
+        assert line in told
+    blend = pools.read("runs/sea/ensemble/blend.json")
+    assert blend.rows == 53 and {one["rows"] for one in blend.scores["out_of_fold"]} == {56}
+    assert [one["prior"] for one in blend.scores["out_of_fold"] if one["name"] == "good"] == [3, 3, 3]
+    own = predictions.read("runs/sea/ensemble/predictions.npz")
+    row = own.item.tolist().index("w_1.jpg#0")
+    # w_1 .. w_56 without those of fold 1 (w_1, w_4, ...), and w_0: each whale's photos among them, plus one
+    counts = np.array([sum(n % 6 == whale and (n == 0 or n % 3 != 1) for n in range(57)) + 1 for whale in range(6)])
+    np.testing.assert_allclose(np.exp(own.logits[row]), (1 - 6e-6) * counts / counts.sum() + 1e-6, rtol=1e-4)
 
 
 def test_the_submission_is_what_the_formulas_say(place, ensemble):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from whichwhale.blend.assemble import AssembleError, Member, assemble, centred, common_rows, rows_of_test
+from whichwhale.blend.assemble import AssembleError, Member, assemble, centred, rows_of_test, rows_out_of_fold
 from whichwhale.predictions import ROLE_TEST, ROLE_TRAIN, ROLE_VALIDATION, Predictions, write
 
 WHALES = ["a", "b", "c"]
@@ -37,7 +37,7 @@ def test_validation_rows_only_each_once_in_the_training_tables_order(model):
     assert member.images == ["w_1.jpg", "w_2.jpg", "w_3.jpg"]
     assert member.fold.tolist() == [0, 1, 0]
     np.testing.assert_allclose(member.z, [[2, -1, -1], [-4, 8, -4], [-2, -2, 4]])
-    assert member.without == ["w_4.jpg"]
+    assert (member.always, member.absent) == (["w_4.jpg"], [])
     assert (member.name, member.unseen) == ("m", [])
     assert [fit.name for fit in member.fits] == ["fold0", "fold1"]
 
@@ -145,25 +145,61 @@ def test_no_folder_no_fold_unfinished_fold_no_rows_no_logits(model, tmp_path):
         assemble(tmp_path / "e", WHALES, LABELLED, "folds")
 
 
-def member(name: str, rows: dict[str, list[float]], test: dict[str, list[float]] | None = None) -> Member:
+def test_photos_in_no_file_are_told_from_those_that_always_train(model):
+    member = assemble(model, WHALES, [*LABELLED, "w_5.jpg"], "both")
+    assert (member.always, member.absent) == (["w_4.jpg"], ["w_5.jpg"])
+
+
+def member(name: str, rows: dict[str, list[float]], test: dict[str, list[float]] | None = None, always: list[str] = ()) -> Member:
     test = test or {"x_1.jpg": [0.0, 0.0]}
     z, test_z = np.array(list(rows.values())), np.array(list(test.values()))
     fold = np.arange(len(rows)) % 2
-    return Member(name, list(rows), fold, z, list(test), test_z, [], [], [])
+    return Member(name, list(rows), fold, z, list(test), test_z, list(always), [], [], [])
 
 
-def test_members_meet_on_the_rows_that_all_have():
+SIX = [f"w_{n}.jpg" for n in range(1, 7)]
+
+
+def test_photos_that_a_member_lacks_are_scored_with_no_evidence_from_it():
     one = member("one", {"w_1.jpg": [1, -1], "w_2.jpg": [2, -2], "w_3.jpg": [3, -3]})
     two = member("two", {"w_3.jpg": [30, -30], "w_1.jpg": [10, -10]})
-    rows = common_rows([one, two])
-    assert rows.images == ["w_1.jpg", "w_3.jpg"]
-    np.testing.assert_array_equal(rows.z[:, :, 0], [[1, 3], [10, 30]])
-    assert rows.fold.tolist() == [0, 0], "the first member's folds"
-    assert rows.lost == [1, 0]
+    rows = rows_out_of_fold([one, two], SIX, {})
+    assert rows.images == ["w_1.jpg", "w_2.jpg", "w_3.jpg"]
+    np.testing.assert_array_equal(rows.z[:, :, 0], [[1, 2, 3], [10, 0, 30]])
+    assert rows.fold.tolist() == [0, 1, 0], "the first member's folds"
+    assert rows.complete.tolist() == [True, False, True] and rows.answered.all()
+    assert rows.lost == [0, 0]
     with pytest.raises(AssembleError, match="no photo has out-of-fold rows in all of one, other"):
-        common_rows([one, member("other", {"w_9.jpg": [1, -1]})])
+        rows_out_of_fold([one, member("other", {"w_9.jpg": [1, -1]})], SIX, {})
     with pytest.raises(AssembleError, match="no members"):
-        common_rows([])
+        rows_out_of_fold([], SIX, {})
+
+
+def test_photos_without_any_row_are_scored_if_a_fitted_fold_left_them_out():
+    """Folds 0 and 1 are fitted. w_3 is in fold 1 and nobody found its head, w_4 in a fold to come, w_5 always trains."""
+    one = member("one", {"w_1.jpg": [1, -1], "w_2.jpg": [2, -2]}, always=["w_6.jpg"])
+    folds = {"w_1.jpg": 0, "w_2.jpg": 1, "w_3.jpg": 1, "w_4.jpg": 2, "w_6.jpg": 0}
+    rows = rows_out_of_fold([one], SIX, folds)
+    assert rows.images == ["w_1.jpg", "w_2.jpg", "w_3.jpg"] and rows.fold.tolist() == [0, 1, 1]
+    assert rows.answered.tolist() == [True, True, False]
+    np.testing.assert_array_equal(rows.z[0, 2], 0)
+
+
+def test_what_one_member_trained_on_throughout_is_scored_for_none():
+    """The second member has fold 0 only, so that w_2 and w_4 are train rows in all of its files."""
+    one = member("one", {"w_1.jpg": [1, -1], "w_2.jpg": [2, -2], "w_3.jpg": [3, -3], "w_4.jpg": [4, -4]})
+    two = member("two", {"w_1.jpg": [10, -10]}, always=["w_2.jpg", "w_4.jpg"])
+    rows = rows_out_of_fold([one, two], SIX, {"w_1.jpg": 0, "w_2.jpg": 1, "w_3.jpg": 0, "w_4.jpg": 1, "w_5.jpg": 1})
+    assert rows.images == ["w_1.jpg", "w_3.jpg"]  # w_3: the second found no head in it; w_5: nobody did, but its fold is to come
+    assert rows.lost == [2, 0]
+
+
+def test_the_prior_of_a_photo_leaves_its_fold_out():
+    one = member("one", {"w_1.jpg": [1, -1, 0], "w_2.jpg": [2, -2, 0], "w_3.jpg": [3, -3, 0]})  # folds 0, 1, 0
+    rows = rows_out_of_fold([one], SIX, {})
+    truth, labels = np.array([0, 1, 1]), np.array([0, 1, 1, 0, 0, 1])
+    counts = np.array([[2, 2, 0], [3, 2, 0], [2, 2, 0]]) + 1  # of the six labels without those of the photo's fold
+    np.testing.assert_allclose(rows.prior(truth, labels, 3), counts / counts.sum(axis=1, keepdims=True))
 
 
 def test_a_member_says_nothing_about_test_photos_that_it_lacks():

@@ -14,7 +14,10 @@ def table(folds: int = 3) -> tuple[OutOfFold, np.ndarray]:
     truth = rng.integers(0, 7, 150)
     z = np.stack([(np.eye(7)[truth] * 2 + rng.normal(size=(150, 7))) * sharp for sharp in (1, 4)])
     z -= z.mean(axis=2, keepdims=True)
-    return OutOfFold([f"w_{i}.jpg" for i in range(150)], np.arange(150) % folds, z, [0, 0]), truth
+    return OutOfFold([f"w_{i}.jpg" for i in range(150)], np.arange(150) % folds, z, np.ones((2, 150), bool), [0, 0]), truth
+
+
+PRIOR = np.full((150, 7), 1 / 7)
 
 
 def test_by_hand():
@@ -28,7 +31,7 @@ def test_by_hand():
 def test_lines_say_which_rows_their_weights_were_fitted_on():
     rows, truth = table()
     pool = fit(rows.z, truth, ["one", "two"])
-    scores, honest = score_all(rows, truth, ["one", "two"], pool)
+    scores, honest = score_all(rows, truth, ["one", "two"], pool, PRIOR)
     by_name = {(score.name, score.weights): score for score in scores}
     assert len(by_name) == len(scores) == 8  # raw for each of the two, same rows and cross-fitted for each and the blend
     raw = Score.of("", "", 1.0, mix_floor(softmax(rows.z[1], axis=1), LEAST_FLOOR), truth)
@@ -44,17 +47,49 @@ def test_lines_say_which_rows_their_weights_were_fitted_on():
 
 def test_a_single_fold_has_no_cross_fitted_line():
     rows, truth = table(folds=1)
-    scores, honest = score_all(rows, truth, ["one", "two"], fit(rows.z, truth, ["one", "two"]))
+    scores, honest = score_all(rows, truth, ["one", "two"], fit(rows.z, truth, ["one", "two"]), PRIOR)
     assert honest is None
     assert {score.weights for score in scores} == {RAW, SAME_ROWS}
 
 
 def test_the_text_is_aligned():
     rows, truth = table()
-    scores, _ = score_all(rows, truth, ["one", "a_longer_name"], fit(rows.z, truth, ["one", "a_longer_name"]))
+    scores, _ = score_all(rows, truth, ["one", "a_longer_name"], fit(rows.z, truth, ["one", "a_longer_name"]), PRIOR)
     lines = as_text(scores).splitlines()
     assert len(lines) == 1 + len(scores)
     assert len({len(line) for line in lines}) == 1
     column = lines[0].index("weights")
     assert all(line[column - 1] == " " and line[column] != " " for line in lines)
     assert f"{scores[0].log_loss.mean:.4f}" in lines[1]
+
+
+def test_photos_without_a_prediction_count_with_the_prior():
+    """The first member lacks 20 photos, the second the first 15 of them: of the blend 15 are the prior, 5 one member's."""
+    rows, truth = table()
+    rows.has[0, :20] = rows.has[1, :15] = False
+    rows.z[~rows.has] = 0
+    prior = np.random.default_rng(1).dirichlet(np.ones(7), 150)
+    full = rows.complete
+    pool = fit(rows.z[:, full], truth[full], ["one", "two"])
+    scores, honest = score_all(rows, truth, ["one", "two"], pool, prior)
+    by_name = {(score.name, score.weights): score for score in scores}
+    assert {score.rows for score in scores} == {150}
+    assert [by_name[name, RAW].prior for name in ("one", "two")] == [20, 15] and by_name["blend", CROSS_FITTED].prior == 15
+
+    np.testing.assert_allclose(honest[:15], mix_floor(prior[:15], LEAST_FLOOR))
+    for fold in range(3):  # weights from complete rows of the other folds; of the member that lacks a row there is no evidence
+        others = full & (rows.fold != fold)
+        here = (rows.fold == fold) & rows.answered
+        expected = fit(rows.z[:, others], truth[others], ["one", "two"]).probabilities(rows.z[:, here])
+        np.testing.assert_allclose(honest[here], expected)
+    loss = -np.log(honest[np.arange(150), truth])
+    assert by_name["blend", CROSS_FITTED].log_loss.mean == pytest.approx(loss.mean(), rel=1e-9)
+
+    alone = softmax(rows.z[0], axis=1)
+    alone[:20] = prior[:20]
+    loss = -np.log(mix_floor(alone, LEAST_FLOOR)[np.arange(150), truth])
+    assert by_name["one", RAW].log_loss.mean == pytest.approx(loss.mean(), rel=1e-9)
+    found = rows.has[0]
+    assert by_name["one", SAME_ROWS].power == pytest.approx(fit(rows.z[:1, found], truth[found], ["one"]).weights[0])
+    lines = as_text(scores).splitlines()
+    assert lines[0].endswith("photos  by prior") and lines[1].endswith("   150        20")

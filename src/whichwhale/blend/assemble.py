@@ -9,11 +9,11 @@ any of the three log-linearly comes to the same; but only centred logits have a 
   clueless, whatever the temperature; and in a pool the members that did see the class decide. The row's least logit would
   say instead that the model is as sure of the class's absence as of its surest other one, which it has no grounds for;
 * an average over fits takes for each class those that saw it;
-* a member without a row for a test photo contributes nothing to that photo.
+* a member without a row for a photo, such as one whose head was not found, contributes nothing to that photo.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -48,7 +48,9 @@ class Member:
 
     images, fold, z         out-of-fold: photo [N] in train.csv's order, the fold model that left it out [N], z [N, C]
     test_images, test_z     test: photo [T], z [T, C]
-    without                 labelled photos without an out-of-fold row, such as whales with one photo, which always train
+    always                  labelled photos without an out-of-fold row that the fold models trained on, such as the only photo of
+                            a whale
+    absent                  labelled photos in none of the fold models' files, such as those whose head was not found
     unseen                  classes that at least one fit that took part never saw
     """
 
@@ -58,19 +60,50 @@ class Member:
     z: Floats
     test_images: list[str]
     test_z: Floats
-    without: list[str]
+    always: list[str]
+    absent: list[str]
     unseen: list[str]
     fits: list[Fit]
 
 
 @dataclass(frozen=True, eq=False)
 class OutOfFold:
-    """Out-of-fold rows that all members have: photo [N], fold [N] (the first member's), z [M, N, C], rows lost by each [M]."""
+    """Labelled photos that the fold models of every member left out, those without any prediction too.
+
+    images, fold    photo [N], the fold that it was left out in [N] (the first member's that has it, else folds.csv's)
+    z, has          centred logits [M, N, C], 0 (no evidence) where a member has no row; whether it has one [M, N]
+    lost            rows of each member that are not here, since another member trained on the photo [M]
+    """
 
     images: list[str]
     fold: NDArray[np.int64]
     z: Floats
+    has: NDArray[np.bool_]
     lost: list[int]
+
+    @property
+    def complete(self) -> NDArray[np.bool_]:
+        """Which photos all members have a row for [N]: those that weights are fitted on."""
+        return self.has.all(axis=0)
+
+    @property
+    def answered(self) -> NDArray[np.bool_]:
+        """Which photos some member has a row for [N]; the others get the class prior, as test photos do."""
+        return self.has.any(axis=0)
+
+    def prior(self, truth: NDArray[np.int64], labels: NDArray[np.int64], classes: int) -> Floats:
+        """What a photo without any prediction gets [N, C]: the share of each whale among the labelled photos of the other folds,
+        smoothed as `Competition.prior` is. The photo's own fold stays out, as it does of everything else.
+
+        truth: true columns [N]; labels: true columns of all labelled photos.
+        """
+        counts = np.bincount(labels, minlength=classes) + 1.0
+        p = np.empty((len(truth), classes))
+        for k in np.unique(self.fold):
+            here = self.fold == k
+            rest = counts - np.bincount(truth[here], minlength=classes)
+            p[here] = rest / rest.sum()
+        return p
 
 
 def assemble(folder: str | Path, class_id: Sequence[str], labelled: Sequence[str], test: TestFrom = "both") -> Member:
@@ -96,6 +129,7 @@ def assemble(folder: str | Path, class_id: Sequence[str], labelled: Sequence[str
     tests: list[_TestRows] = []
     fits: list[Fit] = []
     unseen = np.zeros(len(class_id), bool)
+    trained: set[str] = set()
     for name, share in _shares(_fold_numbers(folder), test).items():
         path = folder / name / "predictions.npz"
         if not path.is_file():
@@ -116,6 +150,8 @@ def assemble(folder: str | Path, class_id: Sequence[str], labelled: Sequence[str
                     "out-of-fold rows come from one partition: fit all folds with the same folds.csv"
                 )
             out_of_fold[image] = int(name.removeprefix("fold")), z[row]
+        if name != "foldall":
+            trained |= _first_animals(predictions, ROLE_TRAIN).keys()
         if share:
             tests.append((share, {image: z[row] for image, row in _first_animals(predictions, ROLE_TEST).items()}, seen))
     images = [image for image in labelled if image in out_of_fold]
@@ -129,7 +165,8 @@ def assemble(folder: str | Path, class_id: Sequence[str], labelled: Sequence[str
         z=np.stack([out_of_fold[image][1] for image in images]),
         test_images=test_images,
         test_z=test_z,
-        without=[image for image in labelled if image not in out_of_fold],
+        always=[image for image in labelled if image not in out_of_fold and image in trained],
+        absent=[image for image in labelled if image not in out_of_fold and image not in trained],
         unseen=[whale for whale, one in zip(class_id, unseen, strict=True) if one],
         fits=fits,
     )
@@ -161,22 +198,37 @@ def by_name(predictions: Predictions, class_id: Sequence[str], path: str | Path)
     return logits
 
 
-def common_rows(members: Sequence[Member]) -> OutOfFold:
-    """The out-of-fold rows that every member has, in the first member's order.
+def rows_out_of_fold(members: Sequence[Member], labelled: Sequence[str], folds: Mapping[str, int]) -> OutOfFold:
+    """The labelled photos that are scored, in the order of `labelled`: those that no member's fold models trained on throughout.
+
+    A photo that no member has a row for is scored if `folds` (photo to its fold in folds.csv; empty if there is none) says that a
+    fold leaves it out which all members have fitted. Of the others nobody knows whether they were to be left out.
 
     Raises:
-        AssembleError: no member, or no row in common.
+        AssembleError: no member, or no row that all members have.
     """
     if not members:
         raise AssembleError("no members to blend; name at least one model")
-    shared = set.intersection(*(set(member.images) for member in members))
+    places = [{image: row for row, image in enumerate(member.images)} for member in members]
+    shared = set.intersection(*map(set, places))
     if not shared:
         raise AssembleError(f"no photo has out-of-fold rows in all of {', '.join(member.name for member in members)}")
-    images = [image for image in members[0].images if image in shared]
-    places = [{image: row for row, image in enumerate(member.images)} for member in members]
-    z = np.stack([m.z[[place[image] for image in images]] for m, place in zip(members, places, strict=True)])
-    fold = members[0].fold[[places[0][image] for image in images]]
-    return OutOfFold(images, fold, z, [len(member.images) - len(images) for member in members])
+    fitted = set.intersection(*(set(member.fold.tolist()) for member in members))
+    trained = set().union(*(member.always for member in members))
+    some = set().union(*places)
+
+    def scored(image: str) -> bool:
+        left_out = folds[image] in fitted if image in folds else image in some
+        return image in shared or (left_out and image not in trained)
+
+    images = [image for image in labelled if scored(image)]
+    has = np.array([[image in place for image in images] for place in places], bool)
+    z = np.zeros((*has.shape, members[0].z.shape[1]))
+    fold = np.array([folds.get(image, -1) for image in images], np.int64)
+    for m in reversed(range(len(members))):  # the first member has the last word on the fold
+        rows = [places[m][image] for image in images if image in places[m]]
+        z[m, has[m]], fold[has[m]] = members[m].z[rows], members[m].fold[rows]
+    return OutOfFold(images, fold, z, has, [len(m.images) - int(row.sum()) for m, row in zip(members, has, strict=True)])
 
 
 def rows_of_test(members: Sequence[Member], images: Sequence[str]) -> tuple[Floats, NDArray[np.int64]]:

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from whichwhale.blend.pool import LEAST_FLOOR
-from whichwhale.competition import Competition
+from whichwhale.competition import Competition, folds
 from whichwhale.competition import config as competition
 from whichwhale.config import Config, input_dir, runs_dir
 
@@ -57,6 +57,15 @@ class EnsembleConfig(Config):
         """
         data = self.data.model_copy(update={"root": self.data.root or self.dataset} | ({"images": images} if images else {}))
         return data.read(self.runs) if data.skip_bad else data.read_tables()
+
+    def folds(self, tables: Competition) -> dict[str, int]:
+        """The fold of each labelled photo that one leaves out, from the data set's folds.csv; empty if there is none."""
+        path = self.runs / "folds.csv"
+        if not path.exists():
+            return {}
+        dealt = folds.without(folds.read(path), tables.train, tables.skipped)
+        dealt = dealt[dealt["fold"] >= 0]
+        return dict(zip(dealt["Image"], dealt["fold"].tolist(), strict=True))
 
     @property
     def runs(self) -> Path:

@@ -161,17 +161,27 @@ def fit(z: ArrayLike, truth: ArrayLike, members: Sequence[str], l2: float = 1e-3
     return Pool(list(members), (result.x / scale).tolist(), l2, floor, len(column))
 
 
-def cross_fit(z: ArrayLike, truth: ArrayLike, fold: ArrayLike, members: Sequence[str], l2: float, floor: float) -> Floats:
-    """p [N, C] of every row from weights fitted on the rows of the other folds: an honest score of the fitted pool.
+def cross_fit(
+    z: ArrayLike,
+    truth: ArrayLike,
+    fold: ArrayLike,
+    members: Sequence[str],
+    l2: float,
+    floor: float,
+    usable: ArrayLike | None = None,
+) -> Floats:
+    """p [N, C] of every row from weights fitted on the (usable, [N]) rows of the other folds: an honest score of the fitted pool.
 
     Raises:
         PoolError: fewer than two folds, or as `fit`.
     """
     logits, column, part = np.asarray(z, np.float64), np.asarray(truth, np.int64), np.asarray(fold)
-    if len(np.unique(part)) < 2:
+    good = np.ones(len(part), bool) if usable is None else np.asarray(usable, bool)
+    if len(np.unique(part[good])) < 2:
         raise PoolError("weights can be cross-fitted over two or more folds only")
     p = np.empty(logits.shape[1:])
     for k in np.unique(part):
         here = part == k
-        p[here] = fit(logits[:, ~here], column[~here], members, l2, floor).probabilities(logits[:, here])
+        others = ~here & good
+        p[here] = fit(logits[:, others], column[others], members, l2, floor).probabilities(logits[:, here])
     return p

@@ -27,52 +27,72 @@ class Score:
     top_1: float
     top_5: float
     rows: int
+    prior: int = 0  # how many of the rows are the class prior, for want of a prediction
 
     @classmethod
-    def of(cls, name: str, weights: str, power: float | None, p: NDArray[np.float64], truth: NDArray[np.int64]) -> "Score":
-        """Score p [N, C] against the true columns [N]."""
+    def of(
+        cls, name: str, weights: str, power: float | None, p: NDArray[np.float64], truth: NDArray[np.int64], prior: int = 0
+    ) -> "Score":
+        """Score p [N, C], of which `prior` rows are the class prior, against the true columns [N]."""
         interval = mean_interval(log_loss_rows(p, truth), seed=BOOTSTRAP_SEED)
-        return cls(name, weights, power, interval, top_k(p, truth, 1), top_k(p, truth, 5), len(truth))
+        return cls(name, weights, power, interval, top_k(p, truth, 1), top_k(p, truth, 5), len(truth), prior)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers for blend.json."""
         interval = {"log_loss": self.log_loss.mean, "low": self.log_loss.low, "high": self.log_loss.high}
-        rest = {"top_1": self.top_1, "top_5": self.top_5, "rows": self.rows}
+        rest = {"top_1": self.top_1, "top_5": self.top_5, "rows": self.rows, "prior": self.prior}
         return {"name": self.name, "weights": self.weights, "power": self.power} | interval | rest
 
 
 def score_all(
-    table: OutOfFold, truth: NDArray[np.int64], members: Sequence[str], pool: Pool
+    table: OutOfFold, truth: NDArray[np.int64], members: Sequence[str], pool: Pool, prior: NDArray[np.float64]
 ) -> tuple[list[Score], NDArray[np.float64] | None]:
-    """Each member as predicted and with one fitted power of its own, then the pool; the same floor for all.
+    """Each member as predicted and with one fitted power of its own, then the pool; the same photos and floor for all.
 
-    Cross-fitted lines are left out where there is a single fold.
+    Weights are fitted on rows with predictions. A photo that a member (for the pool: every member) has no row for counts with the
+    class prior. Cross-fitted lines are left out where there is a single fold.
 
     Args:
-        table: out-of-fold rows; truth: [N] true columns; members: [M] names; pool: fitted on all of them.
+        table: the photos; truth: [N] true columns; members: [M] names; pool: fitted on all complete rows; prior: [N, C].
 
     Returns:
         the scores, and the pool's cross-fitted p [N, C] (None with a single fold).
     """
     scores: list[Score] = []
     honest = None
-    several = len(np.unique(table.fold)) > 1
     for m, name in enumerate([*members, "blend"]):
         blend = m == len(members)
         z = table.z if blend else table.z[m : m + 1]
-        fitted = pool if blend else fit(z, truth, [name], 0.0, pool.floor)
+        usable, answered = (table.complete, table.answered) if blend else (table.has[m], table.has[m])
+        fitted = pool if blend else fit(z[:, usable], truth[usable], [name], 0.0, pool.floor)
+
+        def score(
+            weights: str, power: float | None, p: NDArray[np.float64], name: str = name, answered: NDArray = answered
+        ) -> NDArray[np.float64]:
+            p = with_prior(p, answered, prior, pool.floor)
+            scores.append(Score.of(name, weights, power, p, truth, int((~answered).sum())))
+            return p
+
         if not blend:
-            scores.append(Score.of(name, RAW, 1.0, mix_floor(softmax(z[0], axis=1), pool.floor), truth))
-        scores.append(Score.of(name, SAME_ROWS, sum(fitted.weights), fitted.probabilities(z), truth))
-        if several:
-            honest = cross_fit(z, truth, table.fold, fitted.members, fitted.l2, pool.floor)
-            scores.append(Score.of(name, CROSS_FITTED, None, honest, truth))
+            score(RAW, 1.0, mix_floor(softmax(z[0], axis=1), pool.floor))
+        score(SAME_ROWS, sum(fitted.weights), fitted.probabilities(z))
+        if len(np.unique(table.fold[usable])) > 1:
+            p = cross_fit(z, truth, table.fold, fitted.members, fitted.l2, pool.floor, usable)
+            p = score(CROSS_FITTED, None, p)
+            honest = p if blend else None
     return scores, honest
+
+
+def with_prior(
+    p: NDArray[np.float64], answered: NDArray[np.bool_], prior: NDArray[np.float64], floor: float
+) -> NDArray[np.float64]:
+    """p [N, C], but the class prior [N, C], mixed with the floor, in the rows that are not answered [N]."""
+    return np.where(answered[:, None], p, mix_floor(prior, floor))
 
 
 def as_text(scores: Sequence[Score]) -> str:
     """The table, aligned plain text."""
-    head = ("model", "weights", "power", "log loss", "95% interval", "top-1", "top-5", "rows")
+    head = ("model", "weights", "power", "log loss", "95% interval", "top-1", "top-5", "photos", "by prior")
     body = [
         (
             score.name,
@@ -83,6 +103,7 @@ def as_text(scores: Sequence[Score]) -> str:
             f"{score.top_1:.1%}",
             f"{score.top_5:.1%}",
             str(score.rows),
+            str(score.prior),
         )
         for score in scores
     ]

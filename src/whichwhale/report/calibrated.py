@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from whichwhale.blend.assemble import common_rows
 from whichwhale.blend.pool import Pool
+from whichwhale.blend.scores import with_prior
 from whichwhale.predictions import ROLE_VALIDATION
 from whichwhale.report import page
 from whichwhale.report.charts import reliability
@@ -76,15 +76,14 @@ def before(sources: Sources) -> Answers:
     total = sum(pool.weights)
     if total <= 0:
         raise Absent("All weights of the blend are 0.")
-    rows = common_rows([found[name] for name in pool.members])
+    rows, truth, prior = sources.left_out([found[name] for name in pool.members])
     plain = Pool(pool.members, [weight / total for weight in pool.weights], pool.l2, pool.floor, pool.rows)
-    truth = np.array([sources.column[image] for image in rows.images], np.int64)
     name = (
         "the same pool with power 1 (its weights divided by their sum)"
         if len(pool.members) > 1
         else f"{pool.members[0]} as predicted"
     )
-    return Answers(name, rows.images, truth, plain.probabilities(rows.z))
+    return Answers(name, rows.images, truth, with_prior(plain.probabilities(rows.z), rows.answered, prior, pool.floor))
 
 
 def _claims(answers: Answers) -> np.ndarray:

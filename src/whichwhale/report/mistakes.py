@@ -21,18 +21,21 @@ MOST = 10
 
 
 def mistakes(sources: Sources) -> str:
-    """The out-of-fold answers with the highest log loss among those whose first guess is wrong."""
+    """The out-of-fold answers with the highest log loss among those whose first guess is wrong. Photos without any prediction,
+    which count with the class prior elsewhere, are nobody's guess."""
     answers = best_answers(sources)
+    seen = set().union(*(member.images for member in sources.members[0].values()))
+    guessed = np.array([image in seen or not seen for image in answers.images], bool)
     loss, rank = log_loss_rows(answers.p, answers.truth), rank_of_truth(answers.p, answers.truth)
-    wrong = np.flatnonzero(rank > 0)
+    wrong = np.flatnonzero((rank > 0) & guessed)
     if not len(wrong):
-        raise Absent(f"The first guess of {answers.name} is right in all {len(rank)} photos.")
+        raise Absent(f"The first guess of {answers.name} is right in all {guessed.sum()} photos.")
     worst = wrong[np.argsort(-loss[wrong], kind="stable")][:MOST]
     likeness = Likeness(sources)
     told = (
-        f"The {len(worst)} photos that cost {answers.name} most, of {len(wrong):,} wrong guesses in {len(rank):,} photos. Look "
-        "for heads awash, poor points, and photos that may bear the wrong name. Beside each the training passport that looks "
-        f"most like it, of the whale that was guessed and of the true one ({likeness.told})."
+        f"The {len(worst)} photos that cost {answers.name} most, of {len(wrong):,} wrong guesses in {guessed.sum():,} photos. "
+        "Look for heads awash, poor points, and photos that may bear the wrong name. Beside each the training passport that "
+        f"looks most like it, of the whale that was guessed and of the true one ({likeness.told})."
     )
     return page.paragraph(told) + "".join(
         _mistake(sources, answers, int(row), float(loss[row]), int(rank[row]), likeness) for row in worst

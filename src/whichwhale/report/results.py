@@ -9,21 +9,22 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 
-from whichwhale.blend.assemble import Member
+from whichwhale.blend.assemble import Member, rows_of_test
 from whichwhale.blend.pool import mix_floor
-from whichwhale.blend.scores import CROSS_FITTED, RAW, Score
+from whichwhale.blend.scores import CROSS_FITTED, RAW, Score, with_prior
 from whichwhale.predictions import ROLE_TEST, ROLE_VALIDATION
 from whichwhale.report import page
 from whichwhale.report.sources import Absent, Answers, Sources
 from whichwhale.score import Submission, evaluate
 
-HEAD = ["whose answers", "weights", "log loss", "95% interval", "top-1", "top-5", "photos"]
+HEAD = ["whose answers", "weights", "log loss", "95% interval", "top-1", "top-5", "photos", "by prior"]
 WORDS = (
     "Out-of-fold: each labelled photo is answered only by the model that did not learn from it. Log loss: the mean of minus the "
     "natural logarithm of the probability given to the true whale; 0 is perfect, and a guess that spreads itself evenly over {c} "
     "whales scores {even:.2f}. Top-1 and top-5: the share of photos whose true whale is the first guess, or among the first "
     "five. Intervals: 95% bootstrap over photos. Cross-fitted: the blend's weights were fitted on the photos of the other "
-    "folds, so that no photo helped to weigh its own answer; this is the line to quote."
+    "folds, so that no photo helped to weigh its own answer; this is the line to quote. By prior: photos without a prediction, "
+    "mostly since no head was found, and count with the share of each whale among the other photos."
 )
 
 
@@ -59,14 +60,19 @@ def out_of_fold(sources: Sources) -> tuple[list[dict[str, Any]], list[str]]:
             return scores, remarks
     except Absent as absent:
         remarks.insert(0, str(absent) + (" Each model is scored as it predicted." if found else ""))
-    answers = [member_answers(sources, member) for member in found.values()]
-    return [Score.of(one.name, RAW, 1.0, one.p, one.truth).as_dict() for one in answers], remarks
+    scores = []
+    for member in found.values():
+        answers = member_answers(sources, member)
+        absent = len(set(answers.images) - set(member.images))
+        scores.append(Score.of(answers.name, RAW, 1.0, answers.p, answers.truth, absent).as_dict())
+    return scores, remarks
 
 
 def member_answers(sources: Sources, member: Member) -> Answers:
     """A member's out-of-fold answers as it predicted them: softmax, mixed with the blend's floor."""
-    truth = np.array([sources.column[image] for image in member.images], np.int64)
-    return Answers(member.name, member.images, truth, mix_floor(softmax(member.z, axis=1), sources.config.floor))
+    rows, truth, prior = sources.left_out([member])
+    p = mix_floor(softmax(rows.z[0], axis=1), sources.config.floor)
+    return Answers(member.name, rows.images, truth, with_prior(p, rows.answered, prior, sources.config.floor))
 
 
 def best_answers(sources: Sources) -> Answers:
@@ -109,6 +115,7 @@ def _line(one: dict[str, Any]) -> list[str]:
         f"{one['top_1']:.1%}",
         f"{one['top_5']:.1%}",
         f"{one['rows']:,}",
+        f"{one.get('prior', 0):,}",
     ]
 
 
@@ -168,17 +175,20 @@ def _test(sources: Sources) -> str:
     """Scores of the test photos whose whales were told with --truth."""
     if sources.truth is None:
         return ""
+    place = {whale: column for column, whale in enumerate(sources.tables.class_id)}
+    known = [image for image in sources.tables.test if sources.truth.get(image) in place]
+    truth = np.array([place[sources.truth[image]] for image in known], np.int64)
+    prior = np.tile(sources.tables.prior(), (len(known), 1))
     rows = []
-    for member in sources.members[0].values():
-        place = {whale: column for column, whale in enumerate(sources.tables.class_id)}
-        known = [row for row, image in enumerate(member.test_images) if sources.truth.get(image) in place]
-        if known:
-            truth = np.array([place[sources.truth[member.test_images[row]]] for row in known], np.int64)
-            p = mix_floor(softmax(member.test_z[known], axis=1), sources.config.floor)
-            rows.append(Score.of(member.name, RAW, 1.0, p, truth).as_dict())
+    for member in sources.members[0].values() if known else ():
+        z, answered = rows_of_test([member], known)
+        p = with_prior(mix_floor(softmax(z[0], axis=1), sources.config.floor), answered > 0, prior, sources.config.floor)
+        rows.append(Score.of(member.name, RAW, 1.0, p, truth, int((answered == 0).sum())).as_dict())
     try:
         blend = sources.blend_answers(ROLE_TEST)
-        rows.append(Score.of("blend", "fitted on out-of-fold rows", None, blend.p, blend.truth).as_dict())
+        found = set().union(*(member.test_images for member in sources.members[0].values()))
+        absent = len(set(blend.images) - found) if found else 0
+        rows.append(Score.of("blend", "fitted on out-of-fold rows", None, blend.p, blend.truth, absent).as_dict())
     except Absent as absent:
         if not rows:
             return page.heading("Test photos") + page.paragraph(str(absent), "absent")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from whichwhale import predictions
 from whichwhale.annotations import table as annotation_tables
 from whichwhale.blend import pool as pools
-from whichwhale.blend.assemble import Member, assemble
+from whichwhale.blend.assemble import Member, OutOfFold, assemble, rows_out_of_fold
 from whichwhale.blend.config import EnsembleConfig
 from whichwhale.competition import Competition
 from whichwhale.config import runs_dir
@@ -110,6 +111,13 @@ class Sources:
             except Absent as absent:
                 missing[name] = str(absent)
         return found, missing
+
+    def left_out(self, members: Sequence[Member]) -> tuple[OutOfFold, NDArray[np.int64], NDArray[np.float64]]:
+        """The photos that are scored, as `ensemble.py` finds them, their true columns [N], and the class prior of each [N, C]."""
+        labels = self.tables.labels()
+        rows = rows_out_of_fold(members, self.tables.train["Image"].tolist(), self.config.folds(self.tables))
+        truth = np.array([self.column[image] for image in rows.images], np.int64)
+        return rows, truth, rows.prior(truth, labels, len(self.tables.class_id))
 
     def first_member(self) -> Member:
         """The first member that can be assembled."""
