@@ -23,7 +23,7 @@ from whichwhale.score import submission
 
 EXAMPLE = """examples:
   python ensemble.py configs/right_whale_heads/ensemble.yaml
-  python ensemble.py configs/right_whale_heads/ensemble.yaml members=[lite0_128] test=folds output=submissions/alone.csv.gz"""
+  python ensemble.py configs/right_whale_heads/ensemble.yaml members=[lite0_160] test=folds output=submissions/alone.csv.gz"""
 
 def main(arguments: list[str]) -> int:
     """Exit codes: 0 written, 2 the command can't be carried out (one message says why)."""

@@ -1,7 +1,7 @@
 """Run fitted models: over a data set's photos (writes what they say beside each model), or over photos of yours.
 
-    python predict.py configs/right_whale_heads/lite0_128.yaml
-    python predict.py configs/right_whale_heads/lite0_128.yaml fold=0 name=trial
+    python predict.py configs/right_whale_heads/lite0_160.yaml
+    python predict.py configs/right_whale_heads/lite0_160.yaml fold=0 name=trial
     python predict.py photo1.jpg photo2.jpg --model runs/right_whale_heads/ensemble --top 3
 """
 

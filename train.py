@@ -1,8 +1,8 @@
 """Fit one model from one config, all its folds. A fit that was stopped goes on, a finished one is left alone.
 
-    python train.py configs/right_whale_heads/lite0_128.yaml
-    python train.py configs/right_whale_heads/lite0_128.yaml fold=0 fit.epochs=2 name=trial
-    torchrun --nproc_per_node=4 train.py configs/right_whale_heads/lite0_128.yaml
+    python train.py configs/right_whale_heads/lite0_160.yaml
+    python train.py configs/right_whale_heads/lite0_160.yaml fold=0 fit.epochs=2 name=trial
+    torchrun --nproc_per_node=4 train.py configs/right_whale_heads/lite0_160.yaml
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Typed, strict configuration: YAML says only what differs from the defaults, the command line says only what differs from that.
 
-    config = load(EnsembleConfig, "configs/right_whale_heads/ensemble.yaml", ["floor=1e-5", "members=[lite0_128]"])
+    config = load(EnsembleConfig, "configs/right_whale_heads/ensemble.yaml", ["floor=1e-5", "members=[lite0_160]"])
 """
 
 from __future__ import annotations

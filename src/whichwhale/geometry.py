@@ -97,6 +97,11 @@ def scale_of(matrix: ArrayLike) -> float:
     return float(np.sqrt(abs(np.linalg.det(np.asarray(matrix, np.float64)[:, :2]))))
 
 
+def mirrors(matrix: ArrayLike) -> bool:
+    """Whether the transform turns left hands into right ones (negative determinant)."""
+    return bool(np.linalg.det(np.asarray(matrix, np.float64)[:, :2]) < 0)
+
+
 def warp(
     image: NDArray, matrix: ArrayLike, size: tuple[int, int], border: int = cv2.BORDER_REFLECT_101, fill: float = 0
 ) -> NDArray:

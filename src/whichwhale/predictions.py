@@ -4,7 +4,7 @@ The seam between models and blending, and the door through which a model from an
 this file takes part. Everything is plain arrays; the file is read with ``allow_pickle=False``, so opening a stranger's is safe.
 
     predictions = Predictions.of(["w_1.jpg#0", "w_2.jpg#0"], [ROLE_VALIDATION, ROLE_TEST], class_id, logits, views=2)
-    write("runs/right_whale_heads/lite0_128/fold0/predictions.npz", predictions)
+    write("runs/right_whale_heads/lite0_160/fold0/predictions.npz", predictions)
 """
 
 import re

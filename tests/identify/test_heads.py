@@ -4,10 +4,11 @@ import math
 
 import pytest
 import torch
+import torch.nn.functional as F
 from pytorch_metric_learning.losses import ArcFaceLoss
 
 from whichwhale.identify.config import HeadConfig
-from whichwhale.identify.heads import ArcFaceHead, SoftmaxHead
+from whichwhale.identify.heads import ArcFaceHead, SoftmaxHead, cross_entropy
 
 
 @pytest.mark.parametrize("margin", [0.0, 0.25, 1.2])
@@ -64,3 +65,25 @@ def test_the_margin_grows_with_training_steps_and_is_whole_in_evaluation() -> No
     assert losses[0] == pytest.approx(without_margin, rel=1e-6)
     assert losses[0] < losses[1] < losses[2] == losses[3] == head.eval().loss(embedding, target).item()
     assert "steps" in head.state_dict()  # a resumed fit goes on with the same margin
+
+
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_a_masked_class_is_as_if_it_were_not_there(smoothing: float) -> None:
+    torch.manual_seed(0)
+    logits, target = torch.randn(4, 6), torch.tensor([0, 1, 4, 5])
+    masked = torch.tensor([3, 4, 1, 2])
+    rows = []
+    for row, gone in zip(range(4), masked.tolist(), strict=True):
+        kept = [column for column in range(6) if column != gone]
+        place = kept.index(target[row].item())
+        rows.append(F.cross_entropy(logits[row, kept][None], torch.tensor([place]), label_smoothing=smoothing))
+    assert cross_entropy(logits, target, smoothing, masked).item() == pytest.approx(torch.stack(rows).mean().item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("kind", [SoftmaxHead, ArcFaceHead])
+def test_a_masked_class_gets_no_gradient(kind: type) -> None:
+    torch.manual_seed(0)
+    head = kind(4, 6, HeadConfig(dims=4, dropout=0.0, smoothing=0.1))
+    head.loss(torch.randn(3, 4), torch.tensor([0, 1, 2]), masked=torch.tensor([3, 3, 3])).backward()
+    directions = (head.linear.weight if kind is SoftmaxHead else head.directions).grad
+    assert directions[3].abs().max() == 0 and directions[4].abs().max() > 0 and torch.isfinite(directions).all()

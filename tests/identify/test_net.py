@@ -49,3 +49,22 @@ def test_heads_are_fresh_and_the_backbone_is_not() -> None:
     fresh = {id(parameter) for parameter in objective.fresh_parameters()}
     assert id(objective.net.head.linear.weight) in fresh and id(objective.net.auxiliary.weight) in fresh
     assert not fresh & {id(parameter) for parameter in objective.net.backbone.parameters()}
+
+
+def test_twins_are_folded_back_to_whales() -> None:
+    net = make(mirrored="twin").eval()
+    images = torch.randint(0, 255, (3, 3, 32, 48), dtype=torch.uint8)
+    both = net.head.logits(net.head.embed(net.backbone(images)))
+    assert both.shape == (3, 10)
+    torch.testing.assert_close(net(images).logits, both[:, :5])
+    torch.testing.assert_close(net(images, mirrored=True).logits, both[:, 5:])
+
+
+def test_a_mirror_image_is_learnt_as_the_twin_and_its_whale_is_left_out() -> None:
+    objective = IdentifyObjective(make(mirrored="twin", head={"dropout": 0.0, "smoothing": 0.0}).eval(), auxiliary_weight=0.0)
+    given = batch([-1, -1, -1]) | {"mirrored": torch.tensor([False, True, True])}
+    logits = objective.net.head.logits(objective.net.backbone(given["image"]))
+    target, gone = [0, 6, 9], [5, 1, 4]
+    kept = [[k for k in range(10) if k != one] for one in gone]
+    by_hand = [torch.logsumexp(row[some], 0) - row[t] for row, t, some in zip(logits, target, kept, strict=True)]
+    assert objective(given)["whale"].item() == pytest.approx(torch.stack(by_hand).mean().item(), rel=1e-5)

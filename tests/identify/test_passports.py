@@ -72,3 +72,11 @@ def test_without_augmentation_the_training_passport_is_the_plain_view(noise: Sto
     made = passports(0)
     assert made["whale"] == 3
     np.testing.assert_array_equal(made["image"], noise.images[0])
+
+
+@pytest.mark.parametrize(("chance", "mirrored"), [(0.0, False), (1.0, True)])
+def test_a_training_passport_says_whether_it_is_a_mirror_image(noise: Store, chance: float, mirrored: bool) -> None:
+    still = AugmentConfig(geometry=GeometryConfig(rotation=0, zoom=0, stretch=0, shift=0, mirror=chance), photometric="none")
+    made = TrainingPassports(noise, np.array([0]), {}, SQUASHED, still, seed=0)(0)
+    assert made["mirrored"] == mirrored
+    np.testing.assert_array_equal(made["image"], noise.images[0][::-1] if mirrored else noise.images[0])

@@ -92,6 +92,9 @@ class IdentifyConfig(Config):
     head: HeadConfig = HeadConfig()
     auxiliary: AuxiliaryConfig = AuxiliaryConfig()
     augment: AugmentConfig = AugmentConfig()
+    # What a mirror image shows (augment.geometry.mirror is its chance): the same whale, or its twin, one more class a whale.
+    # No whale is its own mirror image, so twins are as many new whales to tell apart; views.mirror folds them back.
+    mirrored: Literal["same", "twin"] = "same"
     fit: FitConfig = FitConfig()
     views: ViewsConfig = ViewsConfig()
 

@@ -15,6 +15,18 @@ from torch import Tensor, nn
 from whichwhale.identify.config import HeadConfig
 
 
+def cross_entropy(logits: Tensor, target: Tensor, smoothing: float = 0.0, masked: Tensor | None = None) -> Tensor:
+    """Mean cross entropy of logits [B, classes] and `target` int64 [B] with label smoothing (Szegedy et al. 2016, section 7), as
+    if row b had no class masked[b] (int64 [B])."""
+    if masked is None:
+        return F.cross_entropy(logits, target, label_smoothing=smoothing)
+    gone = torch.zeros_like(logits, dtype=torch.bool).scatter_(1, masked[:, None], True)
+    log_p = F.log_softmax(logits.masked_fill(gone, -math.inf), 1)
+    right = log_p.gather(1, target[:, None])[:, 0]
+    evenly = log_p.masked_fill(gone, 0.0).sum(1) / (logits.shape[1] - 1)
+    return -((1 - smoothing) * right + smoothing * evenly).mean()
+
+
 class SoftmaxHead(nn.Module):
     """Dropout and a linear layer; the embedding is the features themselves."""
 
@@ -35,9 +47,9 @@ class SoftmaxHead(nn.Module):
         """Embedding [B, dims] to logits [B, classes]."""
         return self.linear(self.dropout(embedding))
 
-    def loss(self, embedding: Tensor, target: Tensor) -> Tensor:
-        """Mean cross entropy of `target` int64 [B]."""
-        return F.cross_entropy(self.logits(embedding).float(), target, label_smoothing=self.smoothing)
+    def loss(self, embedding: Tensor, target: Tensor, masked: Tensor | None = None) -> Tensor:
+        """Mean cross entropy of `target` int64 [B], as if row b had no class masked[b]."""
+        return cross_entropy(self.logits(embedding).float(), target, self.smoothing, masked)
 
 
 class ArcFaceHead(nn.Module):
@@ -73,8 +85,8 @@ class ArcFaceHead(nn.Module):
         """Embedding [B, dims] to logits [B, classes]: cosines times the scale, no margin."""
         return self.scale * self.cosines(embedding)
 
-    def loss(self, embedding: Tensor, target: Tensor) -> Tensor:
-        """Mean cross entropy of `target` int64 [B] after the margin."""
+    def loss(self, embedding: Tensor, target: Tensor, masked: Tensor | None = None) -> Tensor:
+        """Mean cross entropy of `target` int64 [B] after the margin, as if row b had no class masked[b]."""
         cosines = self.cosines(embedding)
         margin = self.margin
         if self.training and self.margin_steps:
@@ -86,7 +98,7 @@ class ArcFaceHead(nn.Module):
         turned = torch.cos(angle + margin)
         moved = torch.where(angle <= math.pi - margin, turned, right - margin * math.sin(margin))
         with_margin = cosines.scatter(1, target[:, None], moved)
-        return F.cross_entropy(self.scale * with_margin, target, label_smoothing=self.smoothing)
+        return cross_entropy(self.scale * with_margin, target, self.smoothing, masked)
 
 
 HEADS = {"softmax": SoftmaxHead, "arcface": ArcFaceHead}

@@ -25,23 +25,33 @@ class Output:
 
 
 class Identifier(nn.Module):
-    """Passports [B, 3, H, W] (RGB, 0..255) to whales."""
+    """Passports [B, 3, H, W] (RGB, 0..255) to whales.
+
+    Where a mirror image is another class (`mirrored: twin`), the head has twice the classes: the whales, then their twins.
+    """
 
     def __init__(self, config: IdentifyConfig, classes: int, auxiliary_classes: int) -> None:
         super().__init__()
         self.backbone = Backbone(config.backbone)
-        self.head = HEADS[config.head.kind](self.backbone.dims, classes, config.head)
+        self.twins = config.mirrored == "twin"
+        self.classes = classes
+        self.head = HEADS[config.head.kind](self.backbone.dims, classes * (1 + self.twins), config.head)
         self.auxiliary = nn.Linear(self.backbone.dims, auxiliary_classes) if auxiliary_classes else None
 
-    def forward(self, images: Tensor) -> Output:
+    def forward(self, images: Tensor, mirrored: bool = False) -> Output:
+        """What is in the passports; `mirrored` says that all of them are mirror images, whose whales the twins then tell."""
         embedding = self.head.embed(self.backbone(images))
-        return Output(self.head.logits(embedding).float(), F.normalize(embedding.float()))
+        logits = self.head.logits(embedding).float()
+        if self.twins:
+            logits = logits[:, self.classes :] if mirrored else logits[:, : self.classes]
+        return Output(logits, F.normalize(embedding.float()))
 
 
 class IdentifyObjective(Objective):
     """Cross entropy of the whale, and `weight` times that of the auxiliary target where the photo has one.
 
-    A batch holds `image` [B, 3, H, W], `whale` int64 [B] and `auxiliary` int64 [B] (-1: no label).
+    A batch holds `image` [B, 3, H, W], `whale` int64 [B], `mirrored` bool [B] and `auxiliary` int64 [B] (-1: no label). Where a
+    mirror image is another class, a whale's own twin is left out of its loss: some heads are nearly symmetrical.
     """
 
     def __init__(self, net: Identifier, auxiliary_weight: float) -> None:
@@ -50,7 +60,11 @@ class IdentifyObjective(Objective):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         features = self.net.backbone(batch["image"])
-        losses = {"whale": self.net.head.loss(self.net.head.embed(features), batch["whale"])}
+        target, twin = batch["whale"], None
+        if self.net.twins:
+            shift = self.net.classes * batch["mirrored"]
+            target, twin = target + shift, target + self.net.classes - shift
+        losses = {"whale": self.net.head.loss(self.net.head.embed(features), target, twin)}
         if self.net.auxiliary is not None and self.auxiliary_weight:
             logits, target = self.net.auxiliary(features).float(), batch["auxiliary"]
             # The sum over the labelled ones over their number; 0 where the batch has none, but still part of the graph.

@@ -8,14 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whichwhale.augment import AugmentConfig, Photometric, draw_geometry, generator
-from whichwhale.geometry import Affine, compose, identity, invert, scaling, translation, warp
+from whichwhale.geometry import Affine, compose, identity, invert, mirrors, scaling, translation, warp
 from whichwhale.identify.config import ViewsConfig
 from whichwhale.passport.plane import PlaneView
 from whichwhale.passport.store import Store
 
 
 class TrainingPassports:
-    """Makes item i: `image` uint8 [H, W, 3], changed by draws keyed by (seed, epoch, store row), and its labels."""
+    """Makes item i: `image` uint8 [H, W, 3], changed by draws keyed by (seed, epoch, store row), `mirrored` (whether it shows the
+    animal's mirror image), and its labels."""
 
     def __init__(
         self, store: Store, rows: NDArray, labels: dict[str, NDArray], view: PlaneView, augment: AugmentConfig, seed: int
@@ -38,7 +39,7 @@ class TrainingPassports:
             photometric = Photometric(self.augment)
         image = photometric(image, draw)
         self._spare.append(photometric)
-        return {"image": image, **{name: values[number] for name, values in self.labels.items()}}
+        return {"image": image, "mirrored": mirrors(move), **{name: values[number] for name, values in self.labels.items()}}
 
 
 def view_passport(store: Store, row: int, view: PlaneView, move: Affine) -> NDArray[np.uint8]:

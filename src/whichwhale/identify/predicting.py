@@ -12,7 +12,7 @@ from whichwhale import predictions
 from whichwhale.files import sha256
 from whichwhale.fit.batches import Items, in_order, load
 from whichwhale.fit.machine import ask_machine, keep_freed_memory
-from whichwhale.geometry import Affine
+from whichwhale.geometry import Affine, mirrors
 from whichwhale.identify import fitted
 from whichwhale.identify.config import IdentifyConfig
 from whichwhale.identify.experiment import Experiment, Fold, item_of
@@ -24,12 +24,16 @@ from whichwhale.runs import RunError, RunFolder
 from whichwhale.score import log_loss, top_k
 
 AVERAGING = "mean of logits over views; mean of embeddings, then unit length"
+NO_MIRROR = ", without mirror images"
 
 
 def predict(
     net: Identifier, store: Store, rows: NDArray, config: IdentifyConfig, views: list[Affine] | None = None, name: str = ""
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Logits float32 [rows, classes] and embeddings float32 [rows, dims] (unit length), averaged over the config's views."""
+    """Logits float32 [rows, classes] and embeddings float32 [rows, dims] (unit length), averaged over the config's views.
+
+    Where a mirror image is another class, mirrored views vote through the twins' logits and have no part in the embedding.
+    """
     keep_freed_memory()
     machine = ask_machine(config.fit.precision)
     device, half = torch.device(machine.device), {"bf16": torch.bfloat16, "fp16": torch.float16}.get(machine.precision)
@@ -43,11 +47,13 @@ def predict(
         for move in views:
             items = Items(len(rows), lambda i, move=move: {"image": view_passport(store, int(rows[i]), config.view, move)})
             outputs = []
+            flipped = mirrors(move)
             for batch in load(items, batches, device):
-                outputs.append(net(batch["image"]))
+                outputs.append(net(batch["image"], flipped))
                 bar.update()
             logits = logits + torch.cat([output.logits for output in outputs]).cpu() / len(views)
-            embeddings = embeddings + torch.cat([output.embedding for output in outputs]).cpu()
+            if not (flipped and net.twins):  # a twin's embedding lies elsewhere
+                embeddings = embeddings + torch.cat([output.embedding for output in outputs]).cpu()
     bar.close()
     net.train(training)
     return logits.numpy(), F.normalize(embeddings).numpy()
@@ -67,7 +73,8 @@ def predict_fold(experiment: Experiment, fold: Fold) -> RunFolder:
     items = [item_of(photo) for photo in [*training, *held_out, *test]]
     role = np.repeat([ROLE_TRAIN, ROLE_VALIDATION, ROLE_TEST], [len(training), len(held_out), len(test)])
     views = config.views.model_dump_json(exclude={"batch_size"})
-    about = {"averaging": f"{AVERAGING}; {views}", "weights_sha": sha256(run.weights)}
+    apart = NO_MIRROR if config.mirrored == "twin" else ""
+    about = {"averaging": f"{AVERAGING}{apart}; {views}", "weights_sha": sha256(run.weights)}
     if run.predictions.exists():
         old = predictions.read(run.predictions)
         same = {key: getattr(old, key) for key in about} == about

@@ -54,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("config", type=Path, help="the ensemble's YAML")
     parser.add_argument(
-        "override", nargs="*", metavar="key=value", help="say otherwise than the config, e.g. members=[lite0_128]"
+        "override", nargs="*", metavar="key=value", help="say otherwise than the config, e.g. members=[lite0_160]"
     )
     parser.add_argument("--out", type=Path, metavar="HTML", help="file to write (default runs/<dataset>/report.html)")
     parser.add_argument("--truth", type=Path, metavar="CSV", help="Image,whaleID of test photos: scores them as well")
