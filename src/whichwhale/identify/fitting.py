@@ -22,6 +22,11 @@ def fit_fold(experiment: Experiment, fold: Fold) -> RunFolder:
     config = experiment.config
     fit_config = config.model_copy(update={"fold": [fold]})
     training, held_out = experiment.photos(fold)
+    if not training:
+        raise ValueError(
+            f"{config.name}: no photo of fold {fold}'s training has a passport in {experiment.store.folder}; "
+            "look at its index.csv and at the annotations that it was cut by"
+        )
     whales = experiment.labels(training)
     seen = np.unique(whales)
     provenance = {
