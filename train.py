@@ -27,25 +27,34 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="what differs from it, for example fit.epochs=2")
     options = parser.parse_args(arguments)
     try:
-        door, experiment = open_experiment(options.config, options.overrides)
-        for fold in experiment.fold_list():
-            run = door.fit_fold(experiment, fold)
-            print(f"{run.path}: fitted")
+        room = room_of(options.config)
+        from whichwhale.fit.processes import together  # slow to import: not before the config is known to be one
+
+        with together():
+            door, experiment = open_experiment(options.config, options.overrides, room)
+            for fold in experiment.fold_list():
+                run = door.fit_fold(experiment, fold)
+                print(f"{run.path}: fitted")
     except ValueError as error:
         print(f"train.py: {error}", file=sys.stderr)
         return 2
     return 0
 
 
-def open_experiment(path: Path, overrides: list[str]) -> tuple[ModuleType, Any]:
-    """The door of the room that the YAML names, and the experiment behind it."""
+def room_of(path: Path) -> str:
+    """The room that a YAML is for. Raises ConfigError if it fits no models."""
     room = read_yaml(path).get("room", "identify")
     if room not in DOORS:
         raise ConfigError(f"{path}: room {room!r} fits no models; those that do are {', '.join(DOORS)}")
-    from accelerate import PartialState  # slow to import: not before the config is known to be one
+    return room
 
-    door = importlib.import_module(f"whichwhale.{DOORS[room]}.door")
-    with PartialState().main_process_first():  # the others find folds and passports made
+
+def open_experiment(path: Path, overrides: list[str], room: str | None = None) -> tuple[ModuleType, Any]:
+    """The door of the room that the YAML names, and the experiment behind it."""
+    door = importlib.import_module(f"whichwhale.{DOORS[room or room_of(path)]}.door")
+    from whichwhale.fit.processes import main_first
+
+    with main_first():  # the others find folds and passports made
         return door, door.open_experiment(path, overrides)
 
 

@@ -80,14 +80,17 @@ def half_removed(function):
     return remove
 
 
-def start(folder: str, precision: str, minutes: float, kill: int) -> None:
+def start(
+    folder: str, precision: str, minutes: float, kill: int, kind: type[Objective] = Pod, count: int = COUNT, batch: int = BATCH
+) -> None:
     global kill_at
     kill_at = kill
     os.replace = watched("replace", os.replace)
     shutil.rmtree = half_removed(shutil.rmtree)
     accelerate.checkpointing.save = watched("save", accelerate.checkpointing.save)
     torch.manual_seed(SEED)  # of the first weights
-    objective, epoch = Pod(), 0
+    objective, epoch = kind(), 0
+    rank = os.environ.get("RANK", "")  # one of several processes
 
     def set_epoch(number: int) -> None:
         nonlocal epoch
@@ -98,20 +101,20 @@ def start(folder: str, precision: str, minutes: float, kill: int) -> None:
         image = draw.integers(0, 40, (12, 12, 3)).astype(np.float32) + 50 * (item % 4)
         return {"image": image, "whale": np.int64(item % 4), "light": np.float32(image.mean() / 100)}
 
-    def validate(objective: Pod) -> dict[str, float]:
+    def validate(objective: Objective) -> dict[str, float]:
         with torch.inference_mode():
             image = torch.arange(432.0).view(1, 3, 12, 12) % 255
             return {"held_out": objective.head(objective.stem(image / 255).mean((-2, -1))).sum().item()}
 
     config = FitConfig(
-        epochs=EPOCHS, batch_size=BATCH, lr=0.02, head_lr=2, kicks=[Kick(epoch=1.5, epochs=1)], validate_every=2, clip=1,
+        epochs=EPOCHS, batch_size=batch, lr=0.02, head_lr=2, kicks=[Kick(epoch=1.5, epochs=1)], validate_every=2, clip=1,
         checkpoint_minutes=minutes, precision=precision,
     )  # fmt: skip
-    items, sampler = Items(COUNT, make, threads=2), Shuffled(COUNT, BATCH, SEED)
+    items, sampler = Items(count, make, threads=2), Shuffled(count, batch, SEED)
     fit(objective, items, sampler, config, folder=Path(folder), seed=SEED, validate=validate, set_epoch=set_epoch)
     event("fitted")  # weights not saved yet
-    save_file({key: value.contiguous() for key, value in objective.state_dict().items()}, f"{folder}/final.safetensors")
-    Path(folder, "events").write_text("\n".join(events))
+    save_file({key: value.contiguous() for key, value in objective.state_dict().items()}, f"{folder}/final{rank}.safetensors")
+    Path(folder, f"events{rank}").write_text("\n".join(events))
 
 
 def main() -> None:

@@ -1,6 +1,11 @@
 """The real scripts on a small made-up competition of aligned heads: train, predict, blend, submit; and what they refuse."""
 
+import json
+import os
 import shutil
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
@@ -179,3 +184,42 @@ def test_whales_that_a_fit_never_saw_have_nan_columns(config: Path, tmp_path: Pa
     unseen = np.isnan(table.logits).all(0)
     assert unseen.sum() == 3 and len(held_out) == 18
     assert np.isfinite(table.logits[:, ~unseen]).all()
+
+
+TWO_PROCESSES = """
+import os, sys
+import train
+import whichwhale.identify.door
+sys.stdout.flush()
+port, children = sys.argv[1], []
+for rank in ("0", "1"):
+    child = os.fork()
+    if not child:
+        count = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2"}
+        os.environ |= count | {"RANK": rank, "LOCAL_RANK": rank, "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+        code = train.main(sys.argv[2:])
+        sys.stdout.flush()
+        os._exit(code)
+    children.append(child)
+sys.exit(max(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system with fork")
+def test_two_processes_fit_one_model_and_one_of_them_writes(config: Path, tmp_path: Path) -> None:
+    """As torchrun would start them: both folds, one folder and one voice each, and what they fitted predicts."""
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        port = str(one.getsockname()[1])
+    command = [sys.executable, "-c", TWO_PROCESSES, port, str(config), "fold=[0,1]", "fit.epochs=2"]
+    root = Path(train.__file__).parent
+    environment = os.environ | {"PYTHONPATH": f"{root / 'src'}:{root}"}
+    done = subprocess.run(command, capture_output=True, text=True, env=environment)
+    assert done.returncode == 0, done.stderr
+    for fold in (0, 1):
+        run = tmp_path / "runs" / "heads" / "tiny" / f"fold{fold}"
+        assert done.stdout.count(f"{run}: fitted") == 1
+        assert [json.loads(line)["epoch"] for line in (run / "metrics.jsonl").read_text().splitlines()] == [1, 2]
+        assert json.loads((run / "status.json").read_text())["state"] == "fitted"
+        assert not (run / "checkpoints").exists()
+    assert predict.main([str(config), "fold=[0,1]", "fit.epochs=2"]) == 0

@@ -132,3 +132,14 @@ def test_a_run_that_ends_well_keeps_the_state_it_was_given(run: RunFolder) -> No
     with run.running():
         run.set_status("fitted")
     assert run.status()["state"] == "fitted"
+
+
+def test_another_process_of_the_same_fit_changes_nothing(run: RunFolder) -> None:
+    before = {path.name: path.read_bytes() for path in run.path.iterdir()}
+    other = RunFolder.start(run.path, Model(), PROVENANCE, writes=False)
+    with pytest.raises(ZeroDivisionError), other.running():
+        other.set_status("running", epoch=3)
+        1 / 0  # noqa: B018
+    assert {path.name: path.read_bytes() for path in run.path.iterdir()} == before
+    with pytest.raises(RunError):
+        RunFolder.start(run.path, Model(lr=9.0), PROVENANCE, writes=False)

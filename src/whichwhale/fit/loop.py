@@ -27,6 +27,7 @@ from whichwhale.fit.config import FitConfig
 from whichwhale.fit.machine import ask_machine, keep_freed_memory, peak_memory_mb
 from whichwhale.fit.schedule import rate
 
+ASK_EVERY = 16  # steps after which several processes ask the main one's clock whether a checkpoint is due
 Validate = Callable[[nn.Module], dict[str, float]]
 
 
@@ -65,6 +66,9 @@ def fit(
     `folder` receives metrics.jsonl (one row an epoch) and, while the fit runs, checkpoints, from which the same call goes on.
     `set_epoch(epoch)` is called before an epoch's items are made; `validate(objective)` returns numbers for metrics.jsonl;
     `report(status)` gets the progress a few times a minute. Raises Diverged if the loss is not finite.
+
+    Of several processes (torchrun) each takes every so-many-th batch; all end with the same weights. Only the main one writes,
+    validates and reports. Batch norm's running statistics are its own.
     """
     keep_freed_memory()
     machine = ask_machine(config.precision)
@@ -77,11 +81,11 @@ def fit(
     progress = Progress()
     accelerator.register_for_checkpointing(progress)
     checkpoints = Checkpoints(folder / "checkpoints", accelerator)
-    if checkpoints.load():
+    if checkpoints.load() and accelerator.is_main_process:
         print(f"{name}: going on at epoch {progress.epoch + 1} of {config.epochs}, batch {progress.step}")
     metrics = _Metrics(folder / "metrics.jsonl", keep=progress.epoch)
 
-    per_epoch = len(sampler.batches(0)[:: accelerator.num_processes])
+    per_epoch = len(_share(sampler.batches(0), accelerator))
     bar = tqdm(
         total=config.epochs * per_epoch,
         initial=progress.epoch * per_epoch + progress.step,
@@ -117,29 +121,35 @@ def fit(
             if tick - reported > 10:
                 sums.check(name, epoch)
                 bar.set_postfix_str(f"epoch {epoch + 1}/{config.epochs} {sums}")
-                report({"epoch": epoch, "step": progress.step, "epochs": config.epochs})
+                if accelerator.is_main_process:
+                    report({"epoch": epoch, "step": progress.step, "epochs": config.epochs})
                 reported = tick
-            if tick - saved > 60 * config.checkpoint_minutes and progress.step < len(batches):
+            overdue = tick - saved > 60 * config.checkpoint_minutes
+            if progress.step < len(batches) and _agreed(overdue, progress.step, config, accelerator):
+                sums.share(accelerator)
                 sums.check(name, epoch)  # else the same command would go on from weights that are no numbers
                 progress.seconds += tick - started
                 progress.loss_sums = sums.state()
                 checkpoints.save(progress)
                 started = saved = time.monotonic()
+        sums.share(accelerator)
         sums.check(name, epoch)
         progress.seconds += time.monotonic() - started
         row = {"epoch": epoch + 1, "lr": config.lr * rate(config, epoch + 0.5), **sums.means()}
         row |= {"images_per_second": progress.images / max(progress.seconds, 1e-9), "seconds": progress.seconds}
-        if validate is not None and ((epoch + 1) % config.validate_every == 0 or epoch + 1 == config.epochs):
-            model.eval()
-            row |= validate(accelerator.unwrap_model(model))
-        row["peak_memory_mb"] = peak_memory_mb()
         if accelerator.is_main_process:
-            metrics.append(row)
+            if validate is not None and ((epoch + 1) % config.validate_every == 0 or epoch + 1 == config.epochs):
+                model.eval()
+                row |= validate(accelerator.unwrap_model(model))
+            metrics.append(row | {"peak_memory_mb": peak_memory_mb()})
         progress.__init__(epoch=epoch + 1)
         checkpoints.save(progress)
         saved = time.monotonic()
     bar.close()
     fitted = accelerator.unwrap_model(model, keep_fp32_wrapper=False)
+    if accelerator.num_processes > 1:
+        for buffer in fitted.buffers():  # each process has seen other batches; during the fit the main one's are handed out
+            torch.distributed.broadcast(buffer, 0)
     fitted.eval().to("cpu")
     accelerator.free_memory()
 
@@ -163,6 +173,17 @@ def _accelerator(device: str, precision: str) -> Accelerator:
     GradientState._reset_state()
     PartialState._reset_state()
     return Accelerator(mixed_precision=precision, cpu=device == "cpu")
+
+
+def _agreed(overdue: bool, step: int, config: FitConfig, accelerator: Accelerator) -> bool:
+    """Whether all processes make a checkpoint now: the main one's clock decides, asked once in a while since asking costs."""
+    if accelerator.num_processes == 1 or not config.checkpoint_minutes:
+        return overdue
+    if step % ASK_EVERY:
+        return False
+    said = torch.tensor([int(overdue)], device=accelerator.device)
+    torch.distributed.broadcast(said, 0)
+    return bool(said.item())
 
 
 def _share(batches: list[list[int]], accelerator: Accelerator) -> list[list[int]]:
@@ -209,6 +230,12 @@ class _Sums:
         for key, value in [("loss", total), *((f"loss_{key}", value) for key, value in losses.items())]:
             wide = value.detach().to(torch.float32 if value.device.type == "mps" else torch.float64)  # mps has no float64
             self.sums[key] = self.sums.get(key, 0.0) + wide
+
+    def share(self, accelerator: Accelerator) -> None:
+        """Make them the mean over the processes, so that each can go on from the same."""
+        if accelerator.num_processes > 1:
+            values = torch.tensor([*self.state().values()], dtype=torch.float64, device=accelerator.device)
+            self.sums = dict(zip(self.sums, accelerator.reduce(values, "mean").tolist(), strict=True))
 
     def state(self) -> dict[str, float]:
         return {key: float(value) for key, value in self.sums.items()}

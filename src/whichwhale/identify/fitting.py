@@ -6,6 +6,7 @@ import numpy as np
 
 from whichwhale.fit.batches import Items, Shuffled
 from whichwhale.fit.loop import fit, remove_checkpoints, seeded
+from whichwhale.fit.processes import is_main, main_first
 from whichwhale.geometry import identity
 from whichwhale.identify import fitted
 from whichwhale.identify.experiment import Experiment, Fold, item_of
@@ -35,7 +36,8 @@ def fit_fold(experiment: Experiment, fold: Fold) -> RunFolder:
         "tables": experiment.fingerprints(),
         "photos": {"training": len(training), "held out": len(held_out), "whales": len(seen)},
     }
-    run = RunFolder.start(experiment.run_path(fold), fit_config, provenance)
+    with main_first():
+        run = RunFolder.start(experiment.run_path(fold), fit_config, provenance, writes=is_main())
     if run.fitted:
         print(f"{run.path}: fitted already")
         return run
@@ -67,7 +69,8 @@ def fit_fold(experiment: Experiment, fold: Fold) -> RunFolder:
             report=lambda progress: run.set_status("running", **progress),
             name=f"{config.name} fold {fold}",
         )
-        fitted.write(run, net, [experiment.data.class_id[i] for i in seen])
-        run.set_status("fitted", weights_from=net.backbone.weights_from)
-        remove_checkpoints(run.path)
+        if run.writes:
+            fitted.write(run, net, [experiment.data.class_id[i] for i in seen])
+            run.set_status("fitted", weights_from=net.backbone.weights_from)
+            remove_checkpoints(run.path)
     return run

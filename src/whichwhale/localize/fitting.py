@@ -11,6 +11,7 @@ from whichwhale.competition import folds
 from whichwhale.files import sha256
 from whichwhale.fit.batches import Items, Shuffled
 from whichwhale.fit.loop import fit, remove_checkpoints, seeded
+from whichwhale.fit.processes import is_main, main_first
 from whichwhale.geometry import apply, identity
 from whichwhale.localize.error import PERCENTILES, point_error
 from whichwhale.localize.experiment import Experiment
@@ -40,7 +41,9 @@ def fit_fold(experiment: Experiment, fold: int) -> RunFolder:
         },
         "photos": {"training": len(targets.rows), "held out": len(unseen.rows)},
     }
-    run = RunFolder.start(experiment.run_path(fold), config.model_copy(update={"fold": [fold]}), provenance)
+    own = config.model_copy(update={"fold": [fold]})
+    with main_first():
+        run = RunFolder.start(experiment.run_path(fold), own, provenance, writes=is_main())
     if run.fitted:
         print(f"{run.path}: fitted already")
         return run
@@ -60,9 +63,10 @@ def fit_fold(experiment: Experiment, fold: int) -> RunFolder:
             report=lambda progress: run.set_status("running", **progress),
             name=f"{config.name} fold {fold}",
         )
-        run.write_weights(net.state_dict())
-        run.set_status("fitted", weights_from=net.backbone.weights_from)
-        remove_checkpoints(run.path)
+        if run.writes:
+            run.write_weights(net.state_dict())
+            run.set_status("fitted", weights_from=net.backbone.weights_from)
+            remove_checkpoints(run.path)
     return run
 
 

@@ -37,9 +37,10 @@ class RunError(ValueError):
 
 @dataclass(frozen=True)
 class RunFolder:
-    """A run folder at `path`."""
+    """A run folder at `path`. Of several processes that fit one model a single one has `writes`; the others change nothing."""
 
     path: Path
+    writes: bool = True
 
     @property
     def weights(self) -> Path:
@@ -50,16 +51,16 @@ class RunFolder:
         return self.path / "predictions.npz"
 
     @classmethod
-    def start(cls, path: Path, config: Config, provenance: dict) -> RunFolder:
-        """Open the folder for a fit, making it if there is none.
+    def start(cls, path: Path, config: Config, provenance: dict, writes: bool = True) -> RunFolder:
+        """Open the folder for a fit, making it if there is none (`writes`).
 
         Raises RunError if it holds a run of another config or of other data: going on would mix the two.
         """
-        run = cls(path)
-        path.mkdir(parents=True, exist_ok=True)
+        run = cls(path, writes)
         if (path / "config.yaml").exists():
             run._refuse_if_other(config, provenance)
-        else:
+        elif writes:
+            path.mkdir(parents=True, exist_ok=True)
             code = Checkout.of(Path(__file__).parent)
             write_text(path / "changes.diff", code.diff)
             git = {"commit": code.commit, "modified": code.changed}
@@ -77,7 +78,8 @@ class RunFolder:
             return {}
 
     def set_status(self, state: str, **progress: object) -> None:
-        write_json(self.path / "status.json", {"state": state, "time": time.time(), "process": os.getpid(), **progress})
+        if self.writes:
+            write_json(self.path / "status.json", {"state": state, "time": time.time(), "process": os.getpid(), **progress})
 
     @contextmanager
     def running(self):
