@@ -34,20 +34,25 @@ DATA := dataset=$(SET) data.root=$(SET) folds.count=2
 MODELS := $(DATA) passports.annotations=$(SET)/aligner/annotations.csv $(MODEL)
 OUTPUT := $(WHICHWHALE_RUNS)/$(SET)/submission.csv.gz
 
+# Runs a command and keeps its wall time and peak memory in runs/$(SET)/stages.jsonl, for the table at the end.
+STAGE := $(BIN)/python -m whichwhale.runs stage $(SET)
+START := $(shell date +%s)
+
 demo: install
-	$(BIN)/python -m whichwhale.survey $(WHICHWHALE_INPUT)/$(SET) $(SURVEY) --seed 0 --workers 2
-	$(BIN)/python train.py    configs/survey/localizer.yaml $(DATA) $(LOCALIZER)
-	$(BIN)/python predict.py  configs/survey/localizer.yaml $(DATA) $(LOCALIZER)
-	$(BIN)/python train.py    configs/survey/aligner.yaml   $(DATA) $(ALIGNER)
-	$(BIN)/python predict.py  configs/survey/aligner.yaml   $(DATA) $(ALIGNER)
-	$(BIN)/python train.py    configs/survey/passports.yaml $(MODELS) auxiliary.table=$(SET)/callosity.csv
-	$(BIN)/python predict.py  configs/survey/passports.yaml $(MODELS) auxiliary.table=$(SET)/callosity.csv
-	$(BIN)/python train.py    configs/survey/embedding.yaml $(MODELS)
-	$(BIN)/python predict.py  configs/survey/embedding.yaml $(MODELS)
-	$(BIN)/python ensemble.py configs/survey/ensemble.yaml dataset=$(SET) output=$(OUTPUT)
-	$(BIN)/python -m whichwhale.report configs/survey/ensemble.yaml dataset=$(SET) output=$(OUTPUT) \
+	$(STAGE) survey $(BIN)/python -m whichwhale.survey $(WHICHWHALE_INPUT)/$(SET) $(SURVEY) --seed 0 --workers 2
+	$(STAGE) "train localizer"    $(BIN)/python train.py    configs/survey/localizer.yaml $(DATA) $(LOCALIZER)
+	$(STAGE) "predict localizer"  $(BIN)/python predict.py  configs/survey/localizer.yaml $(DATA) $(LOCALIZER)
+	$(STAGE) "train aligner"      $(BIN)/python train.py    configs/survey/aligner.yaml   $(DATA) $(ALIGNER)
+	$(STAGE) "predict aligner"    $(BIN)/python predict.py  configs/survey/aligner.yaml   $(DATA) $(ALIGNER)
+	$(STAGE) "train classifier"   $(BIN)/python train.py    configs/survey/passports.yaml $(MODELS) auxiliary.table=$(SET)/callosity.csv
+	$(STAGE) "predict classifier" $(BIN)/python predict.py  configs/survey/passports.yaml $(MODELS) auxiliary.table=$(SET)/callosity.csv
+	$(STAGE) "train embedding"    $(BIN)/python train.py    configs/survey/embedding.yaml $(MODELS)
+	$(STAGE) "predict embedding"  $(BIN)/python predict.py  configs/survey/embedding.yaml $(MODELS)
+	$(STAGE) ensemble $(BIN)/python ensemble.py configs/survey/ensemble.yaml dataset=$(SET) output=$(OUTPUT)
+	$(STAGE) report $(BIN)/python -m whichwhale.report configs/survey/ensemble.yaml dataset=$(SET) output=$(OUTPUT) \
 		--truth $(WHICHWHALE_INPUT)/$(SET)/truth/solution.csv
-	$(BIN)/python -m whichwhale.score $(OUTPUT) --truth $(WHICHWHALE_INPUT)/$(SET)/truth/solution.csv
+	$(STAGE) score $(BIN)/python -m whichwhale.score $(OUTPUT) --truth $(WHICHWHALE_INPUT)/$(SET)/truth/solution.csv
+	@$(BIN)/python -m whichwhale.runs stages $(SET) --since $(START)
 	@echo "submission: $(OUTPUT)"
 	@echo "report:     $(WHICHWHALE_RUNS)/$(SET)/report.html"
 

@@ -13,7 +13,8 @@ from whichwhale.report.curves import curves, progress
 from whichwhale.report.origin import duration, origin
 from whichwhale.report.pictures import passport
 from whichwhale.report.results import out_of_fold, results
-from whichwhale.report.sources import Fit, Sources
+from whichwhale.report.sources import Sources
+from whichwhale.runs.fit import Fit
 
 
 def a_fit(metrics: list[dict], kicks: list[dict], state: str = "fitted") -> Fit:

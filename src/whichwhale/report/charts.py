@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from whichwhale.report.sources import Fit
+from whichwhale.runs.fit import Fit
 from whichwhale.score import Reliability
 
 # Stand-ins that matplotlib draws with, and the page's colours that take their place (style.css; series colours are told apart by

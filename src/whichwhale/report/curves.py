@@ -6,7 +6,8 @@ from itertools import groupby
 
 from whichwhale.report import page
 from whichwhale.report.charts import kicks_of, learning_curves
-from whichwhale.report.sources import Absent, Fit, Sources
+from whichwhale.report.sources import Absent, Sources
+from whichwhale.runs.fit import Fit
 
 
 def curves(sources: Sources) -> str:

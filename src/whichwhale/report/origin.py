@@ -10,7 +10,8 @@ import yaml
 from whichwhale.config import to_yaml
 from whichwhale.report import page
 from whichwhale.report.curves import progress
-from whichwhale.report.sources import Absent, Fit, Sources
+from whichwhale.report.sources import Absent, Sources
+from whichwhale.runs.fit import Fit
 
 HEAD = ["fit", "state", "commit", "seed", "learned from", "held out", "epochs", "time", "photos/s", "memory"]
 
@@ -41,10 +42,7 @@ def origin(sources: Sources) -> str:
 
 
 def _row(fit: Fit) -> list[str]:
-    def numbers(key: str) -> list[float]:
-        return [row[key] for row in fit.metrics if isinstance(row.get(key), int | float)]
-
-    photos, speeds = fit.provenance.get("photos", {}), numbers("images_per_second")
+    photos, speeds = fit.provenance.get("photos", {}), fit.numbers("images_per_second")
     state = fit.status.get("state", "unknown")
     return [
         f"{fit.model}, {fit.label}",
@@ -53,10 +51,10 @@ def _row(fit: Fit) -> list[str]:
         str(fit.provenance.get("seed", "")),
         _count(photos.get("training")),
         _count(photos.get("held out")),
-        f"{fit.metrics[-1]['epoch'] if fit.metrics else 0} of {fit.epochs or '?'}",
-        duration(sum(numbers("seconds"))) if fit.metrics else "",
+        f"{fit.done} of {fit.epochs or '?'}",
+        duration(sum(fit.numbers("seconds"))) if fit.metrics else "",
         f"{np.median(speeds):.1f}" if speeds else "",
-        f"{max(numbers('peak_memory_mb')):,.0f} MB" if numbers("peak_memory_mb") else "",
+        f"{max(fit.numbers('peak_memory_mb')):,.0f} MB" if fit.numbers("peak_memory_mb") else "",
     ]
 
 

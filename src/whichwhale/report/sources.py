@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import yaml
 from numpy.typing import NDArray
 
 from whichwhale import predictions
@@ -22,33 +19,11 @@ from whichwhale.competition import Competition
 from whichwhale.config import runs_dir
 from whichwhale.passport.store import Store, open_store
 from whichwhale.predictions import ROLE_TEST, ROLE_VALIDATION, Predictions
+from whichwhale.runs.fit import Fit, fits
 
 
 class Absent(ValueError):  # noqa: N818 (no error: the page says so and goes on)
     """A part of the report can't be made; the message is the one sentence that stands in its place."""
-
-
-@dataclass(frozen=True)
-class Fit:
-    """One run folder: model and fold name ('fold0', 'foldall'), status, frozen config, provenance, one metrics row an epoch."""
-
-    model: str
-    fold: str
-    path: Path
-    status: dict
-    config: dict
-    provenance: dict
-    metrics: list[dict]
-
-    @property
-    def label(self) -> str:
-        """'fold 0', or 'all photos'."""
-        return "all photos" if self.fold == "foldall" else self.fold.replace("fold", "fold ")
-
-    @property
-    def epochs(self) -> int | None:
-        """How many epochs the fit was to have, if its config says."""
-        return self.config.get("fit", {}).get("epochs")
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,9 +60,7 @@ class Sources:
     def fits(self) -> list[Fit]:
         """Every run folder of the data set that has a config: members first, in their order, then others by name."""
         order = {name: place for place, name in enumerate(self.config.members)}
-        folders = [path.parent for path in self.config.runs.glob("*/fold*/config.yaml")]
-        folders.sort(key=lambda path: (order.get(path.parent.name, len(order)), path.parent.name, _fold_key(path.name)))
-        return [_fit(path) for path in folders]
+        return sorted(fits(self.config.runs), key=lambda fit: order.get(fit.model, len(order)))
 
     def member(self, name: str) -> Member:
         """One member's out-of-fold and test tables."""
@@ -197,51 +170,3 @@ class Sources:
 
 def _image(item: str) -> str:
     return predictions.split_item(item)[0]
-
-
-def _fold_key(name: str) -> tuple[int, str]:
-    number = name.removeprefix("fold")
-    return (int(number), "") if number.isdecimal() else (10**9, name)
-
-
-def _fit(folder: Path) -> Fit:
-    """Read a run folder; what is missing or half there (a fit may be going on) comes back empty."""
-    return Fit(
-        folder.parent.name,
-        folder.name,
-        folder,
-        _json(folder / "status.json"),
-        _mapping(yaml.safe_load, folder / "config.yaml"),
-        _json(folder / "provenance.json"),
-        _rows(folder / "metrics.jsonl"),
-    )
-
-
-def _mapping(parse: object, path: Path) -> dict:
-    try:
-        value = parse(path.read_text(encoding="utf-8"))  # type: ignore[operator]
-    except (OSError, ValueError, yaml.YAMLError):
-        return {}
-    return value if isinstance(value, dict) else {}
-
-
-def _json(path: Path) -> dict:
-    return _mapping(json.loads, path)
-
-
-def _rows(path: Path) -> list[dict]:
-    """The rows of metrics.jsonl, up to the first that is no JSON object with an epoch."""
-    rows: list[dict] = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return rows
-    for line in lines:
-        try:
-            row = json.loads(line)
-        except ValueError:
-            break
-        if not isinstance(row, dict) or not isinstance(row.get("epoch"), int | float):
-            break
-        rows.append(row)
-    return rows

@@ -19,14 +19,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import yaml
-from safetensors.torch import load, save
-from torch import Tensor
 
 from whichwhale.checkout import Checkout
 from whichwhale.config import Config, to_yaml
 from whichwhale.files import write_atomically, write_json, write_text
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 PACKAGES = ["torch", "timm", "accelerate", "albumentations", "opencv-python-headless", "numpy", "pandas", "scikit-learn", "scipy"]
 
@@ -97,6 +99,8 @@ class RunFolder:
 
     def write_weights(self, state: Mapping[str, Tensor]) -> None:
         """Write a state dict as model.safetensors, atomically."""
+        from safetensors.torch import save  # imports torch, which takes seconds: not for a list of runs
+
         content = save({key: value.contiguous() for key, value in state.items()})
         write_atomically(self.weights, lambda stream: stream.write(content) and None)
 
@@ -105,6 +109,8 @@ class RunFolder:
         if not self.fitted:
             state = self.status().get("state", "missing")
             raise RunError(f"{self.path}: not fitted yet (state {state}); run train.py first")
+        from safetensors.torch import load
+
         return load(self.weights.read_bytes())
 
     def provenance(self) -> dict:
