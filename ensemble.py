@@ -16,7 +16,7 @@ from whichwhale.blend.remarks import remarks
 from whichwhale.blend.scores import as_text, score_all
 from whichwhale.checkout import Checkout
 from whichwhale.competition import Competition
-from whichwhale.config import load
+from whichwhale.config import ConfigError, load, read_yaml
 from whichwhale.files import write_text
 from whichwhale.predictions import ROLE_TEST, ROLE_VALIDATION, Predictions, write
 from whichwhale.score import submission
@@ -34,6 +34,8 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("override", nargs="*", metavar="key=value", help="say otherwise than the config, e.g. floor=1e-5")
     options = parser.parse_args(arguments)
     try:
+        if "members" not in read_yaml(options.config) and not any(text.startswith("members=") for text in options.override):
+            raise ConfigError(f"{options.config}: names no members, so is no blend's; a model's is for train.py and predict.py")
         run(load(EnsembleConfig, options.config, options.override), shlex.join(["python", "ensemble.py", *arguments]))
     except ValueError as problem:
         print(problem, file=sys.stderr)

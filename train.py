@@ -43,7 +43,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 def room_of(path: Path) -> str:
     """The room that a YAML is for. Raises ConfigError if it fits no models."""
-    room = read_yaml(path).get("room", "identify")
+    values = read_yaml(path)
+    if "members" in values:
+        raise ConfigError(f"{path}: is the config of a blend; python ensemble.py {path}")
+    room = values.get("room", "identify")
     if room not in DOORS:
         raise ConfigError(f"{path}: room {room!r} fits no models; those that do are {', '.join(DOORS)}")
     return room

@@ -1,4 +1,9 @@
-"""python -m whichwhale.annotations convert IN OUT: a folder of Sloth files to annotations.csv, or the other way."""
+"""From a folder of Sloth files to annotations.csv (contract 1), or the other way.
+
+examples:
+  python -m whichwhale.annotations convert input/right_whale_annotations input/right_whale/annotations.csv
+  python -m whichwhale.annotations convert runs/survey/aligner/annotations.csv to_look_at_in_sloth
+"""
 
 from __future__ import annotations
 
@@ -12,7 +17,8 @@ from whichwhale.annotations import sloth, table
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit codes: 0 done, 2 the command can't be carried out."""
-    parser = argparse.ArgumentParser(prog="python -m whichwhale.annotations", description=__doc__)
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m whichwhale.annotations", description=__doc__, formatter_class=form)
     commands = parser.add_subparsers(dest="command", required=True)
     convert = commands.add_parser("convert", help="Sloth JSON to annotations.csv and back")
     convert.add_argument("source", type=Path, metavar="IN", help="folder of Sloth files, or annotations.csv")

@@ -1,4 +1,10 @@
-"""python -m whichwhale.competition folds ROOT --folds 3 --seed 0 --out FILE  |  check ROOT [--skip-bad]"""
+"""Look at a competition's tables and photos before a training does, and deal its photos out to folds.
+
+examples:
+  python -m whichwhale.competition check input/right_whale
+  python -m whichwhale.competition check input/right_whale --headers --others input/right_whale_annotations/callosity.csv
+  python -m whichwhale.competition folds input/right_whale --folds 5 --kind disjoint --out runs/right_whale/folds.csv
+"""
 
 from __future__ import annotations
 
@@ -14,12 +20,14 @@ from whichwhale.competition.problems import errors
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit codes: 0 done, 1 the check found errors, 2 the command can't be carried out."""
-    parser = argparse.ArgumentParser(prog="python -m whichwhale.competition", description=__doc__)
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m whichwhale.competition", description=__doc__, formatter_class=form)
     commands = parser.add_subparsers(dest="command", required=True)
     folds = commands.add_parser("folds", help="deal the training photos out to folds")
-    folds.add_argument("--folds", type=int, default=3)
-    folds.add_argument("--seed", type=int, default=0)
-    folds.add_argument("--kind", choices=folds_csv.KINDS, default="closed")
+    folds.add_argument("--folds", type=int, default=3, metavar="N", help="how many (default %(default)s)")
+    folds.add_argument("--seed", type=int, default=0, metavar="S", help="of the shuffles (default %(default)s)")
+    kind = "each fold model knows every whale (closed, the default), or whales are held out whole"
+    folds.add_argument("--kind", choices=folds_csv.KINDS, default="closed", help=kind)
     folds.add_argument("--out", type=Path, required=True, help="folds.csv to write")
     folds.set_defaults(run=_folds)
     checking = commands.add_parser("check", help="find what is wrong with tables and photos before a training does")
@@ -29,9 +37,9 @@ def main(arguments: list[str] | None = None) -> int:
     checking.set_defaults(run=_check)
     for command in (folds, checking):
         command.add_argument("root", type=Path, help="the competition's folder")
-        command.add_argument("--train", default="train.csv")
-        command.add_argument("--sample-submission", default="sample_submission.csv")
-        command.add_argument("--images", default="imgs", help="folder of the photos")
+        command.add_argument("--train", default="train.csv", metavar="CSV", help="in it (default %(default)s)")
+        command.add_argument("--sample-submission", default="sample_submission.csv", metavar="CSV", help="(default %(default)s)")
+        command.add_argument("--images", default="imgs", metavar="FOLDER", help="of the photos (default %(default)s)")
     options = parser.parse_args(arguments)
     try:
         return options.run(options)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from whichwhale.competition.problems import CompetitionError, Problem, error, errors
 
 TRAIN_COLUMNS = ["Image", "whaleID"]
+WHERE_FROM = "input/README.md says where each data set comes from"
 
 
 @dataclass(frozen=True)
@@ -84,12 +85,12 @@ def inspect(
         CompetitionError: a file is missing or its header is wrong, so that nothing is usable.
     """
     root = Path(root)
-    train_header, train_rows, problems = _rows(root / train, "it lists the training photos, `Image,whaleID`")
+    train_header, train_rows, problems = _rows(root / train, f"it lists the training photos, `Image,whaleID`; {WHERE_FROM}")
     _require(train_header[:2] == TRAIN_COLUMNS, root / train, f"the columns must be Image,whaleID, not {_short(train_header)}")
     sample_header, sample_rows, more = _rows(
         root / sample_submission,
         "it says which photos to answer and the order of the whales; download it with the data, or write one: "
-        "a header `Image,<one column a whale>` and a row a test photo",
+        f"a header `Image,<one column a whale>` and a row a test photo; {WHERE_FROM}",
     )
     problems += more
     class_id = sample_header[1:]

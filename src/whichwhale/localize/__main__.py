@@ -29,7 +29,7 @@ def main(arguments: list[str] | None = None) -> int:
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m whichwhale.localize", description=__doc__, formatter_class=form)
     commands = parser.add_subparsers(dest="command", required=True)
-    error = commands.add_parser("error", help="point error in % of d, and how often both points lie in the box")
+    error = commands.add_parser("error", help="point error in %% of d, and how often both points lie in the box")
     error.set_defaults(run=_error)
     look = commands.add_parser("look", help="draw photos with box and points, found (discs) and true (crosses)")
     look.set_defaults(run=_look)
