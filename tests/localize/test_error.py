@@ -52,6 +52,21 @@ def test_error_above_d_is_not_clipped() -> None:
     assert errors(predicted, truth, NAMES)["error"].tolist() == [10.0]
 
 
+def test_head_for_tail_is_told_from_far_off() -> None:
+    true = found((0, 0), (10, 0))
+    truth = table(a=true, b=true, c=true, d=true)
+    predicted = table(
+        a=found((9, 0), (1, 0)),  # head for tail
+        b=found((4, 0), (6, 0)),  # both near the middle, but the right way round
+        c=found((30, 1), (30, -1)),  # another place, no direction: exchanged they are as far off
+        d={"status": "none"},
+    )
+    compared = errors(predicted, truth, NAMES)
+    assert compared["swapped"].tolist() == [True, False, False, False]
+    assert summary(compared)["swapped"] == 0.25
+    assert "head for tail 25.0 %" in in_words(summary(compared))
+
+
 def test_nothing_to_compare() -> None:
     nothing = errors(table(a=found((0, 0), (1, 0))), table(b=found((0, 0), (1, 0))), NAMES)
     assert in_words(summary(nothing)) == "no photo with known points"

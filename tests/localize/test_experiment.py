@@ -16,7 +16,7 @@ from whichwhale.competition import folds
 from whichwhale.config import to_yaml
 from whichwhale.localize import locating, predicting
 from whichwhale.localize.boxes import BoxesError, out_of_fold_boxes
-from whichwhale.localize.config import AlignerConfig, LocalizerConfig
+from whichwhale.localize.config import AlignerConfig, LocalizerConfig, SecondLookConfig, ViewsConfig
 from whichwhale.localize.error import errors, summary
 from whichwhale.localize.experiment import Experiment
 from whichwhale.localize.fitting import fit_fold
@@ -80,6 +80,15 @@ def fit_config(epochs: int) -> dict:
 LOCALIZER = LocalizerConfig(name="localizer", width=96, height=64, fit=fit_config(12), augment={"photometric": "none"}, **COMMON)
 ALIGNER = AlignerConfig(name="aligner", size=64, fit=fit_config(12), augment={"photometric": "none"}, **COMMON)
 
+TWICE = ALIGNER.model_copy(
+    update={
+        "name": "twice",
+        "variant": "two_looks",
+        "second": SecondLookConfig(reduction=1, width=64, height=32, times=2, error=0.05),
+        "views": ViewsConfig(rotations=[0.0, 180.0]),
+    }
+)
+
 
 @pytest.fixture(scope="module")
 def runs(survey: Path) -> Path:
@@ -87,7 +96,7 @@ def runs(survey: Path) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WHICHWHALE_INPUT", str(survey / "input"))
         patch.setenv("WHICHWHALE_RUNS", str(survey / "runs"))
-        for config in (LOCALIZER, ALIGNER):
+        for config in (LOCALIZER, ALIGNER, TWICE):
             path = survey / f"{config.name}.yaml"
             path.write_text(to_yaml(config.model_copy(update={"name": ""})))
             assert train.main([str(path)]) == 0
@@ -107,8 +116,9 @@ def truth(survey: Path) -> pd.DataFrame:
     return read(survey / "input" / "survey" / "truth.csv")
 
 
-def test_aligner_finds_points_in_photos_that_no_model_saw(here: Path, truth: pd.DataFrame) -> None:
-    compared = errors(read(here / "aligner" / "annotations.csv"), truth, NAMES)
+@pytest.mark.parametrize("name", ["aligner", "twice"])
+def test_aligner_finds_points_in_photos_that_no_model_saw(here: Path, truth: pd.DataFrame, name: str) -> None:
+    compared = errors(read(here / name / "annotations.csv"), truth, NAMES)
     out_of_fold, test = compared[compared["fold"] >= 0], compared[compared["Image"].isin(set(TEST) - {BROKEN})]
     assert len(out_of_fold) == 40 and len(test) == 7
     for scores in (summary(out_of_fold), summary(test)):
@@ -125,7 +135,7 @@ def test_localizer_boxes_hold_the_points(here: Path, truth: pd.DataFrame) -> Non
     assert np.median(np.hypot(*off.T) / true[:, 2]) < 0.1
 
 
-@pytest.mark.parametrize("name", ["localizer", "aligner"])
+@pytest.mark.parametrize("name", ["localizer", "aligner", "twice"])
 def test_assembled_table_has_every_photo_once_with_its_fold(here: Path, name: str) -> None:
     table = read(here / name / "annotations.csv").set_index("Image")
     dealt = folds.read(here / "folds.csv").set_index("Image")["fold"]
@@ -142,7 +152,7 @@ def test_assembled_table_has_every_photo_once_with_its_fold(here: Path, name: st
     assert found["photo_width"].eq(288).all()
 
 
-@pytest.mark.parametrize("name", ["localizer", "aligner"])
+@pytest.mark.parametrize("name", ["localizer", "aligner", "twice"])
 def test_no_photo_is_predicted_by_a_model_that_saw_it(here: Path, name: str) -> None:
     assembled = read(here / name / "annotations.csv").set_index("Image")
     dealt = folds.read(here / "folds.csv").set_index("Image")["fold"]
@@ -206,7 +216,7 @@ def test_true_boxes_align_labelled_photos_only(here: Path) -> None:
 
 def test_new_photos_are_located_as_the_test_photos_were(here: Path, survey: Path) -> None:
     paths = {image: survey / "input" / "survey" / "imgs" / image for image in TEST}
-    for name in ("localizer", "aligner"):
+    for name in ("localizer", "aligner", "twice"):
         expected = read(here / name / "annotations.csv").set_index("Image").loc[TEST].reset_index()
         found = locating.load(here / name).locate(paths)
         pd.testing.assert_frame_equal(found[expected.columns], expected, rtol=1e-5, atol=1e-3)  # sums of another batch size

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whichwhale.geometry import apply, rotation, scale_of, scaling
-from whichwhale.localize.frames import box_about, box_size, letterbox, move_extent, square_about
+from whichwhale.localize.frames import box_about, box_size, holding, letterbox, move_extent, square_about
 
 
 def test_letterbox_by_hand() -> None:
@@ -44,3 +44,22 @@ def test_quarter_turns_mirrors_and_zoom_are_exact(extent: tuple[float, float]) -
 
 def test_box_about_its_centre() -> None:
     assert box_about([[5.0, 7.0]], [[4.0, 2.0]]).tolist() == [[3.0, 6.0, 4.0, 2.0]]
+
+
+def test_box_grows_where_it_does_not_hold_its_points() -> None:
+    # d = 10: the second point wants 2 px of room on each side, which the box 0..20 x 0..12 has not on its right and below
+    points = [[[9.0, 11.0], [19.0, 11.0]]]
+    assert holding([[0.0, 0.0, 20.0, 12.0]], points, 0.2).tolist() == [[0.0, 0.0, 21.0, 13.0]]
+    assert holding([[0.0, 0.0, 40.0, 40.0]], points, 0.2).tolist() == [[0.0, 0.0, 40.0, 40.0]]
+
+
+@given(st.lists(st.floats(-100, 100), min_size=8, max_size=8), st.floats(0, 0.5))
+def test_box_holds_old_box_and_points(values: list[float], margin: float) -> None:
+    box, points = np.array([*values[:2], *np.abs(values[2:4])]), np.reshape(values[4:], (2, 2))
+    grown = holding(box, points, margin)
+    room = margin * np.linalg.norm(points[1] - points[0])
+    for corner in (box[:2], points.min(0) - room):
+        assert (grown[:2] <= corner + 1e-9).all()
+    for corner in (box[:2] + box[2:], points.max(0) + room):
+        assert (grown[:2] + grown[2:] >= corner - 1e-9).all()
+    assert holding(grown, points, margin) == pytest.approx(grown)

@@ -67,9 +67,36 @@ class HeatmapConfig(Config):
     """Heat maps: a neck of `width` channels brings the backbone's maps to `stride`, a target is a Gaussian of `sigma` cells."""
 
     stride: Literal[2, 4, 8, 16] = 4  # px of the view a cell
+    coarsest: Literal[8, 16, 32] = 32  # stride of the last maps that are used; what of the backbone lies behind them is left out
     sigma: float = pydantic.Field(1.0, ge=0.7)  # cells; narrower ones are not sampled well enough to decode between cells
     window: float = pydantic.Field(1.5, gt=0)  # width of the decoder's window, in sigma
     width: int = pydantic.Field(64, ge=8)
+
+
+class SecondLookConfig(Config):
+    """The second look of the variant `two_looks`: a window in which the head that the first look found lies level."""
+
+    reduction: int = pydantic.Field(3, ge=1)  # the first look sees the view that many times smaller
+    width: Side = 160  # px of the window
+    height: Side = 96
+    span: float = pydantic.Field(0.5, gt=0, lt=1)  # d, as a share of the window's width
+    heatmap: HeatmapConfig = HeatmapConfig(coarsest=16)  # a level head takes less context than a turned one
+    times: int = pydantic.Field(2, ge=1)  # how often it looks when predicting, each time led by the points before
+    weight: Weight = 1.0  # of its loss
+    error: Weight = 0.1  # d: typical standard deviation of a first look's points, along one axis
+    error_spread: Weight = 0.5  # of the logarithm of that, from photo to photo
+    swapped: float = pydantic.Field(0.05, ge=0, le=1)  # chance that head is taken for tail
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(width, height) of the window, px."""
+        return self.width, self.height
+
+    @property
+    def places(self) -> list[list[float]]:
+        """Where the first two points lie in the window if the first look was right, px: level, about its middle."""
+        middle, half = (self.width - 1) / 2, self.span * self.width / 2
+        return [[middle - half, (self.height - 1) / 2], [middle + half, (self.height - 1) / 2]]
 
 
 class LocateConfig(Config):
@@ -90,6 +117,7 @@ class LocateConfig(Config):
     fit: FitConfig = FitConfig()
     views: ViewsConfig = ViewsConfig()
     point_weight: Weight = 1.0  # of the points' loss
+    box_margin: Weight = 0.15  # d: room about the points that were found; a box without it is enlarged
     least_score: float = pydantic.Field(0.02, ge=0, le=1)  # a photo whose best place has less gets status none
 
     @pydantic.field_validator("fold", mode="before")
@@ -132,9 +160,14 @@ class LocalizerConfig(LocateConfig):
 
 
 class AlignerConfig(LocateConfig):
-    """Head crop to its points, at any rotation. The crop is a square of `field` box sizes about the box, drawn `size` px wide."""
+    """Head crop to its points, at any rotation. The crop is a square of `field` box sizes about the box, drawn `size` px wide.
+
+    Variant `two_looks` looks at it `second.reduction` times smaller, and then at the level head in the crop itself.
+    """
 
     room: Literal["align"] = "align"
+    variant: Literal["heatmap", "two_looks"] = "heatmap"
+    second: SecondLookConfig = SecondLookConfig()  # of two_looks
     boxes: str = "localizer"  # run whose annotations.csv has the boxes, out-of-fold; empty: true ones, no test photos
     size: Side = 160
     field: float = pydantic.Field(1.8, ge=1)  # in box sizes (root mean square of width and height)

@@ -28,8 +28,9 @@ def errors(predicted: pd.DataFrame, truth: pd.DataFrame, names: list[str], part:
     """Compare two contract-1 tables by the animal that the label means (`#0`).
 
     Returns:
-        DataFrame [Image, error, inside, fold], a row for each photo of `predicted` whose truth has all points `names`: error in d
-        (1.0 where nothing was found), inside: all true points lie in the predicted box, fold as predicted.
+        DataFrame [Image, error, swapped, inside, fold], a row for each photo of `predicted` whose truth has all points `names`:
+        error in d (1.0 where nothing was found); swapped: head for tail, the first two points lie nearer to the truth if they
+        change places; inside: all true points lie in the predicted box; fold as predicted.
     """
     truth, predicted = (_animal(table, part) for table in (truth, predicted))
     true = points_of(truth, names)
@@ -40,16 +41,19 @@ def errors(predicted: pd.DataFrame, truth: pd.DataFrame, names: list[str], part:
     box = predicted[BOX].to_numpy(np.float64)
     low, high = box[:, None, :2], box[:, None, :2] + box[:, None, 2:]
     inside = ((true >= low) & (true <= high)).all((1, 2))  # False where there is no box: NaN
-    error = point_error(points_of(predicted, names), true)
-    return pd.DataFrame({"Image": shared, "error": error, "inside": inside, "fold": predicted["fold"].to_numpy()})
+    points = points_of(predicted, names)
+    error, as_found = point_error(points, true), point_error(points[:, :2], true[:, :2])
+    swapped = point_error(points[:, 1::-1], true[:, :2]) < as_found
+    table = {"Image": shared, "error": error, "swapped": swapped, "inside": inside, "fold": predicted["fold"].to_numpy()}
+    return pd.DataFrame(table)
 
 
 def summary(table: pd.DataFrame) -> dict[str, float]:
-    """Percentiles of the error over photos (in d), and the share of photos with both points in the box."""
+    """Percentiles of the error over photos (in d), the share with head for tail, and that with both points in the box."""
     if table.empty:
         return {"photos": 0}
     values = {f"error_{p}": float(np.percentile(table["error"], p)) for p in PERCENTILES}
-    return {"photos": len(table), **values, "inside": float(table["inside"].mean())}
+    return {"photos": len(table), **values, "swapped": float(table["swapped"].mean()), "inside": float(table["inside"].mean())}
 
 
 def in_words(scores: dict[str, float]) -> str:
@@ -59,7 +63,7 @@ def in_words(scores: dict[str, float]) -> str:
     parts = ", ".join(f"{p}th {100 * scores[f'error_{p}']:.2f}" for p in PERCENTILES[1:])
     return (
         f"{scores['photos']:.0f} photos, point error in % of d: median {100 * scores['error_50']:.2f}, {parts}; "
-        f"both points in the box {100 * scores['inside']:.1f} %"
+        f"head for tail {100 * scores['swapped']:.1f} %, both points in the box {100 * scores['inside']:.1f} %"
     )
 
 

@@ -65,7 +65,7 @@ def fit_fold(experiment: Experiment, fold: int) -> RunFolder:
         )
         if run.writes:
             run.write_weights(net.state_dict())
-            run.set_status("fitted", weights_from=net.backbone.weights_from)
+            run.set_status("fitted", weights_from=net.weights_from)
             remove_checkpoints(run.path)
     return run
 

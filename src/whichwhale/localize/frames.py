@@ -44,6 +44,16 @@ def box_about(centre: ArrayLike, extent: ArrayLike) -> NDArray[np.float64]:
     return np.concatenate([centre - extent / 2, extent], -1)
 
 
+def holding(box: ArrayLike, points: ArrayLike, margin: float) -> NDArray[np.float64]:
+    """The smallest box that holds `box` [..., 4] (x, y, width, height) and all `points` [..., P, 2], these with room around them:
+    `margin` times the distance of the first two. A box that holds them already stays as it is."""
+    box, points = np.asarray(box, np.float64), np.asarray(points, np.float64)
+    room = margin * np.linalg.norm(points[..., 1, :] - points[..., 0, :], axis=-1)[..., None]
+    low = np.minimum(box[..., :2], points.min(-2) - room)
+    high = np.maximum(box[..., :2] + box[..., 2:], points.max(-2) + room)
+    return np.concatenate([low, high - low], -1)
+
+
 def _centred(scale: float, point: tuple[float, float], frame: tuple[int, int]) -> Affine:
     """Scale, with `point` moved to the middle of a frame of (width, height) px."""
     middle = (np.array(frame) - 1) / 2

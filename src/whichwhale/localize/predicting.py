@@ -18,7 +18,7 @@ from whichwhale.fit.batches import Items, in_order, load
 from whichwhale.fit.machine import ask_machine, keep_freed_memory
 from whichwhale.geometry import Affine, apply, compose, identity, invert, rotation, scaling
 from whichwhale.localize.averaging import Views
-from whichwhale.localize.config import LocateConfig
+from whichwhale.localize.config import AlignerConfig, LocateConfig
 from whichwhale.localize.config import ViewsConfig as PredictionViews
 from whichwhale.localize.error import errors, in_words, summary
 from whichwhale.localize.experiment import Experiment
@@ -132,6 +132,8 @@ def _made_by(experiment: Experiment, fold: int) -> str:
     if not run.fitted:
         raise RunError(f"{run.path}: not fitted yet (state {run.status().get('state', 'missing')}); run train.py first")
     parts = [sha256(run.weights), experiment.pictures.key, config.views.model_dump_json(), config.heatmap.model_dump_json()]
+    if isinstance(config, AlignerConfig) and config.variant == "two_looks":
+        parts.append(config.second.model_dump_json())
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 

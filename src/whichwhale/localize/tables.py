@@ -15,7 +15,7 @@ from whichwhale.annotations.table import BOX, MEAN_OF_FOLDS, VISIBLE
 from whichwhale.files import write_atomically
 from whichwhale.localize.averaging import Place, Views, average, together
 from whichwhale.localize.config import LocateConfig
-from whichwhale.localize.frames import box_about
+from whichwhale.localize.frames import box_about, holding
 from whichwhale.localize.pictures import Pictures
 
 
@@ -95,7 +95,8 @@ def table_of(
 ) -> pd.DataFrame:
     """Contract 1, one row a photo: where `place_of` (called with the photos that have a picture) says that things are.
 
-    A photo without picture keeps its status, one whose score is too low has status none. `boxes` is None if they are predicted.
+    A photo without picture keeps its status, one whose score is too low has status none. `boxes` is None if they are predicted; a
+    box is enlarged where it does not hold the points that were found, with a margin.
     """
     index = pictures.index.iloc[pictures.rows(images)]
     common = {
@@ -112,6 +113,9 @@ def table_of(
             box = box_about(place.points[:, config.channels.index("box")], place.extent)
         else:
             box = np.array([boxes[image] for image in usable])
+        named = [number for number, channel in enumerate(config.channels) if channel != "box"]
+        if named:
+            box = holding(box, place.points[:, named], config.box_margin)
         for number, image in enumerate(usable):
             common[image]["score"] = place.score[number]
             if place.score[number] < config.least_score:
