@@ -33,6 +33,18 @@ def test_crests_lie_across_the_waves_bearing():
     assert surface.slope[1].var() > 2 * surface.slope[0].var()
 
 
+def test_shading_follows_the_crests_wherever_the_sun_stands():
+    """Seen along their crests, waves would show their spread's two flanks, a woven lattice."""
+    rng = np.random.default_rng(5)
+    water, light, camera = conditions.draw_sea(rng), conditions.draw_light(rng), conditions.draw_camera(rng)
+    water = replace(water, state=1, wavelength=0.5, contrast=0.1, bearing=0.0, spread=4.0)
+    for bearing in np.linspace(0, 2 * math.pi, 8, endpoint=False):
+        sky = replace(light, bearing=float(bearing))
+        shade = sea.draw(water, sky, replace(camera, tilt=0.0), 20.0, FRAME, np.random.default_rng(6)).shade
+        down, across = np.gradient(shade)
+        assert across.var() > 2.2 * down.var(), bearing
+
+
 def test_only_rough_seas_have_whitecaps():
     surface, water = _drawn(caps=0.0)
     assert sea.whitecaps(water, surface, 20.0, np.random.default_rng(0)).max() == 0
@@ -45,6 +57,7 @@ def test_sea_colours_are_those_of_real_seas():
     # 25, 50 and 75 % of the seas in 2,269 real head crops
     assert np.allclose(np.quantile(display, [0.25, 0.5, 0.75], axis=0), [[51, 77, 87], [66, 94, 107], [87, 112, 128]], atol=9)
     assert (display[:, 0] < display[:, 1]).all()
+    assert (display[:, [0, 2]].mean(1) < display[:, 1] - 1.5).all()  # no pink or violet one
 
 
 def test_foam_gathers_at_the_waterline_and_needs_a_cause():

@@ -102,9 +102,10 @@ def draw_sea(rng: np.random.Generator) -> Sea:
     shade = rng.standard_normal()
     display = np.array(mean) + np.array(sd) * (0.99 * shade + 0.14 * rng.standard_normal(3))
     display = np.clip(display, 10, 185)
-    # As in 9 of 10 real seas; the mixture's tails would give pink and purple ones.
-    display[0] = min(display[0], display[1] - 5)
-    display[2] = min(display[2], display[1] + 0.8 * (display[1] - display[0]))
+    # The mixture's tails would give pink and purple seas. Half of the real grey ones (channels within 25 of each other) have
+    # 0.5 more green than the mean of red and blue, blue ones about 0.75 as much more blue than green as more green than red.
+    display[0] = min(display[0], display[1] - 2)
+    display[2] = min(display[2], display[1] + 0.85 * (display[1] - display[0]) - 3)
     colour = (display / 255) ** 2
     return Sea(
         state,
@@ -169,21 +170,21 @@ def draw_camera(rng: np.random.Generator) -> Camera:
 
 def draw_pose(rng: np.random.Generator) -> Pose:
     depth = rng.random()
-    if depth < 0.58:
+    if depth < 0.64:
         level = rng.uniform(-0.30, -0.06)  # head out
-    elif depth < 0.86:
+    elif depth < 0.89:
         level = rng.uniform(-0.06, 0.08)  # awash
     else:
         level = rng.uniform(0.08, 0.40)  # under water
     out = level < 0.05
     return Pose(
         roll=float(np.clip(rng.standard_t(4) * 0.33, -0.95, 0.95)),
-        pitch=float(rng.normal(0.0, 0.07)),
+        pitch=float(rng.normal(0.03, 0.07)),
         bend=float(rng.normal(0, 0.045)),
         flex=float(rng.normal(0.015, 0.03)),
         level=float(level),
-        wash=float(rng.beta(1.2, 1.6) if out else 0.25 * rng.random()),
-        splash=float(rng.beta(0.8, 1.6) if out else 0.0),
+        wash=float(rng.beta(1.6, 1.4) if out else 0.25 * rng.random()),
+        splash=float(rng.beta(0.9, 1.4) if out else 0.0),
         blow=float(rng.uniform(0.2, 1.0) if out and rng.random() < 0.22 else 0.0),
         sweep=(float(rng.uniform(0.2, 1.1)), float(rng.uniform(0.2, 1.1))),
         droop=(float(rng.uniform(0.12, 0.6)), float(rng.uniform(0.12, 0.6))),

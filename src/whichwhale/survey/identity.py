@@ -93,7 +93,7 @@ def _islands(rng: np.random.Generator, kind: int) -> list[list[float]]:
 
 def _strip(rng: np.random.Generator, kind: int) -> NDArray[np.float64]:
     x = np.linspace(0.14, 0.92, STRIP_KNOTS)
-    breadth = rng.uniform(0.03, 0.075) * np.exp(0.38 * rng.standard_normal(STRIP_KNOTS))
+    breadth = rng.uniform(0.035, 0.085) * np.exp(0.38 * rng.standard_normal(STRIP_KNOTS))
     if rng.random() < 0.5:  # tapers toward the blowholes
         breadth *= np.linspace(0.55, 1.1, STRIP_KNOTS)
     if kind == BROKEN:

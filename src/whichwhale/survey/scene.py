@@ -77,7 +77,7 @@ def _open_sea(shot: Shot, surface: sea.Surface, scale: float, rng: np.random.Gen
     [h, w]."""
     exposure = np.float32(shot.light.exposure)
     colour = shot.sea.colour.astype(np.float32) * exposure
-    sky = (0.55 * colour + 0.45 * colour.mean()) * np.array([0.97, 1.0, 1.05], np.float32)
+    sky = (0.55 * colour + 0.45 * colour.mean()) * np.array([0.97, 1.005, 1.04], np.float32)
     deep = np.float32(0.78) * colour
     # exp gives the bright, narrow crests and broad, dark troughs of real water.
     lift = cv2.exp(np.float32(2.2 * shot.sea.contrast) * surface.shade) - np.float32(0.78)

@@ -34,16 +34,20 @@ def draw(sea: Sea, light: Light, camera: Camera, scale: float, frame: tuple[int,
     part = np.s_[::3, ::3]  # enough of the field to know its spread
     sd = np.float32(np.sqrt(slope_x[part].var() + slope_y[part].var()))
     stack = cv2.merge([field * (1 / field[part].std()), slope_x * (1 / sd), slope_y * (1 / sd)])
-    # Moving the water toward the crests (Gerstner) sharpens them; the photo's perspective goes into the same look-up.
+    # Moving the water toward the crests (Gerstner) sharpens them; the photo's perspective goes into the same look-up. Only the
+    # long waves move it: ripples' steeper slopes would fold the surface into a lattice of cobbles.
     choppy = np.float32((0.04 + 0.03 * sea.state) * 0.30 * sea.wavelength * scale)
     xs, ys = grid((height, width))
     stretch = 1 + np.float32(2 * camera.perspective * math.sin(camera.tilt)) * (0.5 - ys / height)
-    map_x = (xs - width / 2) * stretch + width / 2 + choppy * cv2.blur(stack[:height, :width, 1], (3, 3))
-    map_y = (ys - height / 2) * (1 + stretch) * 0.5 + height / 2 + choppy * cv2.blur(stack[:height, :width, 2], (3, 3))
+    calm = 2 * max(1, round(0.12 * sea.wavelength * scale)) + 1
+    map_x = (xs - width / 2) * stretch + width / 2 + choppy * cv2.blur(stack[:height, :width, 1], (calm, calm))
+    map_y = (ys - height / 2) * (1 + stretch) * 0.5 + height / 2 + choppy * cv2.blur(stack[:height, :width, 2], (calm, calm))
     stack = cv2.remap(stack, map_x, map_y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_WRAP)  # the field is periodic
     waves, slope = np.ascontiguousarray(stack[..., 0]), [np.ascontiguousarray(stack[..., k]) for k in (1, 2)]
     # Waves that lean away from the camera mirror the bright low sky, those that lean to it show the water.
     view = math.atan2(math.sin(light.bearing) * 0.5 + 1.0 * math.sin(camera.tilt) + 0.2, math.cos(light.bearing) * 0.5)
+    # Seen right along their crests, waves would show nothing but both flanks of their spread, woven into a lattice.
+    view -= 0.45 * ((view - sea.bearing + math.pi / 2) % math.pi - math.pi / 2)
     lean = slope[0] * math.cos(view) + slope[1] * math.sin(view)
     # Ripples show on the faces that mirror the sky and vanish in those that let the eye into the water.
     swell = cv2.resize(lean, (width // 4, height // 4), interpolation=cv2.INTER_AREA)
