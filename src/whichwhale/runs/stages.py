@@ -1,7 +1,7 @@
 """How long each stage of a chain of commands took, and how much memory: one line a command in stages.jsonl.
 
 A line is {"stage", "command", "time" (when it began, s since 1970), "seconds" (wall time), "peak_memory_mb", "exit"}. Memory is
-that of the command with all its child processes together, sampled twice a second (on Linux a shared page counts once, elsewhere
+that of the command with all its child processes together, sampled every two seconds (on Linux a shared page counts once, else
 once a process), and never less than the largest single process had, as the system says when it is over. 1 MB = 10^6 bytes.
 """
 
@@ -22,7 +22,7 @@ import psutil
 from whichwhale.files import write_text
 from whichwhale.runs.fit import rows
 
-BETWEEN = 0.5  # s between samples of memory
+MOST = 2.0  # s between samples of memory; less at first. A sample of a large process costs a hundredth of a second
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,10 @@ def read_stages(log: Path, since: float = 0.0) -> list[Stage]:
 
 def _watch(process: subprocess.Popen) -> float:
     """Wait for the process; returns the largest memory of it and its children together, bytes. Ctrl-C reaches it as well."""
-    peak = 0.0
+    peak, began = 0.0, time.monotonic()
     while True:
         try:
-            process.wait(BETWEEN)
+            process.wait(min(0.1 + (time.monotonic() - began) / 20, MOST))
             return peak
         except subprocess.TimeoutExpired:
             peak = max(peak, _memory(process.pid))
