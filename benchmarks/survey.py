@@ -47,7 +47,12 @@ BYTES_PER_PHOTO = 1.6e6  # at 1152 pixels: the photo, three passports of it, wha
 def measured(dataset: str, name: str, command: Sequence[str]) -> int:
     """Run a stage's command; what it took goes to runs/DATASET/stages.jsonl. A process of its own measures each, since the
     system tells the largest of all its children only."""
-    return subprocess.call([sys.executable, "-m", "whichwhale.runs", "stage", dataset, name, *command])
+    with subprocess.Popen([sys.executable, "-m", "whichwhale.runs", "stage", dataset, name, *command]) as process:
+        while True:
+            try:
+                return process.wait()
+            except KeyboardInterrupt:
+                continue  # it got the signal itself, and writes down what the stage took before it ends
 
 
 def main(arguments: Sequence[str] | None = None, run: Run = measured) -> int:
@@ -96,8 +101,8 @@ def benchmark(size: Size, dataset: str, seeds: int, only: Sequence[str] | None, 
     for number, stage in enumerate(todo):
         left = _words(_left(planned, todo[number:], log))
         print(f"\n[{number + 1} of {len(todo)}] {stage.name}; about {left} left", flush=True)
-        if run(dataset, stage.name, stage.command(sys.executable)):
-            print(f"benchmarks/survey.py: {stage.name} failed; mend what it says and type the same again", file=sys.stderr)
+        if code := run(dataset, stage.name, stage.command(sys.executable)):
+            print(f"benchmarks/survey.py: {stage.name} ended with {code}; type the same again to go on", file=sys.stderr)
             return 1
     results = collect(size, dataset, seeds, read_stages(log) if log.exists() else [])
     write_json(runs_dir() / dataset / "benchmark.json", results)

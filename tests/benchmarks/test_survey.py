@@ -96,7 +96,7 @@ def test_another_size_in_the_same_folder_is_refused(root: Path, capsys: pytest.C
 
 def test_a_failed_stage_ends_it(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert survey.main(["--quick", "--dataset", "other"], lambda *_: 3) == 1
-    assert "draw survey failed" in capsys.readouterr().err
+    assert "draw survey ended with 3; type the same again" in capsys.readouterr().err
 
 
 def test_what_cant_succeed_is_refused_before_anything_runs(
