@@ -25,6 +25,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -48,11 +49,15 @@ def measured(dataset: str, name: str, command: Sequence[str]) -> int:
     """Run a stage's command; what it took goes to runs/DATASET/stages.jsonl. A process of its own measures each, since the
     system tells the largest of all its children only."""
     with subprocess.Popen([sys.executable, "-m", "whichwhale.runs", "stage", dataset, name, *command]) as process:
-        while True:
-            try:
-                return process.wait()
-            except KeyboardInterrupt:
-                continue  # it got the signal itself, and writes down what the stage took before it ends
+        before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())  # else the stage would go on alone
+        try:
+            while True:
+                try:
+                    return process.wait()
+                except KeyboardInterrupt:
+                    continue  # it got the signal itself, and writes down what the stage took before it ends
+        finally:
+            signal.signal(signal.SIGTERM, before)
 
 
 def main(arguments: Sequence[str] | None = None, run: Run = measured) -> int:

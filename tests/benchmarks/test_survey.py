@@ -3,6 +3,7 @@
 import importlib
 import json
 import math
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +17,7 @@ import survey_table
 from survey_plan import Size
 
 from whichwhale.config import read_yaml, runs_dir
+from whichwhale.runs.stages import read_stages
 from whichwhale.score import submission
 
 QUICK = "benchmark_quick"
@@ -97,6 +99,11 @@ def test_another_size_in_the_same_folder_is_refused(root: Path, capsys: pytest.C
 def test_a_failed_stage_ends_it(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert survey.main(["--quick", "--dataset", "other"], lambda *_: 3) == 1
     assert "draw survey ended with 3; type the same again" in capsys.readouterr().err
+
+
+def test_what_a_stage_took_is_kept_whatever_becomes_of_it(root: Path) -> None:
+    assert survey.measured("kept", "fails", [sys.executable, "-I", "-c", "raise SystemExit(3)"]) == 3
+    assert read_stages(root / "runs" / "kept" / "stages.jsonl")[0].exit == 3
 
 
 def test_what_cant_succeed_is_refused_before_anything_runs(
