@@ -23,8 +23,8 @@ test: install
 ifdef QUICK
 SET := quick
 SURVEY := --whales 12 --photos 160 --width 768
-LOCALIZER := fit.epochs=12 fit.batch_size=8
-ALIGNER := fit.epochs=12 fit.batch_size=8
+LOCALIZER := width=192 height=128 fit.epochs=12
+ALIGNER := size=192 second.reduction=2 second.width=128 second.height=64 fit.epochs=14
 MODEL := fit.epochs=6 fit.kicks=[]
 else
 SET := demo
