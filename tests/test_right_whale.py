@@ -29,7 +29,7 @@ LACKING = "w_7489.jpg"
 
 BARE = ["backbone.name=test_resnet", "backbone.weights=false", "folds.count=2", "fit.batch_size=8"]
 # Enough to find the painted points; whatever is found shall count, so that the chain goes on.
-FIND = [*BARE, "fit.epochs=12", "fit.lr=8e-3", "heatmap.width=32", "augment.photometric=none", "least_score=0"]
+FIND = [*BARE, "fit.epochs=9", "fit.lr=8e-3", "heatmap.width=32", "augment.photometric=none", "least_score=0"]
 LOCALIZE = [*FIND, "width=96", "height=64"]
 ALIGN = [*FIND, "size=96", "second.width=96", "second.height=64"]
 TINY = ["passports.view={width: 48, height: 24}", "view.width=48", "view.height=32", "views.shifts=[[0, 0]]"]

@@ -8,7 +8,7 @@ once a process), and never less than the largest single process had, as the syst
 from __future__ import annotations
 
 import json
-import resource
+import os
 import signal
 import subprocess
 import sys
@@ -22,6 +22,7 @@ import psutil
 from whichwhale.files import write_text
 from whichwhale.runs.fit import rows
 
+LEAST = 0.05  # s between looks whether it has ended
 MOST = 2.0  # s between samples of memory; less at first. A sample of a large process costs a hundredth of a second
 
 
@@ -37,18 +38,20 @@ class Stage:
 
 
 def run_stage(log: Path, name: str, command: Sequence[str]) -> int:
-    """Run `command`, append what it took to `log`; returns its exit status (as a shell does: 128 + signal if killed by one)."""
+    """Run `command`, append what it took to `log`; returns its exit status (as a shell does: 128 + signal if killed by one).
+
+    Call it from a small process: on Linux the command's largest memory is never less than that of the process it was forked from.
+    """
     began, clock = time.time(), time.monotonic()
-    with subprocess.Popen(list(command)) as process:
-        before_us = signal.signal(signal.SIGTERM, lambda *_: process.terminate())  # else it would go on alone
-        try:
-            peak = _watch(process)
-        finally:
-            signal.signal(signal.SIGTERM, before_us)
+    process = subprocess.Popen(list(command))
+    before_us = signal.signal(signal.SIGTERM, lambda *_: process.terminate())  # else it would go on alone
+    try:
+        peak = _watch(process)
+    finally:
+        signal.signal(signal.SIGTERM, before_us)
     code = process.returncode if process.returncode >= 0 else 128 - process.returncode
-    largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     row = {"stage": name, "command": list(command), "time": began, "seconds": round(time.monotonic() - clock, 2)}
-    row |= {"peak_memory_mb": round(max(peak, largest) / 1e6), "exit": code}
+    row |= {"peak_memory_mb": round(peak / 1e6), "exit": code}
     before = [json.dumps(old) for old in rows(log, "seconds")]
     write_text(log, "\n".join([*before, json.dumps(row)]) + "\n")
     return code
@@ -73,13 +76,18 @@ def read_stages(log: Path, since: float = 0.0) -> list[Stage]:
 
 def _watch(process: subprocess.Popen) -> float:
     """Wait for the process; returns the largest memory of it and its children together, bytes. Ctrl-C reaches it as well."""
-    peak, began = 0.0, time.monotonic()
+    peak, began, asked = 0.0, time.monotonic(), 0.0
     while True:
         try:
-            process.wait(min(0.1 + (time.monotonic() - began) / 20, MOST))
-            return peak
-        except subprocess.TimeoutExpired:
-            peak = max(peak, _memory(process.pid))
+            # Not process.wait(): the system tells what a single process took when it is waited for in this way.
+            ended, status, usage = os.wait4(process.pid, os.WNOHANG)
+            if ended:
+                process.returncode = os.waitstatus_to_exitcode(status)
+                return max(peak, usage.ru_maxrss * (1 if sys.platform == "darwin" else 1024))
+            now = time.monotonic()
+            if now - asked > min(0.1 + (now - began) / 20, MOST):
+                peak, asked = max(peak, _memory(process.pid)), time.monotonic()
+            time.sleep(LEAST)
         except KeyboardInterrupt:
             continue  # it got the signal itself; how it ends is its business
 
