@@ -186,8 +186,9 @@ def _test(sources: Sources) -> str:
         rows.append(Score.of(member.name, RAW, 1.0, p, truth, int((answered == 0).sum())).as_dict())
     try:
         blend = sources.blend_answers(ROLE_TEST)
-        found = set().union(*(member.test_images for member in sources.members[0].values()))
-        absent = len(set(blend.images) - found) if found else 0
+        members = sources.members[0].values()
+        found = set().union(*(member.test_images for member in members))
+        absent = len(set(blend.images) - found) if members else 0
         rows.append(Score.of("blend", "fitted on out-of-fold rows", None, blend.p, blend.truth, absent).as_dict())
     except Absent as absent:
         if not rows:
