@@ -16,12 +16,13 @@ from whichwhale.competition import folds
 from whichwhale.config import to_yaml
 from whichwhale.localize import locating, predicting
 from whichwhale.localize.boxes import BoxesError, out_of_fold_boxes
-from whichwhale.localize.config import AlignerConfig, LocalizerConfig, SecondLookConfig, ViewsConfig
+from whichwhale.localize.config import AlignerConfig, LocalizerConfig, SecondLookConfig, TruthConfig, ViewsConfig
 from whichwhale.localize.error import errors, summary
 from whichwhale.localize.experiment import Experiment
 from whichwhale.localize.fitting import fit_fold
 from whichwhale.localize.predicting import predict_fold
 from whichwhale.localize.tables import read_views
+from whichwhale.localize.truth import TruthError
 from whichwhale.runs import RunError
 
 NAMES = ["bonnet_tip", "blowhole"]
@@ -231,3 +232,9 @@ def test_predicting_before_fitting_says_what_to_do(here: Path) -> None:
     experiment = Experiment.open(LOCALIZER.model_copy(update={"name": "other"}))
     with pytest.raises(RunError, match="run train.py first"):
         predict_fold(experiment, 0)
+
+
+def test_missing_annotations_are_named_with_the_keys_that_say_where(here: Path) -> None:
+    config = LOCALIZER.model_copy(update={"truth": TruthConfig(folder="nowhere")})
+    with pytest.raises(TruthError, match="nowhere/points1.json: these annotations are missing; truth.folder"):
+        Experiment.open(config)

@@ -62,6 +62,12 @@ def read_truth(config: TruthConfig, folder: Path, images: list[str]) -> Truth:
 def read_table(config: TruthConfig, folder: Path) -> pd.DataFrame:
     """Contract 1's table of all photos in the files that `config` names."""
     names = list(config.points)
+    files = [config.table] if config.table else [*config.points.values(), *filter(None, [config.boxes])]
+    if missing := [file for file in files if not (folder / file).is_file()]:
+        raise TruthError(
+            f"{folder / missing[0]}: these annotations are missing; truth.folder, truth.points and truth.boxes say which are "
+            "read, input/README.md where they come from"
+        )
     if not config.table:
         boxes = folder / config.boxes if config.boxes else None
         return from_sloth({name: folder / file for name, file in config.points.items()}, boxes)
