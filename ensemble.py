@@ -3,6 +3,7 @@
 import argparse
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -54,13 +55,14 @@ def run(config: EnsembleConfig, command: str) -> None:
     truth = np.array([truth_of[image] for image in rows.images], np.int64)
 
     pool = fit(rows.z[:, rows.complete], truth[rows.complete], config.members, config.l2, config.floor)
+    pool = replace(pool, test_power=config.test_power)
     prior = rows.prior(truth, labels, len(tables.class_id))
     scores, honest = score_all(rows, truth, config.members, pool, prior)
     table = as_text(scores)
     print(f"Out-of-fold scores on {len(rows.images)} photos of {config.dataset}\n{table}")
 
     test_z, predicted_by = rows_of_test(members, tables.test)
-    p = pool.probabilities(test_z)
+    p = pool.probabilities(test_z, means=True)
     p[predicted_by == 0] = mix_floor(tables.prior()[None], config.floor)
     notes = remarks(members, rows, tables, predicted_by, config)
     print("\n".join(notes))

@@ -212,3 +212,18 @@ def test_help_shows_an_example(tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, env=environment)
     assert done.returncode == 0, done.stderr
     assert "python ensemble.py configs/right_whale_heads/ensemble.yaml" in done.stdout
+
+
+def test_a_test_power_sharpens_test_rows_alone(place, ensemble):
+    outputs = {}
+    for power in (1.0, 2.0):
+        assert ensemble.main(["ensemble.yaml", f"test_power={power}", f"output=power{power:g}.csv"]) == 0
+        scores = json.loads(Path("runs/sea/ensemble/blend.json").read_text())["scores"]
+        outputs[power] = submission.read(Path(f"power{power:g}.csv")).p, scores
+    (plain, scores), (sharp, same) = outputs[1.0], outputs[2.0]
+    assert scores == same
+    rows = slice(0, 8)
+    squared = plain[rows] ** 2 / (plain[rows] ** 2).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(sharp[rows], squared, atol=2e-5)  # but for the floor and the six digits
+    np.testing.assert_allclose(sharp[8], plain[8])  # the class prior
+    assert "to the power 2." in Path("power2.txt").read_text()

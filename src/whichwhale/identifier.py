@@ -83,7 +83,7 @@ class PhotoIdentifier:
         paths = [Path(photo) for photo in photos]
         ways = {repr(fold.config.passports): fold.config.passports for model in self.models for fold in model}
         stores = {way: self._passports(paths, passports) for way, passports in ways.items()}
-        return self.pool.probabilities(np.stack([self._mean(model, stores) for model in self.models]))
+        return self.pool.probabilities(np.stack([self._mean(model, stores) for model in self.models]), means=True)
 
     def _mean(self, model: list[FittedFold], stores: dict[str, Store]) -> NDArray[np.float64]:
         """Centred logits [photos, whales], averaged over a model's fits that know the whale."""

@@ -187,6 +187,7 @@ def test_stored_as_plain_json_and_read_back_exactly(tmp_path):
         ({"weights": [1.0, -1.0]}, "weights must be one finite number >= 0 a member"),
         ({"floor": 0.0}, "floor=0.0: must be at least 1e-06"),
         ({"weight": 1}, "not a readable blend.json"),
+        ({"test_power": 0.0}, "test_power 0.0 is no positive number"),
     ],
 )
 def test_a_wrong_blend_json_is_refused(tmp_path, change, message):
@@ -216,3 +217,13 @@ def test_wrong_input_is_refused():
             fit(z, truth, NAMES[:2], floor=floor)
     with pytest.raises(PoolError, match=r"wanted \[M, N, C\]"):
         fit(z, truth, NAMES[:2]).probabilities(z[:1])
+
+
+def test_the_test_power_is_for_means_over_fits_alone(tmp_path):
+    z, _ = rows(4)
+    pool = Pool(NAMES[:2], [0.5, 0.25], 0.0, 1e-6, 3, test_power=1.5)
+    pool.write(tmp_path / "blend.json")
+    pool = read(tmp_path / "blend.json")
+    stronger = Pool(NAMES[:2], [0.75, 0.375], 0.0, 1e-6, 3)
+    np.testing.assert_allclose(pool.probabilities(z, means=True), stronger.probabilities(z))
+    np.testing.assert_allclose(pool.probabilities(z), Pool(NAMES[:2], [0.5, 0.25], 0.0, 1e-6, 3).probabilities(z))

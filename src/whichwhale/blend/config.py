@@ -28,6 +28,9 @@ class EnsembleConfig(Config):
     l2: float = Field(1e-3, ge=0, allow_inf_nan=False)  # pull toward equal scaled weights, see blend.pool.fit
     floor: float = Field(1e-6, ge=LEAST_FLOOR, lt=1)  # least probability of any whale
     test: Literal["folds", "all", "both"] = "both"  # test rows: mean of fold models, the model fitted on all photos, half each
+    # Further power for test rows: means over fits err less than the single fold models on whose rows the weights are fitted.
+    # No labelled row tells how much less; a survey's test truth does (docs/decisions.md).
+    test_power: float = Field(1.0, gt=0, allow_inf_nan=False)
     output: Path | None = None  # submission; submissions/<dataset>.csv.gz if not given
 
     @field_validator("output")

@@ -40,6 +40,8 @@ class Pool:
     l2, floor          what it was fitted with, and the least probability that any class gets
     rows               out-of-fold rows that the weights were fitted on
     scores             named figures to keep beside the weights; not used for prediction
+    test_power         further power for rows that are means over several fits, as test rows are: such means err less than the
+                       single fold models on whose rows the weights were fitted
     """
 
     members: list[str]
@@ -48,13 +50,18 @@ class Pool:
     floor: float
     rows: int
     scores: dict[str, Any] = field(default_factory=dict)
+    test_power: float = 1.0
 
-    def probabilities(self, z: ArrayLike) -> Floats:
-        """z [M, N, C] centred logits in the order of `members` -> p [N, C], rows sum to 1, no entry below the floor."""
+    def probabilities(self, z: ArrayLike, means: bool = False) -> Floats:
+        """z [M, N, C] centred logits in the order of `members` -> p [N, C], rows sum to 1, no entry below the floor.
+
+        `means` says that they are means over a model's fits, to which `test_power` belongs.
+        """
         logits = np.asarray(z, np.float64)
         if logits.ndim != 3 or len(logits) != len(self.weights):
             raise PoolError(f"the pool's members are {', '.join(self.members)}, but z has shape {logits.shape}; wanted [M, N, C]")
-        return mix_floor(softmax(np.tensordot(self.weights, logits, axes=1), axis=1), self.floor)
+        power = self.test_power if means else 1.0
+        return mix_floor(softmax(power * np.tensordot(self.weights, logits, axes=1), axis=1), self.floor)
 
     def write(self, path: str | Path) -> None:
         """Write blend.json atomically."""
@@ -73,6 +80,8 @@ def read(path: str | Path) -> Pool:
         pool = Pool(**values)
         weights = np.asarray(pool.weights, np.float64)
         _check_floor(pool.floor, 1)
+        if not 0 < pool.test_power < np.inf:
+            raise ValueError(f"test_power {pool.test_power} is no positive number")
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise PoolError(f"{path}: not a readable blend.json ({error}); fit the blend anew") from error
     if (schema, kind) != (SCHEMA, "log-linear pool"):

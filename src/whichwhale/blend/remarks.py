@@ -40,6 +40,6 @@ def remarks(
     none, some = int((predicted_by == 0).sum()), int(((predicted_by > 0) & (predicted_by < len(members))).sum())
     return [
         *notes,
-        f"Test rows: {TEST_ROWS[config.test]}.",
+        f"Test rows: {TEST_ROWS[config.test]}, to the power {config.test_power:g}.",
         f"Test photos: {none} without any prediction get the class prior, {some} are predicted by some members only.",
     ]
