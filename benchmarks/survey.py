@@ -9,8 +9,8 @@ examples:
   python benchmarks/survey.py --whales 30 --training 400 --test 300 --dataset half --seeds 1       a smaller one
 
 It draws a survey into input/DATASET, runs train.py, predict.py and ensemble.py as anybody would, and scores their submissions
-against the survey's own truth. Models are fitted on 3 folds; test rows are the mean of the fold models, so that a calibration
-fitted out-of-fold means the same for them. Rows:
+against the survey's own truth. Models are fitted on 3 folds; test rows are the mean of the fold models, since a calibration that
+was fitted on their out-of-fold rows would be too flat for a model that saw all photos. Rows:
 
   whole photo             no localization: the classifier's net, epochs and calibration on the whole photo, as many pixels
   classifier, embedding   one model on passports cut by the points that were found; its one power fitted out-of-fold
