@@ -12,6 +12,7 @@ It draws a survey into input/DATASET, runs train.py, predict.py and ensemble.py 
 against the survey's own truth. Models are fitted on 3 folds; test rows are the mean of the fold models, since a calibration that
 was fitted on their out-of-fold rows would be too flat for a model that saw all photos. Rows:
 
+  class prior             each whale's share of the training photos
   whole photo             no localization: the classifier's net, epochs and calibration on the whole photo, as many pixels
   classifier, embedding   one model on passports cut by the points that were found; its one power fitted out-of-fold
   blend, raw              equal weights, untempered
@@ -32,7 +33,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from survey_plan import GROUPS, ROOT, TINY, Size, Stage, stages
+from survey_plan import GROUPS, TINY, Size, Stage, stages
 from survey_table import as_text, collect
 
 from whichwhale.config import input_dir, runs_dir
@@ -134,7 +135,7 @@ def _done(log: Path, planned: Sequence[Stage]) -> set[str]:
 
 def _told(command: Sequence[str]) -> list[str]:
     """A command without what depends on where the checkout lies, and on how many processes do it."""
-    parts = [part.replace(f"{ROOT}/", "") for part in command[1:]]
+    parts = [Path(part).name if part.endswith((".py", ".yaml")) else part for part in command[1:]]
     return parts[: parts.index("--workers")] if "--workers" in parts else parts
 
 

@@ -17,7 +17,7 @@ from scipy.special import softmax
 from survey_plan import POINTS, ROOT, Blend, Size, annotations, blends, submission
 
 from whichwhale import annotations as contract
-from whichwhale.blend.assemble import assemble, rows_of_test, rows_out_of_fold
+from whichwhale.blend.assemble import Member, OutOfFold, assemble, rows_of_test, rows_out_of_fold
 from whichwhale.blend.config import EnsembleConfig
 from whichwhale.blend.pool import mix_floor
 from whichwhale.blend.scores import CROSS_FITTED, Score, with_prior
@@ -30,6 +30,7 @@ from whichwhale.score import submission as file
 from whichwhale.score.evaluation import evaluate, read_truth
 
 ROWS = {
+    "prior": "class prior",
     "naive-alone": "whole photo",
     "classifier-alone": "classifier",
     "embedding-alone": "embedding",
@@ -54,6 +55,8 @@ def collect(size: Size, dataset: str, seeds: int, stages: Sequence[Stage]) -> di
                 rows[blend.row].append(_calibrated(dataset, blend))
                 if blend.row == "blend":
                     rows["raw"].append(_raw(dataset, blend))
+                if blend.row == "naive-alone" and seed == 0:
+                    rows["prior"].append(_prior(dataset, blend))
     points = _points(dataset)
     return {
         "dataset": dataset,
@@ -80,19 +83,31 @@ def _calibrated(dataset: str, blend: Blend) -> dict[str, Any]:
 
 def _raw(dataset: str, blend: Blend) -> dict[str, Any]:
     """The members of a blend pooled with equal weights that sum to 1: a mean of logits, nothing fitted."""
+    tables, members, rows, truth, floor = _assembled(dataset, blend)
+    prior = rows.prior(truth, tables.labels(), len(tables.class_id))
+    held_out = _pooled(rows.z, rows.answered, prior, floor)
+    z, count = rows_of_test(members, tables.test)
+    tested = _pooled(z, count > 0, np.broadcast_to(tables.prior(), z.shape[1:]), floor)
+    return {"seed": blend.seed, "test": _score(tested, _columns(dataset, tables)), "out_of_fold": _score(held_out, truth)}
+
+
+def _prior(dataset: str, blend: Blend) -> dict[str, Any]:
+    """What knowing nothing but the whales' numbers of training photos is worth, on the rows of `blend`."""
+    tables, _, rows, truth, _ = _assembled(dataset, blend)
+    tested = np.broadcast_to(tables.prior(), (len(tables.test), len(tables.class_id)))
+    held_out = rows.prior(truth, tables.labels(), len(tables.class_id))
+    return {"seed": blend.seed, "test": _score(tested, _columns(dataset, tables)), "out_of_fold": _score(held_out, truth)}
+
+
+def _assembled(dataset: str, blend: Blend) -> tuple[Competition, list[Member], OutOfFold, NDArray[np.int64], float]:
+    """The survey's tables; members, out-of-fold rows and their true columns of a blend, as ensemble.py reads them; its floor."""
     config = EnsembleConfig(dataset=dataset, members=list(blend.members), test="folds")
     tables = config.competition()
     labelled = tables.train["Image"].tolist()
     members = [assemble(config.runs / name, tables.class_id, labelled, "folds") for name in blend.members]
     rows = rows_out_of_fold(members, labelled, config.folds(tables))
     column = dict(zip(labelled, tables.labels().tolist(), strict=True))
-    truth = np.array([column[image] for image in rows.images])
-    prior = rows.prior(truth, tables.labels(), len(tables.class_id))
-    held_out = _pooled(rows.z, rows.answered, prior, config.floor)
-    z, count = rows_of_test(members, tables.test)
-    tested = _pooled(z, count > 0, np.broadcast_to(tables.prior(), z.shape[1:]), config.floor)
-    test = _score(tested, _columns(dataset, tables))
-    return {"seed": blend.seed, "test": test, "out_of_fold": _score(held_out, truth)}
+    return tables, members, rows, np.array([column[image] for image in rows.images]), config.floor
 
 
 def _pooled(z: NDArray[np.float64], answered: NDArray[np.bool_], prior: NDArray[np.float64], floor: float) -> NDArray[np.float64]:

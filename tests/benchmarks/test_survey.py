@@ -77,6 +77,12 @@ def test_test_figures_are_those_of_the_submission(root: Path, results: dict) -> 
     assert told["top_1"] == pytest.approx((right == answer.p.max(1)).mean())
 
 
+def test_the_prior_is_each_whales_share_of_the_training_photos(root: Path, results: dict) -> None:
+    whales = [pd.read_csv(root / "input" / QUICK / name)["whaleID"] for name in ("train.csv", "truth/solution.csv")]
+    share = (whales[0].value_counts() + 1) / (40 + 5)  # one more of each: none has no chance
+    assert results["rows"]["prior"][0]["test"]["log_loss"] == pytest.approx(-np.log(share[whales[1]]).mean())
+
+
 def test_true_points_make_other_passports_than_those_found(root: Path) -> None:
     assert len(list((root / "runs" / QUICK).glob("passports-*"))) == 2
     assert (root / "runs" / QUICK / "passports" / "store.npy").exists()  # whole photos
