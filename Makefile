@@ -1,4 +1,4 @@
-# On a fresh machine with Python >= 3.11 and make: `make test`, `make demo` (12 minutes on 2 cores), `make demo QUICK=1` (4.5).
+# On a fresh machine with Python >= 3.11 and make: `make test`, `make demo` (12 minutes on 2 cores), `make demo QUICK=1` (4).
 # Both set themselves up first, and skip what is done when they are run again.
 PYTHON ?= python3
 BIN := .venv/bin
@@ -23,8 +23,8 @@ test: install
 ifdef QUICK
 SET := quick
 SURVEY := --whales 12 --photos 160 --width 768
-LOCALIZER := width=192 height=128 fit.epochs=12
-ALIGNER := size=192 second.reduction=2 second.width=128 second.height=64 fit.epochs=14
+LOCALIZER := width=192 height=128 fit.epochs=11
+ALIGNER := size=192 second.reduction=2 second.width=128 second.height=64 fit.epochs=13
 MODEL := fit.epochs=6 fit.kicks=[]
 else
 SET := demo
