@@ -28,7 +28,7 @@ class GeometryConfig(Config):
     zoom: NonNegative = 0.15  # as a share of the size
     stretch: NonNegative = 0.08  # of width against height: the animal rolls, the camera looks aslant
     shift: NonNegative = 0.06  # d, each way
-    mirror: float = pydantic.Field(0.5, ge=0, le=1)  # chance of a mirror image, which shows the same whale
+    mirror: float = pydantic.Field(0.5, ge=0, le=1)  # chance of a mirror image; the model's `mirrored` says what it shows
 
 
 class AugmentConfig(Config):
