@@ -87,3 +87,16 @@ def test_a_masked_class_gets_no_gradient(kind: type) -> None:
     head.loss(torch.randn(3, 4), torch.tensor([0, 1, 2]), masked=torch.tensor([3, 3, 3])).backward()
     directions = (head.linear.weight if kind is SoftmaxHead else head.directions).grad
     assert directions[3].abs().max() == 0 and directions[4].abs().max() > 0 and torch.isfinite(directions).all()
+
+
+@pytest.mark.parametrize("masked", [None, torch.tensor([3, 4, 1])])
+@pytest.mark.parametrize("kind", [SoftmaxHead, ArcFaceHead])
+def test_a_row_counts_as_often_as_its_weight_says(kind: type, masked: torch.Tensor | None) -> None:
+    torch.manual_seed(0)
+    head = kind(4, 5, HeadConfig(dims=4, dropout=0.0, smoothing=0.1)).eval()
+    embedding, target = torch.randn(3, 4), torch.tensor([0, 1, 4])
+    rows = [head.loss(embedding[[b]].clone(), target[[b]], None if masked is None else masked[[b]]) for b in range(3)]
+    by_hand = (0.5 * rows[0] + 2.0 * rows[1]) / 2.5
+    given = head.loss(embedding, target, masked, torch.tensor([0.5, 2.0, 0.0]))
+    torch.testing.assert_close(given, by_hand)
+    assert head.mixes

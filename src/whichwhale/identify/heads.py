@@ -1,7 +1,8 @@
 """Heads: from an image's features to an embedding, and from that to one logit a whale.
 
 A head owns its `logits()`, which are scaled and free of any margin, so that inference never needs labels; `loss()` may be
-another function of the same embedding.
+another function of the same embedding. A head that `mixes` weighs each row of its loss, which mixed pictures need: of mixup and
+cutmix each comes twice, with either whale and that whale's share. A loss of pairs or triplets can't.
 """
 
 from __future__ import annotations
@@ -15,20 +16,31 @@ from torch import Tensor, nn
 from whichwhale.identify.config import HeadConfig
 
 
-def cross_entropy(logits: Tensor, target: Tensor, smoothing: float = 0.0, masked: Tensor | None = None) -> Tensor:
+def cross_entropy(
+    logits: Tensor, target: Tensor, smoothing: float = 0.0, masked: Tensor | None = None, weight: Tensor | None = None
+) -> Tensor:
     """Mean cross entropy of logits [B, classes] and `target` int64 [B] with label smoothing (Szegedy et al. 2016, section 7), as
-    if row b had no class masked[b] (int64 [B])."""
+    if row b had no class masked[b] (int64 [B]); with `weight` [B] the weighted mean."""
     if masked is None:
-        return F.cross_entropy(logits, target, label_smoothing=smoothing)
+        if weight is None:
+            return F.cross_entropy(logits, target, label_smoothing=smoothing)
+        return weighted_mean(F.cross_entropy(logits, target, label_smoothing=smoothing, reduction="none"), weight)
     gone = torch.zeros_like(logits, dtype=torch.bool).scatter_(1, masked[:, None], True)
     log_p = F.log_softmax(logits.masked_fill(gone, -math.inf), 1)
     right = log_p.gather(1, target[:, None])[:, 0]
     evenly = log_p.masked_fill(gone, 0.0).sum(1) / (logits.shape[1] - 1)
-    return -((1 - smoothing) * right + smoothing * evenly).mean()
+    return weighted_mean(-((1 - smoothing) * right + smoothing * evenly), weight)
+
+
+def weighted_mean(losses: Tensor, weight: Tensor | None) -> Tensor:
+    """The mean of `losses` [B], each counted `weight` [B] times (None: once)."""
+    return losses.mean() if weight is None else (weight * losses).sum() / weight.sum()
 
 
 class SoftmaxHead(nn.Module):
     """Dropout and a linear layer; the embedding is the features themselves."""
+
+    mixes = True
 
     def __init__(self, features: int, classes: int, config: HeadConfig) -> None:
         super().__init__()
@@ -47,9 +59,9 @@ class SoftmaxHead(nn.Module):
         """Embedding [B, dims] to logits [B, classes]."""
         return self.linear(self.dropout(embedding))
 
-    def loss(self, embedding: Tensor, target: Tensor, masked: Tensor | None = None) -> Tensor:
-        """Mean cross entropy of `target` int64 [B], as if row b had no class masked[b]."""
-        return cross_entropy(self.logits(embedding).float(), target, self.smoothing, masked)
+    def loss(self, embedding: Tensor, target: Tensor, masked: Tensor | None = None, weight: Tensor | None = None) -> Tensor:
+        """Mean cross entropy of `target` int64 [B], as if row b had no class masked[b]; row b counts weight[b] times."""
+        return cross_entropy(self.logits(embedding).float(), target, self.smoothing, masked, weight)
 
 
 class ArcFaceHead(nn.Module):
@@ -59,6 +71,8 @@ class ArcFaceHead(nn.Module):
     8 bits of a bf16 cosine are a tenth of a nat. Beyond pi - margin the target's cosine is shifted instead of turned, so that
     the loss keeps falling with the angle.
     """
+
+    mixes = True
 
     def __init__(self, features: int, classes: int, config: HeadConfig) -> None:
         super().__init__()
@@ -85,8 +99,9 @@ class ArcFaceHead(nn.Module):
         """Embedding [B, dims] to logits [B, classes]: cosines times the scale, no margin."""
         return self.scale * self.cosines(embedding)
 
-    def loss(self, embedding: Tensor, target: Tensor, masked: Tensor | None = None) -> Tensor:
-        """Mean cross entropy of `target` int64 [B] after the margin, as if row b had no class masked[b]."""
+    def loss(self, embedding: Tensor, target: Tensor, masked: Tensor | None = None, weight: Tensor | None = None) -> Tensor:
+        """Mean cross entropy of `target` int64 [B] after the margin, as if row b had no class masked[b]; row b counts weight[b]
+        times."""
         cosines = self.cosines(embedding)
         margin = self.margin
         if self.training and self.margin_steps:
@@ -98,7 +113,7 @@ class ArcFaceHead(nn.Module):
         turned = torch.cos(angle + margin)
         moved = torch.where(angle <= math.pi - margin, turned, right - margin * math.sin(margin))
         with_margin = cosines.scatter(1, target[:, None], moved)
-        return cross_entropy(self.scale * with_margin, target, self.smoothing, masked)
+        return cross_entropy(self.scale * with_margin, target, self.smoothing, masked, weight)
 
 
 HEADS = {"softmax": SoftmaxHead, "arcface": ArcFaceHead}
