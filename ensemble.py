@@ -55,7 +55,7 @@ def run(config: EnsembleConfig, command: str) -> None:
     truth = np.array([truth_of[image] for image in rows.images], np.int64)
 
     pool = fit(rows.z[:, rows.complete], truth[rows.complete], config.members, config.l2, config.floor)
-    pool = replace(pool, test_power=config.test_power)
+    pool = replace(pool, test_power=config.test_power, test=config.test)
     prior = rows.prior(truth, labels, len(tables.class_id))
     scores, honest = score_all(rows, truth, config.members, pool, prior)
     table = as_text(scores)

@@ -19,8 +19,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whichwhale.blend import pool
-from whichwhale.blend.assemble import centred
-from whichwhale.blend.pool import LEAST_FLOOR, Pool
+from whichwhale.blend.assemble import centred, shares
+from whichwhale.blend.pool import LEAST_FLOOR, Pool, TestFrom
 from whichwhale.competition.photos import decode
 from whichwhale.identify import fitted
 from whichwhale.identify.config import GivenPassports, IdentifyConfig, PassportsFromPoints
@@ -119,15 +119,17 @@ class PhotoIdentifier:
 def load(folder: str | Path) -> PhotoIdentifier:
     """Load a blend (`runs/<dataset>/ensemble`), a model (all its fits) or one fit (`…/fold0`, `…/foldall`).
 
-    A blend's probabilities are calibrated by its fitted weights; those of a model or a fit alone are as it predicts them.
+    A blend's probabilities are calibrated by its fitted weights, and its models' fits count as they did for the test photos (the
+    `test` that ensemble.py was told). Those of a model alone (half to the fold models, half to the fit on all photos) or of a fit
+    are as it predicts them.
 
-    Raises LoadError if the folder holds none of them.
+    Raises LoadError if the folder holds none of them, or lacks a fit that the blend has.
     """
     folder = Path(folder)
     home = folder.parent  # of the data set's runs
     if (folder / "blend.json").is_file():
         blended = pool.read(folder / "blend.json")
-        models = [_folds(home / member) for member in blended.members]
+        models = [_folds(home / member, blended.test) for member in blended.members]
     elif (folder / "model.safetensors").is_file():
         models, blended, home = [[(1.0, folder)]], _alone(folder), folder.parent.parent
     else:
@@ -142,17 +144,21 @@ def load(folder: str | Path) -> PhotoIdentifier:
     return PhotoIdentifier(class_id, [[fold(*one) for one in model] for model in read], blended, home.parent)
 
 
-def _folds(folder: Path) -> list[tuple[float, Path]]:
-    """The fits of a model and their shares: half to the mean of the fold models, half to the one fitted on all photos."""
-    fits = sorted(path.parent for path in folder.glob("fold*/model.safetensors"))
+def _folds(folder: Path, test: TestFrom | None = None) -> list[tuple[float, Path]]:
+    """The fits of a model and their shares in its answer; without `test`, all that are there take part."""
+    fits = {path.parent.name: path.parent for path in sorted(folder.glob("fold*/model.safetensors"))}
     if not fits:
         raise LoadError(
             f"{folder}: neither a blend (blend.json), a model (fold0/model.safetensors, …) nor a fit (model.safetensors); "
             "train.py and ensemble.py make them"
         )
-    folds = [path for path in fits if path.name != "foldall"]
-    whole = 1.0 if not folds else 0.5 if len(folds) < len(fits) else 0.0
-    return [(whole if path.name == "foldall" else (1 - whole) / len(folds), path) for path in fits]
+    numbers = [int(name.removeprefix("fold")) for name in fits if name != "foldall"]
+    if test is None:
+        test = "all" if not numbers else "both" if "foldall" in fits else "folds"
+    wanted = {name: share for name, share in shares(numbers, test).items() if share}
+    if missing := [name for name in wanted if name not in fits]:
+        raise LoadError(f"{folder}: {missing[0]} has no model.safetensors, but the blend has it in its mean (test={test})")
+    return [(share, fits[name]) for name, share in wanted.items()]
 
 
 def _alone(folder: Path) -> Pool:

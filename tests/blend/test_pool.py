@@ -188,6 +188,7 @@ def test_stored_as_plain_json_and_read_back_exactly(tmp_path):
         ({"floor": 0.0}, "floor=0.0: must be at least 1e-06"),
         ({"weight": 1}, "not a readable blend.json"),
         ({"test_power": 0.0}, "test_power 0.0 is no positive number"),
+        ({"test": "half"}, "test 'half' is none of folds, all, both"),
     ],
 )
 def test_a_wrong_blend_json_is_refused(tmp_path, change, message):

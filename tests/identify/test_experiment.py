@@ -99,6 +99,12 @@ def test_from_crops_to_a_valid_submission(config: Path, heads: Path, tmp_path: P
     names = [identifier.class_id.index(whale) for whale in answer.class_id]
     photos = [heads / "heads" / "imgs" / f"w_{n}.jpg" for n in range(40, 47)]
     np.testing.assert_allclose(identifier.probabilities(photos)[:, names], answer.p[:7], rtol=1e-3, atol=1e-5)
+    for test in ("folds", "all"):  # its fits count as they did for the test photos
+        other, kept = tmp_path / f"{test}.csv", tmp_path / "runs" / "heads" / test
+        assert ensemble.main([str(ensemble_config), f"name={test}", f"test={test}", f"output={other}"]) == 0
+        rows = submission.read(other).p[:7]
+        assert np.abs(rows - answer.p[:7]).max() > 1e-3
+        np.testing.assert_allclose(whichwhale.load(kept).probabilities(photos)[:, names], rows, rtol=1e-3, atol=1e-5)
     first, second = identifier.identify(photos[0], top=2)
     assert first.whale == guesses[0] and first.probability > second.probability
     assert len(whichwhale.load(run).identify(photos[0], top=None)) == 7
@@ -108,6 +114,12 @@ def test_from_crops_to_a_valid_submission(config: Path, heads: Path, tmp_path: P
     assert "whale_0" in printed.out and "w_47.jpg" in printed.err
     with pytest.raises(LoadError, match="neither a blend"):
         whichwhale.load(tmp_path)
+    weights = run / "foldall" / "model.safetensors"
+    weights.rename(tmp_path / "elsewhere")
+    assert whichwhale.load(tmp_path / "runs" / "heads" / "folds")
+    with pytest.raises(LoadError, match=r"tiny: foldall has no model.safetensors, but .* \(test=both\)"):
+        whichwhale.load(tmp_path / "runs" / "heads" / "ensemble")
+    (tmp_path / "elsewhere").rename(weights)
 
     capsys.readouterr()
     assert train.main([str(config)]) == 0 and predict.main([str(config)]) == 0

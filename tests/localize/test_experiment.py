@@ -1,15 +1,22 @@
 """Localizer, then aligner, on a small made-up survey: dark bodies with a red and a green dot on a sea."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import load_file
 
 import predict
 import train
+import whichwhale
 from whichwhale.annotations import build, read, write
 from whichwhale.annotations.table import BOX
 from whichwhale.competition import folds
@@ -205,6 +212,41 @@ def test_done_is_done(here: Path, capsys: pytest.CaptureFixture, monkeypatch: py
     predict_fold(experiment, 0)
     assert pictures.stat().st_mtime_ns == before
     assert (here / "localizer" / "annotations.csv").read_bytes() == table
+
+
+DIES = """
+import os, signal, sys
+import train
+from whichwhale.fit.checkpoint import Checkpoints
+saves, save = 0, Checkpoints.save
+def then_die(self, progress):
+    global saves
+    saves += 1
+    if saves == 6:
+        os.kill(os.getpid(), signal.SIGKILL)
+    save(self, progress)
+Checkpoints.save = then_die
+train.main(sys.argv[1:])
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs a system with SIGKILL")
+def test_two_looks_killed_in_the_middle_of_an_epoch_end_with_the_same_numbers(here: Path, survey: Path) -> None:
+    def command(name: str) -> list[str]:
+        every_step = ["fit.epochs=3", "fit.batch_size=5", "fit.checkpoint_minutes=0"]
+        return [str(survey / "twice.yaml"), f"name={name}", "fold=0", *every_step]
+
+    assert train.main(command("whole")) == 0
+    paths = [str(Path(whichwhale.__file__).parents[1]), str(Path(train.__file__).parent)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    died = subprocess.run([sys.executable, "-c", DIES, *command("killed")], env=environment, capture_output=True)
+    assert died.returncode == -signal.SIGKILL, died.stderr.decode()
+    there = [path.name for path in (here / "killed" / "fold0" / "checkpoints").iterdir()]
+    assert there == ["epoch00001_step0000001"]  # of four steps an epoch
+    assert train.main(command("killed")) == 0
+    one, other = (load_file(here / name / "fold0" / "model.safetensors") for name in ("whole", "killed"))
+    assert one.keys() == other.keys()
+    assert [key for key in one if not torch.equal(one[key], other[key])] == []
 
 
 def test_true_boxes_align_labelled_photos_only(here: Path) -> None:

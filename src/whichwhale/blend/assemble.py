@@ -16,15 +16,14 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from whichwhale.blend.pool import TestFrom
 from whichwhale.files import sha256
 from whichwhale.predictions import ROLE_TEST, ROLE_TRAIN, ROLE_VALIDATION, Predictions, read, split_item
 
-TestFrom = Literal["folds", "all", "both"]
 Floats = NDArray[np.float64]
 _TestRows = tuple[float, dict[str, Floats], NDArray[np.bool_]]  # weight of the fit, photo -> z [C], classes it saw [C]
 
@@ -130,7 +129,7 @@ def assemble(folder: str | Path, class_id: Sequence[str], labelled: Sequence[str
     fits: list[Fit] = []
     unseen = np.zeros(len(class_id), bool)
     trained: set[str] = set()
-    for name, share in _shares(_fold_numbers(folder), test).items():
+    for name, share in shares(_fold_numbers(folder), test).items():
         path = folder / name / "predictions.npz"
         if not path.is_file():
             fix = "; or say test=folds" if name == "foldall" else ""
@@ -270,11 +269,11 @@ def _left_out(predictions: Predictions, path: Path) -> dict[str, int]:
     return rows
 
 
-def _shares(numbers: list[int], test: TestFrom) -> dict[str, float]:
-    """Weight of each fit in the mean for test rows; foldall is not needed (nor read) where it would have none."""
+def shares(numbers: Sequence[int], test: TestFrom) -> dict[str, float]:
+    """Weight of each fit of a model in the mean for test rows; foldall is not named (nor read) where it would have none."""
     everything = {"folds": 0.0, "all": 1.0, "both": 0.5}[test]
-    shares = {f"fold{k}": (1 - everything) / len(numbers) for k in numbers}
-    return shares | {"foldall": everything} if everything else shares
+    weights = {f"fold{k}": (1 - everything) / len(numbers) for k in numbers}
+    return weights | {"foldall": everything} if everything else weights
 
 
 def _mean_over_fits(tests: list[_TestRows], folder: Path) -> tuple[list[str], Floats]:

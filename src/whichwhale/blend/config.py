@@ -2,11 +2,10 @@
 
 import re
 from pathlib import Path
-from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from whichwhale.blend.pool import LEAST_FLOOR
+from whichwhale.blend.pool import LEAST_FLOOR, TestFrom
 from whichwhale.competition import Competition, folds
 from whichwhale.competition import config as competition
 from whichwhale.config import Config, input_dir, runs_dir
@@ -27,7 +26,7 @@ class EnsembleConfig(Config):
     name: str = "ensemble"  # runs/<dataset>/<name>/ keeps the weights (blend.json) and the blend's own predictions.npz
     l2: float = Field(1e-3, ge=0, allow_inf_nan=False)  # pull toward equal scaled weights, see blend.pool.fit
     floor: float = Field(1e-6, ge=LEAST_FLOOR, lt=1)  # least probability of any whale
-    test: Literal["folds", "all", "both"] = "both"  # test rows: mean of fold models, the model fitted on all photos, half each
+    test: TestFrom = "both"  # test rows: mean of fold models, the model fitted on all photos, half each
     # Further power for test rows: means over fits err less than the single fold models on whose rows the weights are fitted.
     # No labelled row tells how much less; a survey's test truth does (docs/decisions.md).
     test_power: float = Field(1.0, gt=0, allow_inf_nan=False)

@@ -13,7 +13,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,6 +23,7 @@ from scipy.special import log_softmax, softmax
 from whichwhale.files import write_json
 
 Floats = NDArray[np.float64]
+TestFrom = Literal["folds", "all", "both"]
 LEAST_FLOOR = 1e-6
 MOST_SCALED_WEIGHT = 100.0  # logits of rms 100 are one-hot; keeps the fit finite on rows that can be separated without error
 SCHEMA = 1
@@ -42,6 +43,7 @@ class Pool:
     scores             named figures to keep beside the weights; not used for prediction
     test_power         further power for rows that are means over several fits, as test rows are: such means err less than the
                        single fold models on whose rows the weights were fitted
+    test               which fits' mean test rows are: the fold models', that of the one fitted on all photos, or half of each
     """
 
     members: list[str]
@@ -51,6 +53,7 @@ class Pool:
     rows: int
     scores: dict[str, Any] = field(default_factory=dict)
     test_power: float = 1.0
+    test: TestFrom = "both"
 
     def probabilities(self, z: ArrayLike, means: bool = False) -> Floats:
         """z [M, N, C] centred logits in the order of `members` -> p [N, C], rows sum to 1, no entry below the floor.
@@ -82,6 +85,8 @@ def read(path: str | Path) -> Pool:
         _check_floor(pool.floor, 1)
         if not 0 < pool.test_power < np.inf:
             raise ValueError(f"test_power {pool.test_power} is no positive number")
+        if pool.test not in get_args(TestFrom):
+            raise ValueError(f"test {pool.test!r} is none of {', '.join(get_args(TestFrom))}")
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise PoolError(f"{path}: not a readable blend.json ({error}); fit the blend anew") from error
     if (schema, kind) != (SCHEMA, "log-linear pool"):
