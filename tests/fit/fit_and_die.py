@@ -23,7 +23,7 @@ from torch import nn
 from torch.nn.functional import cross_entropy, mse_loss
 
 from whichwhale.fit.batches import Items, Shuffled
-from whichwhale.fit.config import FitConfig, Kick
+from whichwhale.fit.config import FitConfig, Kick, PlateauKicks
 from whichwhale.fit.loop import Objective, fit
 
 SEED, COUNT, EPOCHS, BATCH = 11, 20, 4, 6  # 3 batches of 6, 6 and 8 an epoch
@@ -108,7 +108,7 @@ def start(
 
     config = FitConfig(
         epochs=EPOCHS, batch_size=batch, lr=0.02, head_lr=2, kicks=[Kick(epoch=1.5, epochs=1)], validate_every=2, clip=1,
-        checkpoint_minutes=minutes, precision=precision,
+        checkpoint_minutes=minutes, precision=precision, ema=0.9, plateau=PlateauKicks(most=2, patience=1, least=0.9),
     )  # fmt: skip
     items, sampler = Items(count, make, threads=2), Shuffled(count, batch, SEED)
     fit(objective, items, sampler, config, folder=Path(folder), seed=SEED, validate=validate, set_epoch=set_epoch)

@@ -52,6 +52,36 @@ def test_matrices_decay_and_fresh_ones_learn_at_their_own_rate(tmp_path: Path) -
     assert not objective.training
 
 
+def test_the_moving_average_of_the_weights_is_what_is_validated_and_kept(tmp_path: Path) -> None:
+    seen = []
+
+    def validate(objective: Still) -> dict[str, float]:
+        assert not objective.training
+        seen.append(objective.old.weight[0, 0].item())
+        return {}
+
+    objective, steady = Still(), config(weight_decay=0.5, final=1.0, ema=0.5, batch_size=1, epochs=2, validate_every=1)
+    fit(objective, ITEMS, Shuffled(4, 1, 0), steady, folder=tmp_path, seed=0, validate=validate)
+    w, average = 1.0, 0.0
+    for step in range(8):
+        w *= 0.95  # 1 - lr x decay
+        # the library's warm-up: the first two are copies
+        keep = min(0.5, 1 - step ** (-2 / 3)) if step > 1 else 0.0
+        average = keep * average + (1 - keep) * w
+        if step == 3:
+            assert seen[0] == pytest.approx(average, rel=1e-6)
+    assert seen[1] == pytest.approx(average, rel=1e-6)
+    torch.testing.assert_close(objective.old.weight.data, torch.full((2, 2), average))
+    assert abs(average - w) > 0.01
+
+
+def test_a_loss_that_stands_still_kicks_the_rate(tmp_path: Path) -> None:
+    plateau = {"most": 1, "patience": 2, "least": 0.1, "factor": 4.0}
+    fit(Still(1.0), ITEMS, Shuffled(4, 4, 0), config(epochs=5, final=1.0, plateau=plateau), folder=tmp_path, seed=0)
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [row["lr"] for row in rows] == pytest.approx([0.1, 0.1, 0.1, 0.4, 0.1])
+
+
 def test_losses_are_summed_and_their_means_written(tmp_path: Path) -> None:
     reports = []
     fit(Still(2.0), ITEMS, Shuffled(4, 2, 0), config(batch_size=2, epochs=2), folder=tmp_path, seed=0, report=reports.append)

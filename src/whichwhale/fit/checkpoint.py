@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from accelerate import Accelerator
+
+from whichwhale.fit.schedule import Standstill
 
 
 @dataclass
@@ -20,6 +23,16 @@ class Progress:
     images: int = 0
     seconds: float = 0.0
     loss_sums: dict[str, float] | None = None
+    best_loss: float = math.inf  # these three: schedule.Standstill
+    waited: int = 0
+    kicked: list[int] = field(default_factory=list)
+
+    def next_epoch(self, standstill: Standstill) -> None:
+        """Go on to the start of the epoch after this one."""
+        self.__init__(self.epoch + 1, best_loss=standstill.best, waited=standstill.waited, kicked=list(standstill.kicked))
+
+    def standstill(self) -> Standstill:
+        return Standstill(self.best_loss, self.waited, tuple(self.kicked))
 
     def state_dict(self) -> dict[str, Any]:
         return asdict(self)

@@ -17,6 +17,7 @@ import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState, PartialState
+from timm.utils import ModelEmaV3
 from torch import Tensor, nn
 from tqdm import tqdm
 
@@ -76,10 +77,15 @@ def fit(
     if machine.device == "cuda" and accelerator.num_processes > 1:
         objective = nn.SyncBatchNorm.convert_sync_batchnorm(objective)
     objective.to(memory_format=torch.channels_last)
-    optimizer = torch.optim.AdamW(_parameter_groups(objective, config), lr=config.lr)
+    # One fused kernel a group: of 200 ms that a step takes on two cores the plain one would take 19, this one 5.
+    optimizer = torch.optim.AdamW(_parameter_groups(objective, config), lr=config.lr, fused=machine.device in ("cpu", "cuda"))
+    average = ModelEmaV3(objective, config.ema, use_warmup=True) if config.ema else None  # a copy of the bare one
     model, optimizer = accelerator.prepare(objective, optimizer)
     progress = Progress()
     accelerator.register_for_checkpointing(progress)
+    if average is not None:
+        average.to(accelerator.device)
+        accelerator.register_for_checkpointing(average)
     checkpoints = Checkpoints(folder / "checkpoints", accelerator)
     if checkpoints.load() and accelerator.is_main_process:
         print(f"{name}: going on at epoch {progress.epoch + 1} of {config.epochs}, batch {progress.step}")
@@ -100,11 +106,12 @@ def fit(
         set_epoch(epoch)
         model.train()
         batches = _share(sampler.batches(epoch), accelerator)
+        kicked = tuple(progress.kicked)
         started = time.monotonic()
         sums = _Sums(progress.loss_sums)
         for batch in load(items, batches[progress.step :], accelerator.device):
             now = epoch + progress.step / len(batches)
-            _set_rate(optimizer, config.lr * rate(config, now))
+            _set_rate(optimizer, config.lr * rate(config, now, kicked))
             # Dropout and the like draw from torch's own stream, which is set anew for each step.
             torch.manual_seed(_stream(seed, epoch, progress.step, accelerator.process_index))
             losses = model(batch)
@@ -113,6 +120,8 @@ def fit(
             accelerator.clip_grad_norm_(model.parameters(), config.clip)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
+            if average is not None:
+                average.update(accelerator.unwrap_model(model), epoch * per_epoch + progress.step)
             progress.step += 1
             progress.images += len(next(iter(batch.values()))) * accelerator.num_processes
             sums.add(losses, total)
@@ -135,18 +144,22 @@ def fit(
         sums.share(accelerator)
         sums.check(name, epoch)
         progress.seconds += time.monotonic() - started
-        row = {"epoch": epoch + 1, "lr": config.lr * rate(config, epoch + 0.5), **sums.means()}
+        row = {"epoch": epoch + 1, "lr": config.lr * rate(config, epoch + 0.5, kicked), **sums.means()}
         row |= {"images_per_second": progress.images / max(progress.seconds, 1e-9), "seconds": progress.seconds}
         if accelerator.is_main_process:
             if validate is not None and ((epoch + 1) % config.validate_every == 0 or epoch + 1 == config.epochs):
                 model.eval()
-                row |= validate(accelerator.unwrap_model(model))
+                row |= validate(accelerator.unwrap_model(model) if average is None else average.module)
             metrics.append(row | {"peak_memory_mb": peak_memory_mb()})
-        progress.__init__(epoch=epoch + 1)
+        progress.next_epoch(progress.standstill().after(epoch, sums.means()["loss"], config.plateau))
+        if epoch + 1 in progress.kicked and accelerator.is_main_process:
+            bar.write(f"{name}: the loss stands still; a kick of the learning rate in epoch {epoch + 2}")
         checkpoints.save(progress)
         saved = time.monotonic()
     bar.close()
     fitted = accelerator.unwrap_model(model, keep_fp32_wrapper=False)
+    if average is not None:
+        fitted.load_state_dict(average.module.state_dict())
     if accelerator.num_processes > 1:
         for buffer in fitted.buffers():  # each process has seen other batches; during the fit the main one's are handed out
             torch.distributed.broadcast(buffer, 0)
