@@ -1,0 +1,212 @@
+"""What is each choice worth? One change a row against one base, fitted on the same photos and scored on the same held-out fold.
+
+examples:
+  python benchmarks/ablation.py                         every row with two seeds; stop it and type the same again: it goes on
+  python benchmarks/ablation.py --only base twins       some rows (the base is always one of them)
+  python benchmarks/ablation.py --only                  the table of what is there
+  python benchmarks/ablation.py --quick                 toy networks and one epoch: tries the road, says nothing
+  python benchmarks/ablation.py --rows                  what the rows are and which keys they change
+
+Each row is the base's config with some keys changed (benchmarks/ablation_rows.py), fitted by train.py and predict.py as anybody
+would type it. Log loss is that of probabilities whose one power is fitted on other photos of the held-out fold (5 parts), so that
+a row is not judged by its temperature. The difference to the base is that on the same photos, with the 95 % interval of a paired
+bootstrap over photos; beside it the seeds' own differences. On a CPU as many fits run side by side as there are cores, each with
+one thread. All goes to runs/DATASET/ablation.json, what the commands said to runs/DATASET/logs/.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from ablation_rows import BASE, KICK, ROWS, Row
+from ablation_table import as_text, collect
+
+from whichwhale.checkout import Checkout
+from whichwhale.config import runs_dir
+from whichwhale.files import write_json
+from whichwhale.fit.machine import usable_cores
+from whichwhale.runs.fit import read_fit
+
+ROOT = Path(__file__).resolve().parent.parent
+TINY = ("backbone.name=test_resnet", "backbone.weights=false", "fit.batch_size=16", "fit.kicks=[]", "views.shifts=[[0, 0]]")
+Run = Callable[[Path, Sequence[str]], int]
+
+
+@dataclass(frozen=True)
+class Options:
+    """How large the ablation is, and where it is kept."""
+
+    config: Path
+    dataset: str
+    fold: int
+    epochs: int
+    pixels: int
+    seeds: int
+    quick: bool
+
+    def overrides(self, row: Row, seed: int) -> list[str]:
+        """What train.py and predict.py are told beside the config."""
+        size = (f"view.width={self.pixels}", f"view.height={self.pixels}", f"fit.epochs={self.epochs}")
+        kick = f"fit.kicks=[{{epoch: {round(KICK * self.epochs)}, epochs: 1, factor: 2.5}}]"
+        home = (f"dataset={self.dataset}", f"fold={self.fold}", f"seed={seed}", f"name={row.name}-{seed}")
+        return [*home, *BASE, *size, kick, *row.changes, *(TINY if self.quick else ())]
+
+
+class Commands:
+    """Runs commands, one thread each if several run side by side, and ends those that run when it is told to stop."""
+
+    def __init__(self, jobs: int) -> None:
+        self.environment = os.environ | ({"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"} if jobs > 1 else {})
+        self.running: set[subprocess.Popen] = set()
+        self.stopped = False
+
+    def __call__(self, log: Path, command: Sequence[str]) -> int:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a") as told:
+            process = subprocess.Popen(command, stdout=told, stderr=told, env=self.environment, start_new_session=True)
+        self.running.add(process)
+        if self.stopped:
+            process.terminate()
+        try:
+            return process.wait()
+        finally:
+            self.running.discard(process)
+
+    def stop(self) -> None:
+        self.stopped = True
+        for process in list(self.running):
+            process.terminate()
+
+
+def main(arguments: Sequence[str] | None = None, run: Run | None = None) -> int:
+    """Exit codes: 0 done, 1 a row failed (its log is named), 2 it can't be carried out."""
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="benchmarks/ablation.py", description=__doc__, formatter_class=form)
+    data = ROOT / "configs/right_whale_heads/lite0_160.yaml"
+    parser.add_argument("--config", type=Path, default=data, help="says which data (default %(default)s)")
+    parser.add_argument("--dataset", default="", help="folder below runs/ (default ablation, quick ablation_quick)")
+    parser.add_argument("--only", nargs="*", metavar="ROW", help="some of the rows; none: print the table of what is there")
+    parser.add_argument("--rows", action="store_true", help="list the rows and end")
+    parser.add_argument("--quick", action="store_true", help="toy size")
+    parser.add_argument("--jobs", type=int, default=0, metavar="N", help="fits side by side (default: cores; with a GPU 1)")
+    for name, default, text in (
+        ("fold", 0, "which fold is held out"),
+        ("seeds", 2, "fits of each row"),
+        ("epochs", 15, "of each fit"),
+        ("pixels", 128, "width and height of what the networks see"),
+    ):
+        parser.add_argument(f"--{name}", type=int, default=default, metavar="N", help=f"{text} (default {default})")
+    options = parser.parse_args(arguments)
+    if options.rows:
+        for row in ROWS:
+            print(f"{row.name:16} {row.title}: {' '.join(row.changes) or 'no change'}")
+        return 0
+    try:
+        if unknown := sorted(set(options.only or []) - {row.name for row in ROWS}):
+            raise ValueError(f"--only: no row is called {unknown[0]!r}; --rows lists them")
+        for name in ("seeds", "epochs", "pixels"):
+            if getattr(options, name) < 1:
+                raise ValueError(f"--{name}: must be 1 or more")
+        size = (1, 32) if options.quick else (options.epochs, options.pixels)
+        dataset = options.dataset or ("ablation_quick" if options.quick else "ablation")
+        kept = Options(options.config, dataset, options.fold, *size, options.seeds, options.quick)
+        jobs = options.jobs or (1 if torch.cuda.is_available() else usable_cores())
+        wanted = [row for row in ROWS if options.only is None or row.name in {"base", *options.only}]
+        return ablation(kept, wanted if options.only != [] else [], jobs, run)
+    except (ValueError, OSError) as problem:
+        print(f"benchmarks/ablation.py: {problem}", file=sys.stderr)
+        return 2
+
+
+def ablation(options: Options, rows: Sequence[Row], jobs: int, run: Run | None = None) -> int:
+    """Fit and predict what is not there yet of `rows`, seed by seed; then print and write the table of all that is there."""
+    home = runs_dir() / options.dataset
+    todo = [(row, seed) for seed in range(options.seeds) for row in rows if not predicted(home, row, seed, options.fold)]
+    # Those that take another row's fit come last; the base, which makes folds and passports, goes alone before all others.
+    todo.sort(key=lambda one: (one[1], bool(one[0].fit)))
+    commands = Commands(jobs)
+    failed, began = [], time.monotonic()
+    first, rest = (todo[:1], todo[1:]) if not (home / "folds.csv").exists() else ([], todo)
+    with ThreadPoolExecutor(jobs) as pool:
+        before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        try:
+            for part in (first, [one for one in rest if not one[0].fit], [one for one in rest if one[0].fit]):
+                futures = {pool.submit(make, options, row, seed, run or commands): (row, seed) for row, seed in part}
+                while futures:
+                    done, _ = wait(futures, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        row, seed = futures.pop(future)
+                        todo.remove((row, seed))
+                        fault = future.result()
+                        failed += [fault] if fault else []
+                        print(fault or _done(home, row, seed, options.fold, todo, jobs), flush=True)
+                        if fault:
+                            print(f"the others go on; so far {_clock(time.monotonic() - began)}", flush=True)
+        except BaseException:
+            commands.stop()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        finally:
+            signal.signal(signal.SIGTERM, before)
+    results = collect(home, options.dataset, options.config, options.fold, options.seeds)
+    machine = {"cores": os.cpu_count(), "machine": platform.machine(), "torch": version("torch")}
+    size = {"fold": options.fold, "epochs": options.epochs, "pixels": options.pixels, "jobs": jobs}
+    write_json(home / "ablation.json", {"size": size, "commit": str(Checkout.of(ROOT)), "machine": machine, "rows": results})
+    print("\n" + as_text(results))
+    return 1 if failed else 0
+
+
+def predicted(home: Path, row: Row, seed: int, fold: int) -> bool:
+    """Whether a row has all that the table needs."""
+    return (home / f"{row.name}-{seed}" / f"fold{fold}" / "predictions.npz").exists()
+
+
+def make(options: Options, row: Row, seed: int, run: Run) -> str:
+    """Fit (or take another row's fit) and predict; returns what went wrong, or nothing."""
+    home = runs_dir() / options.dataset
+    log = home / "logs" / f"{row.name}-{seed}.txt"
+    own = home / f"{row.name}-{seed}" / f"fold{options.fold}"
+    if row.fit and not own.exists():
+        source = home / f"{row.fit}-{seed}" / f"fold{options.fold}"
+        if read_fit(source).status.get("state") != "fitted":
+            return f"{row.name}-{seed}: needs the fit of {row.fit}-{seed}, which is not there"
+        beside = own.with_name(f".{own.name}.part")
+        shutil.rmtree(beside, ignore_errors=True)
+        shutil.copytree(source, beside, ignore=shutil.ignore_patterns("predictions.npz", "checkpoints"))
+        beside.rename(own)
+    arguments = [str(options.config), *options.overrides(row, seed)]
+    for script in ("predict.py",) if row.fit else ("train.py", "predict.py"):
+        if code := run(log, [sys.executable, str(ROOT / script), *arguments]):
+            said = log.read_text(errors="replace").splitlines() if log.exists() else []
+            return f"{row.name}-{seed}: {script} ended with {code}; {log}: {said[-1].strip() if said else 'empty'}"
+    return ""
+
+
+def _done(home: Path, row: Row, seed: int, fold: int, todo: Sequence[tuple[Row, int]], jobs: int) -> str:
+    """One line on a row that is done, with a guess at the time left from what the fits so far took."""
+    took = [sum(read_fit(path).numbers("seconds")) for path in home.glob(f"*/fold{fold}")]
+    fits = sum(not one.fit for one, _ in todo)
+    left = fits * sum(took) / max(len(took), 1) / jobs
+    return f"{row.name}-{seed}: done; {len(todo)} to go, about {_clock(left)}"
+
+
+def _clock(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{max(minutes, 1)} min"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

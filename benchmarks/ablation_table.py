@@ -1,0 +1,92 @@
+"""The ablation's figures, from the predictions that the rows' fits wrote."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from ablation_rows import ROWS
+from numpy.typing import NDArray
+
+from whichwhale.blend.assemble import by_name, centred
+from whichwhale.blend.pool import LEAST_FLOOR, cross_fit
+from whichwhale.config import load
+from whichwhale.identify.config import IdentifyConfig
+from whichwhale.predictions import ROLE_VALIDATION, read, split_item
+from whichwhale.runs.fit import read_fit
+from whichwhale.score import log_loss_rows, paired_bootstrap, top_k
+
+PARTS = 5  # the held-out photos' power is fitted on four of them for the fifth
+
+
+def calibrated(path: Path, class_id: Sequence[str], truth_of: dict[str, int]) -> tuple[list[str], NDArray, NDArray]:
+    """Held-out photos of a predictions.npz in order of their names, p [N, C] of one fitted power, true columns [N]."""
+    predictions = read(path)
+    z, _ = centred(by_name(predictions, class_id, path))
+    rows = {split_item(item)[0]: row for row, item in enumerate(predictions.item) if predictions.role[row] == ROLE_VALIDATION}
+    images = sorted(rows)
+    truth = np.array([truth_of[image] for image in images], np.int64)
+    part = np.random.default_rng(0).permutation(len(images)) % PARTS  # the same for every row: the photos are the same
+    return images, cross_fit(z[None, [rows[image] for image in images]], truth, part, ["row"], 0.0, LEAST_FLOOR), truth
+
+
+def collect(home: Path, dataset: str, config: Path, fold: int, seeds: int) -> list[dict[str, Any]]:
+    """One entry a row that has predictions, in the order of ROWS: plain numbers, ready for JSON.
+
+    `log_loss`, `top_1`, `top_5`: a number a seed; `difference`: log loss minus the base's, mean over the seeds that both have,
+    with the 95 % interval of a paired bootstrap over photos, and a number a seed.
+    """
+    data = load(IdentifyConfig, config, [f"dataset={dataset}"]).data.read_tables()
+    truth_of = dict(zip(data.train["Image"], data.labels().tolist(), strict=True))
+    losses: dict[str, dict[int, NDArray]] = {}
+    found, photos = [], None
+    for row in ROWS:
+        entry: dict[str, Any] = {"name": row.name, "title": row.title, "changes": list(row.changes), "seeds": []}
+        for seed in range(seeds):
+            folder = home / f"{row.name}-{seed}" / f"fold{fold}"
+            if not (folder / "predictions.npz").exists():
+                continue
+            images, p, truth = calibrated(folder / "predictions.npz", data.class_id, truth_of)
+            if photos not in (None, images):
+                raise ValueError(f"{folder}: holds out other photos than the base; delete {home} and begin anew")
+            photos = images
+            losses.setdefault(row.name, {})[seed] = log_loss_rows(p, truth)
+            fit = read_fit(folder)
+            speed = statistics.median(fit.numbers("images_per_second"))
+            took = {"minutes": sum(fit.numbers("seconds")) / 60, "images_per_second": speed}
+            scores = {"log_loss": float(losses[row.name][seed].mean()), "top_1": top_k(p, truth, 1), "top_5": top_k(p, truth, 5)}
+            last = {"training_loss": fit.metrics[-1]["loss"], "peak_memory_mb": fit.metrics[-1]["peak_memory_mb"]}
+            entry["seeds"].append({"seed": seed} | scores | took | last)
+        if entry["seeds"]:
+            found.append(entry | {"photos": len(photos or []), "difference": _difference(losses, row.name)})
+    return found
+
+
+def _difference(losses: dict[str, dict[int, NDArray]], name: str) -> dict[str, Any] | None:
+    """Of a row's log loss to the base's, on the same photos and the seeds that both have."""
+    both = sorted(losses[name].keys() & losses.get("base", {}).keys())
+    if name == "base" or not both:
+        return None
+    ours, theirs = (np.mean([losses[of][seed] for seed in both], axis=0) for of in (name, "base"))
+    interval = paired_bootstrap(ours, theirs, seed=0)
+    by_seed = [float((losses[name][seed] - losses["base"][seed]).mean()) for seed in both]
+    return {"mean": interval.mean, "low": interval.low, "high": interval.high, "by_seed": by_seed}
+
+
+def as_text(results: Sequence[dict[str, Any]]) -> str:
+    """The table in Markdown, as the README can quote it."""
+    if not results:
+        return "nothing is predicted yet"
+    lines = ["| row | log loss | against the base (95 %) | by seed | top-1 | top-5 | images/s | min |", "|---" * 8 + "|"]
+    for row in results:
+        mean = {key: statistics.mean(one[key] for one in row["seeds"]) for key in row["seeds"][0]}
+        differs = row["difference"]
+        told = f"{differs['mean']:+.3f} ({differs['low']:+.3f} to {differs['high']:+.3f})" if differs else ""
+        seeds = ", ".join(f"{one:+.2f}" for one in differs["by_seed"]) if differs else ""
+        cells = (row["title"], f"{mean['log_loss']:.3f}", told, seeds, f"{mean['top_1']:.1%}", f"{mean['top_5']:.1%}")
+        lines.append(f"| {' | '.join(cells)} | {mean['images_per_second']:.0f} | {mean['minutes']:.1f} |")
+    return "\n".join([*lines, "", f"{results[0]['photos']} held-out photos; log loss after one power fitted on other photos."])
+

@@ -1,0 +1,134 @@
+"""The ablation: its rows, its quick form through the real scripts, and what its figures are."""
+
+import importlib
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import ablation
+import ablation_rows
+import ablation_table
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from ablation_rows import BASE, ROWS
+
+from whichwhale.config import load
+from whichwhale.identify.config import IdentifyConfig
+from whichwhale.predictions import ROLE_VALIDATION, Predictions, write
+
+CONFIG = """
+data: {root: heads}
+folds: {count: 2}
+passports: {view: {width: 32, height: 32}}
+auxiliary: {table: callosity.csv}
+"""
+WHALES = ["a", "b", "c"]
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """input/heads: 24 crops whose colour is the whale, 2 test crops; tiny.yaml."""
+    monkeypatch.setenv("WHICHWHALE_INPUT", str(tmp_path / "input"))
+    monkeypatch.setenv("WHICHWHALE_RUNS", str(tmp_path / "runs"))
+    home, rng = tmp_path / "input" / "heads", np.random.default_rng(0)
+    (home / "imgs").mkdir(parents=True)
+    for n in range(26):
+        crop = rng.normal(60 + 60 * (n % 3), 9, (32, 32, 3)).clip(0, 255).astype(np.uint8)
+        cv2.imwrite(str(home / "imgs" / f"w_{n}.jpg"), crop)
+    names = [f"w_{n}.jpg" for n in range(26)]
+    pd.DataFrame({"Image": names[:24], "whaleID": [WHALES[n % 3] for n in range(24)]}).to_csv(home / "train.csv", index=False)
+    sample = pd.DataFrame({"Image": names[24:]} | dict.fromkeys(WHALES, 0.3))
+    sample.to_csv(home / "sample_submission.csv", index=False)
+    table = pd.DataFrame({"Image": names[:24], "callosity": [n % 2 * 2 for n in range(24)]})
+    table.to_csv(tmp_path / "input" / "callosity.csv", index=False)
+    (tmp_path / "tiny.yaml").write_text(CONFIG)
+    return tmp_path
+
+
+def in_process(log: Path, command: Sequence[str]) -> int:
+    return importlib.import_module(Path(command[1]).stem).main(list(command[2:]))
+
+
+def run(root: Path, *arguments: str, run=in_process) -> int:
+    return ablation.main(["--config", str(root / "tiny.yaml"), "--quick", "--jobs", "1", "--seeds", "1", *arguments], run)
+
+
+def test_every_row_is_a_config_that_differs_from_the_base_as_it_says() -> None:
+    assert len({row.name for row in ROWS}) == len(ROWS)
+    data = ablation.ROOT / "configs/right_whale_heads/lite0_160.yaml"
+    options = ablation.Options(data, "ablation", 0, 15, 128, 2, False)
+    configs = {row.name: load(IdentifyConfig, data, options.overrides(row, 0)) for row in ROWS}
+    base = configs["base"].model_dump()
+    for row in ROWS[1:]:
+        changed = {key for key, value in configs[row.name].model_dump().items() if value != base[key]} - {"name"}
+        assert changed == {re.split(r"[.=]", change)[0] for change in row.changes}, row.name
+        assert not row.fit or changed <= {"views"}, row.name
+    assert configs["base"].fit.epochs == 15 and configs["base"].view.width == 128
+    assert [kick.epoch for kick in configs["base"].fit.kicks] == [10]
+    assert load(IdentifyConfig, data, list(BASE))
+
+
+def test_rows_are_fitted_predicted_and_compared_with_the_base(root: Path, capsys: pytest.CaptureFixture) -> None:
+    assert run(root, "--only", "one-view", "no-auxiliary") == 0
+    kept = json.loads((root / "runs" / "ablation_quick" / "ablation.json").read_text())["rows"]
+    assert [row["name"] for row in kept] == ["base", "no-auxiliary", "one-view"]
+    base, other, one_view = kept
+    assert base["difference"] is None and base["photos"] == 12
+    for row in (other, one_view):
+        gap = row["seeds"][0]["log_loss"] - base["seeds"][0]["log_loss"]
+        assert row["difference"]["mean"] == pytest.approx(gap, abs=1e-12) == row["difference"]["by_seed"][0]
+        assert row["difference"]["low"] <= gap <= row["difference"]["high"]
+    runs = root / "runs" / "ablation_quick"
+    weights = [(runs / f"{name}-0" / "fold0" / "model.safetensors").read_bytes() for name in ("base", "one-view", "no-auxiliary")]
+    assert weights[0] == weights[1] != weights[2]
+    assert "| one view |" in capsys.readouterr().out
+
+    def never(*_: object) -> int:
+        raise AssertionError("everything was done")
+
+    assert run(root, "--only", "one-view", run=never) == 0
+    assert run(root, "--only", run=never) == 0
+    assert capsys.readouterr().out.count("| base:") == 2
+
+
+def test_a_row_that_fails_is_named_with_its_log_and_the_others_go_on(root: Path, capsys: pytest.CaptureFixture) -> None:
+    def breaks(log: Path, command: Sequence[str]) -> int:
+        if "name=gem-0" in command:
+            log.parent.mkdir(exist_ok=True)
+            log.write_text("began\nno memory\n")
+            return 3
+        return in_process(log, command)
+
+    assert run(root, "--only", "gem", "no-auxiliary", run=breaks) == 1
+    told = capsys.readouterr().out
+    assert re.search(r"gem-0: train.py ended with 3; .*gem-0.txt: no memory", told)
+    assert "| no auxiliary target |" in told and "| GeM pooling |" not in told
+
+
+def test_what_it_cant_do_it_says(root: Path, capsys: pytest.CaptureFixture) -> None:
+    assert run(root, "--only", "gemm") == 2
+    assert "no row is called 'gemm'; --rows lists them" in capsys.readouterr().err
+    assert run(root, "--seeds", "0") == 2
+    assert "--seeds: must be 1 or more" in capsys.readouterr().err
+    assert ablation.main(["--rows"]) == 0
+    assert "mirrored=twin" in capsys.readouterr().out
+
+
+def test_a_row_is_not_judged_by_its_temperature(tmp_path: Path) -> None:
+    """Ten times the logits: the same probabilities after one fitted power."""
+    rng, p = np.random.default_rng(1), []
+    truth = rng.integers(0, 3, 60)
+    logits = rng.normal(0, 1, (60, 3)) + 1.5 * np.eye(3)[truth]
+    items, roles = [f"w_{n:02}.jpg#0" for n in range(60)], [ROLE_VALIDATION] * 60
+    for scale in (1.0, 10.0):
+        write(tmp_path / "predictions.npz", Predictions.of(items, roles, WHALES, (scale * logits).astype(np.float32)))
+        images, rows, columns = ablation_table.calibrated(
+            tmp_path / "predictions.npz", WHALES, {f"w_{n:02}.jpg": int(whale) for n, whale in enumerate(truth)}
+        )
+        assert images == [f"w_{n:02}.jpg" for n in range(60)] and (columns == truth).all()
+        p.append(rows)
+    np.testing.assert_allclose(p[0], p[1], atol=1e-4)
+    assert ablation_rows.KICK < 1
