@@ -8,7 +8,7 @@ examples:
   python benchmarks/ablation.py --rows                  what the rows are and which keys they change
 
 Each row is the base's config with some keys changed (benchmarks/ablation_rows.py), fitted by train.py and predict.py as anybody
-would type it. Log loss is that of probabilities whose one power is fitted on other photos of the held-out fold (5 parts), so that
+would type it. Log loss is that of probabilities whose one power is fitted on other photos of the held-out fold, so that
 a row is not judged by its temperature. The difference to the base is that on the same photos, with the 95 % interval of a paired
 bootstrap over photos; beside it the seeds' own differences. On a CPU as many fits run side by side as there are cores, each with
 one thread. All goes to runs/DATASET/ablation.json, what the commands said to runs/DATASET/logs/.
