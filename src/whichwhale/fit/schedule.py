@@ -40,7 +40,7 @@ def kicks(config: FitConfig, kicked: tuple[int, ...] = ()) -> list[Kick]:
 
 
 def rate(config: FitConfig, epoch: float, kicked: tuple[int, ...] = ()) -> float:
-    """The learning rate at `epoch` (fractional, from 0 to `config.epochs`) as a multiple of `config.lr`; `kicked`: see `kicks`."""
+    """The learning rate at `epoch` (fractional, 0 to `config.epochs`) as a multiple of `config.lr`; `kicked` as in `kicks`."""
     if epoch < config.warmup:
         base = epoch / config.warmup
     else:
