@@ -11,11 +11,13 @@ from whichwhale.geometry import (
     compose,
     identity,
     invert,
+    mirrors,
     resizing,
     rotation,
     scale_of,
     scaling,
     similarity_from_points,
+    tilting,
     translation,
     warp,
 )
@@ -187,3 +189,68 @@ def test_a_reduced_picture_keeps_its_place() -> None:
     y, x = np.mgrid[8:30, 8:42]
     source = apply(invert(matrix), np.stack([x, y], -1).astype(np.float64))
     np.testing.assert_allclose(drawn[8:30, 8:42], 0.5 * source[..., 0], atol=0.5 * 0.6)  # 0.6 px of the photo
+
+
+def test_a_perspective_by_hand() -> None:
+    matrix = tilting(0.5, -0.25, about=(1, 2))
+    # From (1, 2): (2, 0) is divided by 1 + 0.5 * 2, (0, 2) by 1 - 0.25 * 2, (2, 4) by 1 + 1 - 1.
+    np.testing.assert_allclose(apply(matrix, [[1, 2], [3, 2], [1, 4], [3, 6]]), [[1, 2], [2, 2], [1, 6], [3, 6]], atol=1e-15)
+    assert apply(matrix, np.zeros((2, 3, 2))).shape == (2, 3, 2)
+
+
+@given(point)
+def test_no_perspective_is_the_identity(about: tuple) -> None:
+    np.testing.assert_array_equal(tilting(0.0, 0.0, about), np.eye(3))
+    np.testing.assert_array_equal(apply(np.eye(3), CLOUD), CLOUD)
+
+
+tilt = st.floats(-0.3, 0.3)
+
+
+@given(tilt, tilt, angle, st.floats(0.5, 2), st.booleans())
+def test_projective_transforms_compose_and_invert(x: float, y: float, turn: float, size: float, mirror: bool) -> None:
+    unit = np.array([[0.0, 0.0], [0.4, 0.1], [-0.3, 0.5], [-0.5, -0.5]])
+    before = compose(scaling(size, -size if mirror else size), rotation(turn))
+    matrix = compose(before, tilting(x, y), translation(0.1, 0.2))
+    assert matrix.shape == (3, 3) and before.shape == (2, 3)
+    by_steps = apply(translation(0.1, 0.2), apply(tilting(x, y), apply(before, unit)))
+    np.testing.assert_allclose(apply(matrix, unit), by_steps, atol=1e-12)
+    np.testing.assert_allclose(apply(invert(matrix), by_steps), unit, atol=1e-9)
+    assert mirrors(matrix) == mirror
+
+
+def test_a_projective_scale_is_the_local_change_of_area() -> None:
+    matrix, at, step = compose(scaling(3, 2), tilting(0.3, 0.1)), np.array([0.2, -0.1]), 1e-6
+    across, down = (apply(matrix, at + side) - apply(matrix, at - side) for side in step * np.eye(2))
+    area = abs(across[0] * down[1] - across[1] * down[0]) / (2 * step) ** 2
+    assert scale_of(matrix, at) == pytest.approx(np.sqrt(area), rel=1e-6)
+    assert scale_of(np.eye(3) * 5) == pytest.approx(1, abs=1e-12)  # homogeneous: a factor means nothing
+
+
+@pytest.mark.parametrize("size", [1.0, 0.3])
+def test_a_projective_warp_puts_dots_where_apply_says(size: float) -> None:
+    image = np.zeros((160, 200), np.uint8)
+    dots = np.array([[30, 40], [160, 30], [100, 120]])
+    radius = 8
+    for dot in dots:
+        cv2.circle(image, dot.tolist(), radius, 255, -1)
+    matrix = compose(tilting(0.002, -0.001, (100, 80)), scaling(size), translation(20.3, 30.7))
+    drawn = warp(image, matrix, (260, 240), border=cv2.BORDER_CONSTANT)
+    _, _, _, centres = cv2.connectedComponentsWithStats((drawn > 80).astype(np.uint8))
+    found = centres[1:]
+    assert len(found) == 3
+    for expected in apply(matrix, dots):
+        assert np.hypot(*(found - expected).T).min() < 1
+
+
+def test_a_projective_warp_without_perspective_is_the_affine_one() -> None:
+    image = cv2.GaussianBlur(np.random.default_rng(1).integers(0, 256, (60, 80, 3), dtype=np.uint8), (0, 0), 2)
+    matrix = compose(rotation(0.3, (40, 30)), scaling(0.4), translation(3, 2))
+    plain = warp(image, matrix, (32, 24)).astype(int)
+    projective = warp(image, compose(matrix, np.eye(3)), (32, 24)).astype(int)
+    assert np.abs(plain - projective).max() <= 3  # OpenCV rounds positions to 1/32 px in both, but not alike
+
+
+def test_what_flattens_projectively_has_no_inverse() -> None:
+    with pytest.raises(ValueError, match="no inverse"):
+        invert([[1, 2, 0], [2, 4, 0], [0, 0, 1]])

@@ -1,8 +1,9 @@
-"""Points, similarity and affine transforms and their inverses, and the one warp.
+"""Points, similarity, affine and projective transforms and their inverses, and the one warp.
 
 Conventions, everywhere in the house: points are float64 [..., 2] as (x, y), x right, y down, in pixels whose *centres* lie at
-integers (OpenCV's way: a picture of width w spans x from -0.5 to w - 0.5). A transform is a float64 [2, 3] matrix that maps
-source to target points. Angles are radians, positive from x toward y, which on the screen is clockwise.
+integers (OpenCV's way: a picture of width w spans x from -0.5 to w - 0.5). A transform is a float64 matrix that maps source to
+target points: [2, 3] if affine, [3, 3] if projective (a homography, in homogeneous coordinates, positive third one wherever it
+is used). Angles are radians, positive from x toward y, which on the screen is clockwise.
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-Affine = NDArray[np.float64]
+Affine = NDArray[np.float64]  # [2, 3]
+Transform = NDArray[np.float64]  # [2, 3], or [3, 3] if projective
 
 
 def identity() -> Affine:
@@ -40,35 +42,52 @@ def _about(linear: NDArray[np.float64], about: ArrayLike) -> Affine:
     return np.column_stack([linear, centre - linear @ centre])
 
 
+def tilting(x: float, y: float, about: ArrayLike = (0.0, 0.0)) -> Transform:
+    """Perspective, [3, 3]: what lies (dx, dy) from the point `about` comes to lie (dx, dy) / (1 + x dx + y dy) from it, as in the
+    picture of a plane that leans away toward (x, y). Near `about` nothing changes; (0, 0) is the identity.
+
+    Hartley and Zisserman 2004, section 2.4.6: the part of a homography that moves the line at infinity.
+    """
+    dx, dy = np.asarray(about, np.float64)
+    leaning = np.array([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [x, y, 1.0]])
+    return _square(translation(dx, dy)) @ leaning @ _square(translation(-dx, -dy))
+
+
+def _square(matrix: ArrayLike) -> Transform:
+    matrix = np.asarray(matrix, np.float64)
+    return matrix if len(matrix) == 3 else np.vstack([matrix, [0.0, 0.0, 1.0]])
+
+
 def resizing(source: tuple[int, int], target: tuple[int, int]) -> Affine:
     """Stretch a picture of `source` (width, height) pixels onto `target` (width, height): x' = (x + 0.5) s - 0.5."""
     sx, sy = target[0] / source[0], target[1] / source[1]
     return np.array([[sx, 0.0, 0.5 * sx - 0.5], [0.0, sy, 0.5 * sy - 0.5]])
 
 
-def compose(*matrices: ArrayLike) -> Affine:
-    """One transform that applies the given ones from the first to the last."""
+def compose(*matrices: ArrayLike) -> Transform:
+    """One transform that applies the given ones from the first to the last; [2, 3] unless one of them is projective."""
     result = np.eye(3)
     for matrix in matrices:
-        result = np.vstack([np.asarray(matrix, np.float64), [0.0, 0.0, 1.0]]) @ result
-    return result[:2]
+        result = _square(matrix) @ result
+    return result if any(len(np.asarray(matrix)) == 3 for matrix in matrices) else result[:2]
 
 
-def invert(matrix: ArrayLike) -> Affine:
+def invert(matrix: ArrayLike) -> Transform:
     """The inverse transform. Raises ValueError where there is none (all points fall on a line)."""
     matrix = np.asarray(matrix, np.float64)
-    linear = matrix[:, :2]
+    linear = matrix if len(matrix) == 3 else matrix[:, :2]
     size = np.abs(linear).max()
     if not np.isfinite(matrix).all() or size == 0 or abs(np.linalg.det(linear / size)) < 1e-12:
         raise ValueError(f"transform has no inverse: {matrix.tolist()}")
     inverse = np.linalg.inv(linear)
-    return np.column_stack([inverse, -inverse @ matrix[:, 2]])
+    return inverse if len(matrix) == 3 else np.column_stack([inverse, -inverse @ matrix[:, 2]])
 
 
 def apply(matrix: ArrayLike, points: ArrayLike) -> NDArray[np.float64]:
     """Map points [..., 2]; returns the same shape."""
     matrix = np.asarray(matrix, np.float64)
-    return np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
+    mapped = np.asarray(points, np.float64) @ matrix[:, :2].T + matrix[:, 2]
+    return mapped[..., :2] / mapped[..., 2:] if len(matrix) == 3 else mapped
 
 
 def similarity_from_points(source: ArrayLike, target: ArrayLike, mirror: bool = False) -> Affine:
@@ -92,14 +111,19 @@ def similarity_from_points(source: ArrayLike, target: ArrayLike, mirror: bool = 
     return np.array([[p.real, -p.imag * flip, q.real], [p.imag, p.real * flip, q.imag]])
 
 
-def scale_of(matrix: ArrayLike) -> float:
-    """Target pixels per source pixel: the square root of the change of area."""
-    return float(np.sqrt(abs(np.linalg.det(np.asarray(matrix, np.float64)[:, :2]))))
+def scale_of(matrix: ArrayLike, at: ArrayLike = (0.0, 0.0)) -> float:
+    """Target pixels per source pixel at the source point `at` (if affine, anywhere): the square root of the change of area."""
+    matrix = np.asarray(matrix, np.float64)
+    if len(matrix) == 2:
+        return float(np.sqrt(abs(np.linalg.det(matrix[:, :2]))))
+    depth = matrix[2, :2] @ np.asarray(at, np.float64) + matrix[2, 2]
+    return float(np.sqrt(abs(np.linalg.det(matrix) / depth**3)))
 
 
 def mirrors(matrix: ArrayLike) -> bool:
     """Whether the transform turns left hands into right ones (negative determinant)."""
-    return bool(np.linalg.det(np.asarray(matrix, np.float64)[:, :2]) < 0)
+    matrix = np.asarray(matrix, np.float64)
+    return bool(np.linalg.det(matrix if len(matrix) == 3 else matrix[:, :2]) < 0)
 
 
 def warp(
@@ -107,13 +131,16 @@ def warp(
 ) -> NDArray:
     """Draw `image` [H, W(, C)] through `matrix` (image to target pixels) onto a target of `size` (width, height).
 
-    Bilinear. Where the target is more than twice as coarse as the image, the image is first halved until it is not, so that
-    fine ripples do not alias.
+    Bilinear. Where the target is more than twice as coarse as the image (under a projective transform: as its middle), the image
+    is first halved until it is not, so that fine ripples do not alias.
     """
     matrix = np.asarray(matrix, np.float64)
-    while scale_of(matrix) < 0.5 and min(image.shape[:2]) >= 4:
+    while min(image.shape[:2]) >= 4:
         height, width = image.shape[:2]
+        if scale_of(matrix, ((width - 1) / 2, (height - 1) / 2)) >= 0.5:
+            break
         half = ((width + 1) // 2, (height + 1) // 2)
         matrix = compose(invert(resizing((width, height), half)), matrix)
         image = cv2.resize(image, half, interpolation=cv2.INTER_AREA)
-    return cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border, borderValue=(fill,) * 4)
+    draw = cv2.warpPerspective if len(matrix) == 3 else cv2.warpAffine
+    return draw(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border, borderValue=(fill,) * 4)

@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import torch
+from safetensors.torch import load_file
 
 import ensemble
 import predict
@@ -19,6 +21,8 @@ import train
 import whichwhale
 from whichwhale import predictions
 from whichwhale.identifier import LoadError
+from whichwhale.identify.heads import HEADS
+from whichwhale.identify.net import IdentifyObjective
 from whichwhale.predictions import ROLE_TEST, ROLE_TRAIN, ROLE_VALIDATION
 from whichwhale.score import submission
 
@@ -135,6 +139,66 @@ def test_another_config_in_the_same_folder_is_refused_by_key(config: Path, capsy
 def test_prediction_without_a_fit_says_what_to_do(config: Path, capsys: pytest.CaptureFixture) -> None:
     assert predict.main([str(config), "fold=0"]) == 2
     assert "run train.py first" in capsys.readouterr().err
+
+
+def test_a_head_that_cannot_mix_refuses_mixed_pictures(
+    config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(HEADS["arcface"], "mixes", False)
+    assert train.main([str(config), "fold=0", "head.kind=arcface", "augment.mix.cutmix=1"]) == 2
+    told = capsys.readouterr().err
+    assert "head.kind=arcface can't learn from mixed pictures" in told and "set augment.mix.mixup and augment.mix.cutmix" in told
+
+
+def test_a_fit_with_mixed_pictures_that_was_killed_ends_like_one_that_ran_through(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = ["fold=0", "fit.epochs=3", "fit.warmup=0", "fit.checkpoint_minutes=0", "augment.wash=0.3"]
+    settings += ["augment.mix.cutmix=1", "augment.mix.mixup=0.4", "augment.mix.until=0.5"]
+    settings += ["augment.geometry.jitter=0.02", "augment.geometry.perspective=0.1"]
+    forward, steps = IdentifyObjective.forward, []
+
+    class Killed(BaseException):
+        pass
+
+    def counted(self: IdentifyObjective, batch: dict) -> dict:
+        steps.append("mix" in batch)
+        if len(steps) in moments:
+            raise Killed
+        return forward(self, batch)
+
+    monkeypatch.setattr(IdentifyObjective, "forward", counted)
+    moments: set[int] = set()
+    assert train.main([str(config), *settings, "name=whole"]) == 0
+    assert steps == [True] * 4 + [False] * 2  # two batches an epoch; mixed in epochs 0 and 1, those before 0.5 * 3
+    steps.clear()
+    moments = {2, 5}
+    for _ in range(2):
+        with pytest.raises(Killed):
+            train.main([str(config), *settings, "name=killed"])
+    assert train.main([str(config), *settings, "name=killed"]) == 0
+    whole, killed = (load_file(tmp_path / "runs/heads" / name / "fold0" / "model.safetensors") for name in ("whole", "killed"))
+    for key in whole:
+        assert torch.equal(whole[key], killed[key]), key
+
+
+def test_predictions_made_before_there_were_rotated_views_are_recognised(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    settings = [str(config), "fold=0", "fit.epochs=1", "fit.warmup=0"]
+    assert train.main(settings) == 0 and predict.main(settings) == 0
+    table = predictions.read(tmp_path / "runs" / "heads" / "tiny" / "fold0" / "predictions.npz")
+    assert table.averaging.endswith('; {"mirror":false,"shifts":[[0.0,0.0]],"zooms":[1.0]}')  # as it stood in the first files
+    assert predict.main([*settings, "views.rotations=[0, -5, 5]"]) == 0
+    turned = predictions.read(tmp_path / "runs" / "heads" / "tiny" / "fold0" / "predictions.npz")
+    assert turned.views == 3 and '"rotations":[0.0,-5.0,5.0]' in turned.averaging
+    assert not np.allclose(turned.logits, table.logits, equal_nan=True)
+    assert capsys.readouterr().out.count("written already") == 0
+
+
+def test_a_horizon_in_the_picture_is_refused(config: Path, capsys: pytest.CaptureFixture) -> None:
+    assert train.main([str(config), "augment.geometry.perspective=0.3", "view.field=[4, 3]"]) == 2
+    assert "would bring the horizon into a view.field of 4.0 x 3.0 d; at most 0.25" in capsys.readouterr().err
 
 
 @pytest.fixture

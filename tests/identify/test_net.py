@@ -68,3 +68,75 @@ def test_a_mirror_image_is_learnt_as_the_twin_and_its_whale_is_left_out() -> Non
     kept = [[k for k in range(10) if k != one] for one in gone]
     by_hand = [torch.logsumexp(row[some], 0) - row[t] for row, t, some in zip(logits, target, kept, strict=True)]
     assert objective(given)["whale"].item() == pytest.approx(torch.stack(by_hand).mean().item(), rel=1e-5)
+
+
+MIX = torch.tensor([[0, 0, 32, 32, 0.25], [0, 0, 8, 16, 1.0], [0, 0, 0, 0, 0.0]])
+SHARES = [0.75, 0.875, 1.0]
+EXACT = {"dropout": 0.0, "smoothing": 0.0}
+
+
+def mixed_images() -> torch.Tensor:
+    """MIX by hand: a quarter of the next picture, an eighth of the next one's area, nothing."""
+    images = batch([0, 0, 0])["image"].float()
+    made = images.clone()
+    made[0] = 0.75 * images[0] + 0.25 * images[1]
+    made[1, :, :16, :8] = images[2, :, :16, :8]
+    return made
+
+
+@pytest.mark.parametrize("kind", ["softmax", "arcface"])
+def test_mixed_pictures_are_learnt_as_both_whales_by_their_shares(kind: str) -> None:
+    objective = IdentifyObjective(make(head=EXACT | {"kind": kind, "dims": 12, "margin": 0.2}).eval(), auxiliary_weight=0.0)
+    embedding = objective.net.head.embed(objective.net.backbone(mixed_images()))
+
+    def loss(row: int, whale: int) -> torch.Tensor:
+        return objective.net.head.loss(embedding[[row]], torch.tensor([whale]))
+
+    whales = [0, 1, 4]
+    by_hand = sum(
+        share * loss(row, whales[row]) + (1 - share) * loss(row, whales[(row + 1) % 3]) for row, share in enumerate(SHARES)
+    )
+    given = objective(batch([-1, -1, -1]) | {"mix": MIX})["whale"]
+    torch.testing.assert_close(given, by_hand / 3, rtol=1e-4, atol=1e-5)
+
+
+def test_mixed_twins_are_each_masked_in_their_own_part() -> None:
+    """Whale 1 mirrored is class 6 with 1 left out, whale 0 is class 0 with 5 left out; their mixture is learnt as both."""
+    objective = IdentifyObjective(make(mirrored="twin", head=EXACT).eval(), auxiliary_weight=0.0)
+    logits = objective.net.head.logits(objective.net.backbone(mixed_images()))
+
+    def loss(row: int, target: int, gone: int) -> torch.Tensor:
+        kept = [k for k in range(10) if k != gone]
+        return torch.logsumexp(logits[row, kept], 0) - logits[row, target]
+
+    parts = [(0, 5), (6, 1), (9, 4)]  # target and twin of each photo
+    by_hand = sum(s * loss(k, *parts[k]) + (1 - s) * loss(k, *parts[(k + 1) % 3]) for k, s in enumerate(SHARES)) / 3
+    given = batch([-1, -1, -1]) | {"mix": MIX, "mirrored": torch.tensor([False, True, True])}
+    torch.testing.assert_close(objective(given)["whale"], by_hand, rtol=1e-4, atol=1e-5)
+
+
+def test_mixed_auxiliary_labels_count_by_their_shares_and_missing_ones_not_at_all() -> None:
+    objective = IdentifyObjective(make().eval(), auxiliary_weight=0.5)
+    log_p = torch.log_softmax(objective.net.auxiliary(objective.net.backbone(mixed_images())), 1)
+    # Labels -1, 1, 0: picture 0 is a quarter of label 1; 1 is 7/8 of 1 and 1/8 of 0; 2 is all 0.
+    summed = -(0.25 * log_p[0, 1] + 0.875 * log_p[1, 1] + 0.125 * log_p[1, 0] + log_p[2, 0])
+    given = objective(batch([-1, 1, 0]) | {"mix": MIX})["auxiliary"]
+    torch.testing.assert_close(given, 0.5 * summed / 2.25, rtol=1e-4, atol=1e-5)
+    # A quarter of one label is a quarter of a loss, as it would be a whole one of a whole label.
+    alone = objective(batch([-1, -1, -1]) | {"mix": MIX, "auxiliary": torch.tensor([-1, 1, -1])})["auxiliary"]
+    torch.testing.assert_close(alone, -0.5 * (0.25 * log_p[0, 1] + 0.875 * log_p[1, 1]) / 1.125, rtol=1e-4, atol=1e-5)
+    assert objective(batch([-1, -1, -1]) | {"mix": MIX})["auxiliary"].item() == 0
+
+
+def test_a_mixed_batch_is_one_step_of_a_growing_margin() -> None:
+    objective = IdentifyObjective(make(head={"kind": "arcface", "dims": 12, "margin_steps": 10}), auxiliary_weight=0.0)
+    objective(batch([-1, -1, -1]) | {"mix": MIX})
+    assert objective.net.head.steps.item() == 1
+
+
+def test_a_batch_that_mixes_nothing_is_learnt_as_it_is() -> None:
+    objective = IdentifyObjective(make(head=EXACT).eval(), auxiliary_weight=0.5)
+    given = batch([0, -1, 1])
+    plain, unmixed = objective(given), objective(given | {"mix": torch.zeros(3, 5)})
+    for key in plain:
+        torch.testing.assert_close(unmixed[key], plain[key], rtol=1e-5, atol=1e-6)

@@ -6,8 +6,10 @@ import cv2
 import numpy as np
 import pytest
 
-from whichwhale.augment import AugmentConfig, GeometryConfig
-from whichwhale.geometry import apply, identity, rotation
+from whichwhale.augment import AugmentConfig, GeometryConfig, MixConfig, draw_geometry, generator
+from whichwhale.augment.mixing import draw_mix
+from whichwhale.fit.batches import Items, Shuffled, load
+from whichwhale.geometry import apply, compose, identity, rotation, scaling, translation
 from whichwhale.identify.config import ViewsConfig
 from whichwhale.identify.passports import TrainingPassports, prediction_views, view_passport
 from whichwhale.passport.plane import PlaneView
@@ -50,9 +52,9 @@ def test_mirror_views_flip_the_picture_upside_down(noise: Store) -> None:
     np.testing.assert_array_equal(flipped, view_passport(noise, 0, SQUASHED, plain)[::-1])
 
 
-def prediction_views_are_counted_and_the_first_is_plain() -> None:
-    views = prediction_views(ViewsConfig(mirror=True, shifts=[(0, 0), (0.1, 0)], zooms=[1.0, 1.1, 0.9]), FAIR)
-    assert len(views) == 12
+def test_prediction_views_are_counted_and_the_first_is_plain() -> None:
+    views = prediction_views(ViewsConfig(mirror=True, shifts=[(0, 0), (0.1, 0)], zooms=[1.0, 1.1, 0.9], rotations=[0, 8]), FAIR)
+    assert len(views) == 24
     np.testing.assert_allclose(views[0], identity(), atol=1e-12)
 
 
@@ -80,3 +82,78 @@ def test_a_training_passport_says_whether_it_is_a_mirror_image(noise: Store, cha
     made = TrainingPassports(noise, np.array([0]), {}, SQUASHED, still, seed=0)(0)
     assert made["mirrored"] == mirrored
     np.testing.assert_array_equal(made["image"], noise.images[0][::-1] if mirrored else noise.images[0])
+
+
+def test_views_without_rotations_are_what_they_always_were() -> None:
+    """Bit for bit, by the formula that the first predictions were made with."""
+    config = ViewsConfig(mirror=True, shifts=[(0, 0), (0.03, 0.02)], zooms=[1.0, 1.1])
+    then = [
+        compose(mirror, scaling(zoom, zoom, (-0.1, 0.0)), translation(*shift))
+        for zoom in (1.0, 1.1)
+        for shift in ((0, 0), (0.03, 0.02))
+        for mirror in (identity(), scaling(1.0, -1.0))
+    ]
+    np.testing.assert_array_equal(prediction_views(config, PlaneView()), then)
+
+
+def test_a_rotated_view_turns_about_the_middle_of_the_view() -> None:
+    views = prediction_views(ViewsConfig(mirror=False, rotations=[0, 90]), PlaneView(centre=(-0.1, 0.0)))
+    np.testing.assert_allclose(apply(views[1], [[-0.1, 0.0], [0.4, 0.0]]), [[-0.1, 0.0], [-0.1, 0.5]], atol=1e-12)
+
+
+def make_many(folder: Path) -> Store:
+    pictures = np.random.default_rng(1).integers(0, 255, (6, 120, 120, 3), dtype=np.uint8)
+    about = {"sampling": 1.0, "sd": np.nan, "outside": 0.0, "status": "ok"} | dict.fromkeys(MATRIX, 0.0)
+    made = ((picture, {"item": f"w_{n}.jpg#0"} | about) for n, picture in enumerate(pictures))
+    return write_store(folder, key="k", kind="given", plane_to_store=SQUASHED.matrix(), size=(120, 120), count=6, passports=made)
+
+
+EVERYTHING = AugmentConfig(
+    geometry=GeometryConfig(jitter=0.03, perspective=0.15),
+    photometric="light",
+    occlusion=0.3,
+    mix=MixConfig(mixup=0.4, cutmix=1.0, chance=0.8),
+    **dict.fromkeys(["waterline", "wash", "glint", "spray", "haze", "pca", "colour", "blur", "noise", "jpeg"], 0.3),
+)
+
+
+def test_jitter_and_perspective_are_part_of_the_one_warp(noise: Store) -> None:
+    geometry = GeometryConfig(jitter=0.03, perspective=0.15)
+    made = TrainingPassports(noise, np.array([0]), {}, FAIR, AugmentConfig(geometry=geometry, photometric="none"), seed=4)(0)
+    move = draw_geometry(geometry, generator(4, 0, 0), FAIR.centre)
+    assert move.shape == (3, 3)
+    np.testing.assert_array_equal(made["image"], view_passport(noise, 0, FAIR, move))
+
+
+@pytest.mark.parametrize("threads", [1, 4])
+def test_a_resumed_epoch_makes_the_same_batches_with_any_number_of_threads(tmp_path: Path, threads: int) -> None:
+    """Pictures and what they take of their neighbours, of the batches that are left and of the epoch after."""
+    store = make_many(tmp_path / "store")
+
+    def passports() -> TrainingPassports:
+        return TrainingPassports(store, np.arange(6), {"whale": np.arange(6)}, FAIR, EVERYTHING, seed=2, mixed_epochs=2)
+
+    whole, resumed, sampler = passports(), passports(), Shuffled(6, 2, seed=2)
+    one, several = Items(6, whole, threads=1), Items(6, resumed, threads=threads)
+    for epoch, done in [(0, 2), (1, 0)]:
+        whole.set_epoch(epoch)
+        resumed.set_epoch(epoch)
+        batches = sampler.batches(epoch)
+        pairs = zip(list(load(one, batches, "cpu"))[done:], load(several, batches[done:], "cpu"), strict=True)
+        for ours, theirs in pairs:
+            assert ours.keys() == theirs.keys() >= {"image", "mirrored", "mix", "whale"}
+            for key in ours:
+                np.testing.assert_array_equal(ours[key].numpy(), theirs[key].numpy())
+
+
+def test_the_last_epochs_are_not_mixed_and_their_pictures_are_as_they_would_be(noise: Store) -> None:
+    mixes = TrainingPassports(noise, np.array([0]), {}, FAIR, EVERYTHING, seed=0, mixed_epochs=0.85 * 2)
+    never = TrainingPassports(noise, np.array([0]), {}, FAIR, EVERYTHING.model_copy(update={"mix": MixConfig()}), seed=0)
+    for epoch, mixed in enumerate([True, True, False]):
+        mixes.set_epoch(epoch)
+        never.set_epoch(epoch)
+        item = mixes(0)
+        assert ("mix" in item) == mixed
+        np.testing.assert_array_equal(item["image"], never(0)["image"])
+        if mixed:
+            np.testing.assert_array_equal(item["mix"], draw_mix(EVERYTHING.mix, generator(0, epoch, 0), FAIR.size))

@@ -68,11 +68,13 @@ class AuxiliaryConfig(Config):
 
 
 class ViewsConfig(Config):
-    """The views of a passport whose predictions are averaged: each shift (d) of each zoom, and its mirror image if asked."""
+    """The views of a passport whose predictions are averaged: each shift (d) of each zoom of each rotation (degrees), and its
+    mirror image if asked; test and held-out photos get the same ones."""
 
     mirror: bool = True
-    shifts: list[tuple[float, float]] = [(0.0, 0.0)]
-    zooms: list[pydantic.PositiveFloat] = [1.0]
+    shifts: list[tuple[float, float]] = pydantic.Field([(0.0, 0.0)], min_length=1)
+    zooms: list[pydantic.PositiveFloat] = pydantic.Field([1.0], min_length=1)
+    rotations: list[float] = pydantic.Field([0.0], min_length=1)
     batch_size: int = pydantic.Field(64, ge=1)
 
 
@@ -97,6 +99,16 @@ class IdentifyConfig(Config):
     mirrored: Literal["same", "twin"] = "same"
     fit: FitConfig = FitConfig()
     views: ViewsConfig = ViewsConfig()
+
+    @pydantic.model_validator(mode="after")
+    def _horizon_outside(self) -> IdentifyConfig:
+        perspective, (width, height) = self.augment.geometry.perspective, self.view.field
+        if perspective * (width + height) / 2 > 0.9:
+            raise ValueError(
+                f"augment.geometry.perspective={perspective} would bring the horizon into a view.field of {width} x {height} d; "
+                f"at most {int(180 / (width + height)) / 100}"
+            )
+        return self
 
     @pydantic.field_validator("fold", mode="before")
     @classmethod

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from whichwhale.augment.mixing import mixed, neighbour
 from whichwhale.fit.batches import Batch
 from whichwhale.fit.loop import Objective
 from whichwhale.identify.config import IdentifyConfig
@@ -52,6 +54,9 @@ class IdentifyObjective(Objective):
 
     A batch holds `image` [B, 3, H, W], `whale` int64 [B], `mirrored` bool [B] and `auxiliary` int64 [B] (-1: no label). Where a
     mirror image is another class, a whale's own twin is left out of its loss: some heads are nearly symmetrical.
+
+    With `mix` [B, 5] the pictures are mixed, and every loss is the mean over both whales (types of callosity) of each picture by
+    their shares in it, each without its own twin.
     """
 
     def __init__(self, net: Identifier, auxiliary_weight: float) -> None:
@@ -59,18 +64,43 @@ class IdentifyObjective(Objective):
         self.net, self.auxiliary_weight = net, auxiliary_weight
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        features = self.net.backbone(batch["image"])
+        images, share = (batch["image"], None) if "mix" not in batch else mixed(batch["image"], batch["mix"])
+        features = self.net.backbone(images)
         target, twin = batch["whale"], None
         if self.net.twins:
             shift = self.net.classes * batch["mirrored"]
             target, twin = target + shift, target + self.net.classes - shift
-        losses = {"whale": self.net.head.loss(self.net.head.embed(features), target, twin)}
+        whale = self.net.head.embed(features), target, twin
+        if share is None:
+            losses = {"whale": self.net.head.loss(*whale)}
+        else:
+            losses = {"whale": self.net.head.loss(*_of_both(*whale), _shares(share))}
         if self.net.auxiliary is not None and self.auxiliary_weight:
-            logits, target = self.net.auxiliary(features).float(), batch["auxiliary"]
-            # The sum over the labelled ones over their number; 0 where the batch has none, but still part of the graph.
-            summed = F.cross_entropy(logits, target, ignore_index=NO_LABEL, reduction="sum")
-            losses["auxiliary"] = self.auxiliary_weight * summed / (target != NO_LABEL).sum().clamp(min=1)
+            auxiliary = self.net.auxiliary(features).float(), batch["auxiliary"]
+            losses["auxiliary"] = self.auxiliary_weight * _labelled_mean(*auxiliary, share)
         return losses
 
     def fresh_parameters(self) -> list[nn.Parameter]:
         return [parameter for name, parameter in self.net.named_parameters() if not name.startswith("backbone.")]
+
+
+def _of_both(of_picture: Tensor, target: Tensor, twin: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Twice the rows: each picture with its own target, then each with its neighbour's. One call of a head's loss for both, since
+    the margin of some grows with the calls."""
+    both = [torch.cat([labels, neighbour(labels)]) if labels is not None else None for labels in (target, twin)]
+    return torch.cat([of_picture, of_picture]), *both
+
+
+def _shares(share: Tensor) -> Tensor:
+    return torch.cat([share, 1 - share])
+
+
+def _labelled_mean(logits: Tensor, target: Tensor, share: Tensor | None) -> Tensor:
+    """Mean cross entropy over the rows that have a label, by their shares if there are any. 0 where the batch has none, but still
+    part of the graph; less than a whole picture's worth of labels counts as what it is."""
+    if share is None:
+        summed = F.cross_entropy(logits, target, ignore_index=NO_LABEL, reduction="sum")
+        return summed / (target != NO_LABEL).sum().clamp(min=1)
+    (logits, target, _), weight = _of_both(logits, target), _shares(share)
+    rows = F.cross_entropy(logits, target, ignore_index=NO_LABEL, reduction="none")
+    return (weight * rows).sum() / (weight * (target != NO_LABEL)).sum().clamp(min=1)

@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whichwhale.augment import AugmentConfig, Photometric, draw_geometry, generator
-from whichwhale.geometry import Affine, compose, identity, invert, mirrors, scaling, translation, warp
+from whichwhale.augment.mixing import draw_mix
+from whichwhale.geometry import Affine, Transform, compose, identity, invert, mirrors, rotation, scaling, translation, warp
 from whichwhale.identify.config import ViewsConfig
 from whichwhale.passport.plane import PlaneView
 from whichwhale.passport.store import Store
@@ -16,12 +17,23 @@ from whichwhale.passport.store import Store
 
 class TrainingPassports:
     """Makes item i: `image` uint8 [H, W, 3], changed by draws keyed by (seed, epoch, store row), `mirrored` (whether it shows the
-    animal's mirror image), and its labels."""
+    animal's mirror image), and its labels.
+
+    In the first `mixed_epochs` epochs also `mix` float32 [5]: what its picture takes of its neighbour's in the batch.
+    """
 
     def __init__(
-        self, store: Store, rows: NDArray, labels: dict[str, NDArray], view: PlaneView, augment: AugmentConfig, seed: int
+        self,
+        store: Store,
+        rows: NDArray,
+        labels: dict[str, NDArray],
+        view: PlaneView,
+        augment: AugmentConfig,
+        seed: int,
+        mixed_epochs: float = 0,
     ) -> None:
         self.store, self.rows, self.labels, self.view, self.augment, self.seed = store, rows, labels, view, augment, seed
+        self.mixed_epochs = mixed_epochs
         self.epoch = 0
         self._spare: list[Photometric] = []  # one chain serves one thread at a time
 
@@ -37,12 +49,13 @@ class TrainingPassports:
             photometric = self._spare.pop()
         except IndexError:
             photometric = Photometric(self.augment)
-        image = photometric(image, draw)
+        image = photometric(image, draw, compose(move, self.view.matrix()))
         self._spare.append(photometric)
-        return {"image": image, "mirrored": mirrors(move), **{name: values[number] for name, values in self.labels.items()}}
+        item = {"image": image, "mirrored": mirrors(move), **{name: values[number] for name, values in self.labels.items()}}
+        return item | {"mix": draw_mix(self.augment.mix, draw, self.view.size)} if self.epoch < self.mixed_epochs else item
 
 
-def view_passport(store: Store, row: int, view: PlaneView, move: Affine) -> NDArray[np.uint8]:
+def view_passport(store: Store, row: int, view: PlaneView, move: Transform) -> NDArray[np.uint8]:
     """Draw passport `row` as `view` shows it after `move` (plane to plane): uint8 RGB [H, W, 3]."""
     return warp(store.images[row], compose(invert(store.plane_to_store), move, view.matrix()), view.size)
 
@@ -51,7 +64,8 @@ def prediction_views(config: ViewsConfig, view: PlaneView) -> list[Affine]:
     """The plane-to-plane transforms of the test-time views, the plain one first."""
     mirrors = [identity(), scaling(1.0, -1.0)] if config.mirror else [identity()]
     return [
-        compose(mirror, scaling(zoom, zoom, view.centre), translation(*shift))
+        compose(mirror, rotation(np.deg2rad(turn), view.centre), scaling(zoom, zoom, view.centre), translation(*shift))
+        for turn in config.rotations
         for zoom in config.zooms
         for shift in config.shifts
         for mirror in mirrors

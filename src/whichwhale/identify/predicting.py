@@ -72,7 +72,8 @@ def predict_fold(experiment: Experiment, fold: Fold) -> RunFolder:
     test = experiment.with_passport(data.test)
     items = [item_of(photo) for photo in [*training, *held_out, *test]]
     role = np.repeat([ROLE_TRAIN, ROLE_VALIDATION, ROLE_TEST], [len(training), len(held_out), len(test)])
-    views = config.views.model_dump_json(exclude={"batch_size"})
+    unsaid = {"batch_size"} | ({"rotations"} if config.views.rotations == [0.0] else set())  # older files don't name it either
+    views = config.views.model_dump_json(exclude=unsaid)
     apart = NO_MIRROR if config.mirrored == "twin" else ""
     about = {"averaging": f"{AVERAGING}{apart}; {views}", "weights_sha": sha256(run.weights)}
     if run.predictions.exists():

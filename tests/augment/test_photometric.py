@@ -1,35 +1,28 @@
-"""Augmentation: every draw belongs to its key, stays in its bounds, and no thread or global state changes it."""
+"""The photometric chain: every draw belongs to its key, and no thread, history or global state changes it."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
 
+import albumentations as A
 import cv2
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from whichwhale.augment import AugmentConfig, GeometryConfig, Photometric, draw_geometry, generator
-from whichwhale.geometry import apply, identity, rotation
+from whichwhale.augment.config import AIR, CAMERA, SEA
+from whichwhale.passport.plane import PlaneView
 
 PICTURE = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8), (0, 0), 2)
 HEAVY = AugmentConfig(photometric="heavy", occlusion=0.5)
+PIECES = dict.fromkeys([*SEA, *AIR, *CAMERA], 0.5)
+EVERYTHING = AugmentConfig(photometric="none", occlusion=0.5, **PIECES)
+PLANE = PlaneView(width=64, height=64).matrix()
 CENTRE = (-0.1, 0.0)
-STILL = GeometryConfig(rotation=0, zoom=0, stretch=0, shift=0, mirror=0)
-number = st.integers(0, 2**32 - 1)
-key = st.tuples(number, number, number)
 
 
 @pytest.fixture(scope="module")
 def heavy() -> Photometric:
     return Photometric(HEAVY)
-
-
-@given(key, key)
-def test_a_stream_belongs_to_its_key(one: tuple, other: tuple) -> None:
-    first, again, second = (generator(*k).integers(2**62, size=4).tolist() for k in (one, one, other))
-    assert first == again
-    assert (first == second) == (one == other)
 
 
 def test_the_same_key_gives_the_same_picture_whatever_came_before(heavy: Photometric) -> None:
@@ -103,55 +96,66 @@ def test_threads_change_nothing() -> None:
         np.testing.assert_array_equal(list(pool.map(make, range(24))), [make(k) for k in range(24)])
 
 
-@given(key)
-def test_a_still_geometry_is_the_identity(k: tuple) -> None:
-    np.testing.assert_allclose(draw_geometry(STILL, generator(*k), CENTRE), identity(), atol=1e-15)
+def test_threads_change_nothing_for_the_pieces_either() -> None:
+    def make(k: int) -> np.ndarray:
+        return Photometric(EVERYTHING)(PICTURE, generator(4, k), PLANE)
+
+    with ThreadPoolExecutor(4) as pool:
+        np.testing.assert_array_equal(list(pool.map(make, range(24))), [make(k) for k in range(24)])
 
 
-@given(key, st.floats(0, 180), st.floats(0, 1), st.floats(0, 0.5), st.floats(0, 0.5), st.floats(0, 1))
-def test_geometry_stays_within_its_bounds(k: tuple, turn: float, zoom: float, stretch: float, shift: float, odds: float) -> None:
-    config = GeometryConfig(rotation=turn, zoom=zoom, stretch=stretch, shift=shift, mirror=odds)
-    matrix = draw_geometry(config, generator(*k), CENTRE)
-    linear = matrix[:, :2]
-    mirrored = np.linalg.det(linear) < 0
-    assert not (mirrored and odds == 0) and not (not mirrored and odds == 1)
-    size = np.sqrt(abs(np.linalg.det(linear)))
-    assert 1 / (1 + zoom) - 1e-12 <= size <= 1 + zoom + 1e-12
-    # linear = stretch @ rotation @ flip, so that its rows are orthogonal: their lengths are width's and height's scale.
-    assert linear[0] @ linear[1] == pytest.approx(0, abs=1e-9)
-    wide, high = np.hypot(*linear[0]), np.hypot(*linear[1])
-    assert 1 / (1 + stretch) - 1e-9 <= wide / high <= 1 + stretch + 1e-9
-    angle = np.arctan2(linear[1, 0] / high, linear[0, 0] / wide)
-    assert abs(angle) <= np.deg2rad(turn) + 1e-9
-    # The centre, mirrored in the line through the two points (on which it lies here), moves by the shift alone.
-    moved = apply(matrix, CENTRE) - CENTRE
-    assert np.abs(moved).max() <= shift + 1e-9
+def test_a_chain_with_every_piece_does_not_remember() -> None:
+    used = Photometric(EVERYTHING)
+    for k in range(5):
+        used(PICTURE, generator(9, k), PLANE)
+    before = PICTURE.copy()
+    for k in range(12):
+        fresh = Photometric(EVERYTHING)(PICTURE, generator(8, k), PLANE)
+        np.testing.assert_array_equal(used(PICTURE, generator(8, k), PLANE), fresh)
+        assert fresh.dtype == np.uint8 and fresh.shape == PICTURE.shape
+    np.testing.assert_array_equal(PICTURE, before)
 
 
-def test_geometry_fills_its_bounds_evenly_and_each_draw_is_its_own() -> None:
-    config = GeometryConfig(rotation=10, zoom=0.2, stretch=0.1, shift=0.05, mirror=0.5)
-    rows = []
-    for k in range(2000):
-        matrix = draw_geometry(config, generator(0, k), CENTRE)
-        wide, high = np.hypot(*matrix[0, :2]), np.hypot(*matrix[1, :2])
-        dx, dy = apply(matrix, CENTRE) - CENTRE
-        turn = np.arctan2(matrix[1, 0] / high, matrix[0, 0] / wide) / np.deg2rad(10)
-        sign = np.sign(np.linalg.det(matrix[:, :2]))
-        rows.append(
-            [turn, np.log(wide * high) / 2 / np.log(1.2), np.log(wide / high) / np.log(1.1), dx / 0.05, dy / 0.05, sign]
-        )
-    rows = np.array(rows)
-    np.testing.assert_allclose(rows.mean(0), 0, atol=0.08)  # sd of a mean 0.013, of the sign's 0.022
-    np.testing.assert_allclose(rows[:, :5].std(0), 1 / np.sqrt(3), atol=0.03)  # uniform on -1..1
-    assert (np.abs(rows[:, :5]).max(0) > 0.98).all()
-    assert np.abs(np.corrcoef(rows.T) - np.eye(6)).max() < 0.1
-
-
-def test_a_draw_does_not_depend_on_other_settings() -> None:
-    """Switching one change off leaves the others as they were: the same numbers are drawn."""
-    config = GeometryConfig(rotation=30, zoom=0.5, stretch=0.3, shift=0.1, mirror=0.5)
-    alone = STILL.model_copy(update={"rotation": 30.0})
+@pytest.mark.parametrize(("preset", "occlusion"), [("light", 0.3), ("heavy", 0.0)])
+def test_the_presets_draw_what_they_always_drew(preset: str, occlusion: float) -> None:
+    """The chain as the first fits had it, with the library's own objects: configs and run folders of then are still true."""
+    blurs = [A.GaussianBlur(blur_limit=(3, 5)), A.MotionBlur(blur_limit=(3, 7)), A.Downscale(scale_range=(0.4, 0.8))]
+    then = {
+        "light": [A.RandomBrightnessContrast(0.2, 0.2, p=0.8)],
+        "heavy": [
+            A.RandomBrightnessContrast(0.3, 0.3, p=0.8),
+            A.RandomGamma((70, 145), p=0.5),
+            A.HueSaturationValue(12, 35, 0, p=0.5),
+            A.RGBShift(18, 18, 18, p=0.3),
+            A.OneOf(blurs, p=0.2),
+            A.GaussNoise(std_range=(0.01, 0.06), noise_scale_factor=0.5, p=0.25),
+            A.ImageCompression(quality_range=(40, 90), p=0.2),
+        ],
+    }[preset]
+    hide = A.CoarseDropout((1, 3), (0.1, 0.3), (0.1, 0.3), fill="random_uniform", p=occlusion)
+    chain = A.Compose([*then, hide] if occlusion else then)
+    now = Photometric(AugmentConfig(photometric=preset, occlusion=occlusion))
     for k in range(20):
-        full, turned = (draw_geometry(c, generator(k), CENTRE)[:, :2] for c in (config, alone))
-        angle = np.arctan2(full[1, 0] / np.hypot(*full[1]), full[0, 0] / np.hypot(*full[0]))
-        np.testing.assert_allclose(turned, rotation(angle)[:, :2], atol=1e-12)
+        draw = np.random.default_rng((1, k))
+        chain.set_random_state(draw, random.Random(int(draw.integers(2**63))))
+        np.testing.assert_array_equal(now(PICTURE, generator(1, k), PLANE), chain(image=PICTURE)["image"])
+
+
+@pytest.mark.parametrize("piece", [*SEA, *AIR, *CAMERA])
+def test_a_piece_happens_as_often_as_its_chance_says(piece: str) -> None:
+    chain = Photometric(AugmentConfig(photometric="none", pca_spread=5.0, **{piece: 0.5}))
+    changed = [(chain(PICTURE, generator(2, k), PLANE) != PICTURE).any() for k in range(100)]
+    assert 0.3 < np.mean(changed) < 0.65  # 4 sigma; now and then a draw changes no pixel
+
+
+def test_one_piece_more_leaves_the_draws_of_the_others() -> None:
+    """Where the glitter is not drawn, a chain with it and one without make the same picture."""
+    few, more = (Photometric(AugmentConfig(photometric="light", wash=0.5, haze=0.5, glint=glint)) for glint in (0.0, 0.5))
+    pairs = [[chain(PICTURE, generator(6, k), PLANE) for chain in (few, more)] for k in range(40)]
+    alike = np.mean([np.array_equal(*pair) for pair in pairs])
+    assert 0.25 < alike < 0.75
+
+
+def test_what_lies_in_the_passport_plane_wants_to_know_where_that_is() -> None:
+    with pytest.raises(ValueError, match="wash is drawn in the passport plane"):
+        Photometric(AugmentConfig(photometric="none", wash=1.0))(PICTURE, generator(0))

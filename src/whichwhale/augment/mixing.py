@@ -1,0 +1,54 @@
+"""Mixup and cutmix: two pictures of a batch in one.
+
+Each item draws by its own key how much of another picture it takes, and where; the other is its neighbour in the batch, whose
+order is keyed too. So a resumed fit mixes what the one that ran through would have mixed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from whichwhale.augment.config import MixConfig
+from whichwhale.augment.draws import stream
+
+Mix = NDArray[np.float32]  # [5]: left, top, right, bottom (px, ends not included), and the weight of the other picture therein
+
+
+def draw_mix(config: MixConfig, draw: np.random.Generator, size: tuple[int, int]) -> Mix:
+    """What a picture of `size` (width, height) px takes of its neighbour; zeros: nothing.
+
+    mixup: all of it, at weight 1 - share. cutmix: at weight 1, in a rectangle that takes 1 - share of the picture, less what lies
+    outside (Yun et al. 2019, equation 2). The share is Beta(alpha, alpha).
+    """
+    own = stream(draw, "mix")
+    lucky, kind = own.random() < config.chance, own.random()
+    if not lucky or not (config.mixup or config.cutmix):
+        return np.zeros(5, np.float32)
+    cut = config.cutmix and (kind < 0.5 or not config.mixup)
+    alpha = config.cutmix if cut else config.mixup
+    share = own.beta(alpha, alpha)
+    if not cut:
+        return np.array([0, 0, *size, 1 - share], np.float32)
+    half, centre = np.sqrt(1 - share) * np.array(size) / 2, own.uniform(0, size)
+    start, end = (np.rint(edge).clip(0, size) for edge in (centre - half, centre + half))
+    return np.array([*start, *end, 1], np.float32)
+
+
+def neighbour(values: Tensor) -> Tensor:
+    """For each row of a batch the row whose picture it is mixed with: the next one; the first for the last."""
+    return torch.cat([values[1:], values[:1]])
+
+
+def mixed(images: Tensor, mix: Tensor) -> tuple[Tensor, Tensor]:
+    """Images [B, 3, H, W] with their neighbours mixed in by `mix` [B, 5], float32, and each one's own share [B] of itself."""
+    height, width = images.shape[-2:]
+    left, top, right, bottom, weight = mix.float()[:, :, None].unbind(1)
+    x, y = (torch.arange(side, device=images.device) for side in (width, height))
+    across = ((x >= left) & (x < right)) * weight  # [B, W]
+    other = ((y >= top) & (y < bottom))[:, None, :, None] * across[:, None, None, :]
+    images = images.float()  # keeps the order in memory, as does all that follows
+    share = 1 - ((right - left) * (bottom - top) * weight)[:, 0] / (height * width)
+    return torch.lerp(images, neighbour(images), other), share
