@@ -14,7 +14,7 @@ from whichwhale.blend.config import EnsembleConfig
 from whichwhale.blend.pool import Pool, fit, mix_floor
 from whichwhale.blend.provenance import provenance
 from whichwhale.blend.remarks import remarks
-from whichwhale.blend.scores import as_text, score_all
+from whichwhale.blend.scores import Score, as_text, score_all
 from whichwhale.checkout import Checkout
 from whichwhale.competition import Competition
 from whichwhale.config import ConfigError, load, read_yaml
@@ -64,18 +64,37 @@ def run(config: EnsembleConfig, command: str) -> None:
     test_z, predicted_by = rows_of_test(members, tables.test)
     p = pool.probabilities(test_z, means=True)
     p[predicted_by == 0] = mix_floor(tables.prior()[None], config.floor)
-    notes = remarks(members, rows, tables, predicted_by, config)
+    notes = remarks(members, rows, tables, predicted_by, config) + answered(tables, p)
     print("\n".join(notes))
 
-    submission.write(config.submission, tables.test, tables.class_id, p)
-    submission.validate(config.submission, config.root / config.data.sample_submission)
-    commit = str(Checkout.of(Path(__file__).resolve().parent))
-    write_text(config.provenance, provenance(command, commit, config.submission, members, pool, notes, table))
     kept = config.runs / config.name
+    wrote = [f"{kept}/blend.json", f"{kept}/predictions.npz"]
+    if tables.test:
+        submission.write(config.submission, tables.test, tables.class_id, p)
+        if tables.table is None:  # folders of classes: no sample says what is wanted
+            submission.validate_for(config.submission, tables.test, tables.class_id)
+        else:
+            submission.validate(config.submission, config.root / config.data.sample_submission)
+        commit = str(Checkout.of(Path(__file__).resolve().parent))
+        write_text(config.provenance, provenance(command, commit, config.submission, members, pool, notes, table))
+        wrote = [f"{config.submission} ({len(p)} photos, valid)", str(config.provenance), *wrote]
+    else:
+        print("no submission: the data set has no test photos")
     pool.scores["out_of_fold"] = [score.as_dict() for score in scores]
     pool.write(kept / "blend.json")
     write(kept / "predictions.npz", as_predictions(rows, honest, tables, p, pool))
-    print(f"wrote {config.submission} ({len(p)} photos, valid), {config.provenance}, {kept}/blend.json, {kept}/predictions.npz")
+    print(f"wrote {', '.join(wrote)}")
+
+
+def answered(tables: Competition, p: NDArray[np.float64]) -> list[str]:
+    """What the test rows p [T, C] are worth where the data set knows the answers, as folders of classes do: a line, or none."""
+    if not tables.answers:
+        return []
+    truth = np.array([tables.class_id.index(tables.answers[image]) for image in tables.test], np.int64)
+    score = Score.of("test", "", None, p, truth)
+    loss = f"{score.log_loss.mean:.4f} ({score.log_loss.low:.4f} to {score.log_loss.high:.4f})"
+    ranks = f"top-1 {score.top_1:.1%}, top-5 {score.top_5:.1%}"
+    return [f"The {len(truth)} test photos, whose answers are known and which no fit has seen: log loss {loss}, {ranks}."]
 
 
 def as_predictions(

@@ -29,3 +29,16 @@ def test_crops_are_taken_as_they_are_and_made_once(tmp_path, monkeypatch) -> Non
     assert given_store(tmp_path / "store", photos, view).key == store.key
     monkeypatch.undo()
     assert given_store(tmp_path / "store", photos, PlaneView(width=16, height=16, field=(2, 2))).key != store.key
+
+
+def test_a_store_of_the_same_crops_is_used_where_it_lies(tmp_path, capsys: pytest.CaptureFixture) -> None:
+    Image.new("RGB", (16, 16), (10, 20, 30)).save(tmp_path / "a.png")
+    photos, view = {"a.png#0": tmp_path / "a.png"}, PlaneView(width=16, height=16)
+    first = given_store(tmp_path / "first", photos, view)
+    shared = given_store(tmp_path / "second", photos, view, [tmp_path / "none", first.folder])
+    assert shared.folder == first.folder and shared.key == first.key
+    assert not (tmp_path / "second").exists() and "used from there" in capsys.readouterr().out
+    Image.new("RGB", (16, 16), (11, 20, 30)).save(tmp_path / "a.png")  # other photos: a store of its own
+    own = given_store(tmp_path / "second", photos, view, [first.folder])
+    assert own.folder == tmp_path / "second" and own.images[0, 0, 0, 0] == 11
+    assert (first.images[0, 0, 0] == (10, 20, 30)).all()

@@ -3,6 +3,7 @@
 examples:
   python -m whichwhale.competition check input/right_whale
   python -m whichwhale.competition check input/right_whale --headers --others input/right_whale_annotations/callosity.csv
+  python -m whichwhale.competition check input/att_faces --test-share 0
   python -m whichwhale.competition folds input/right_whale --folds 5 --kind disjoint --out runs/right_whale/folds.csv
 """
 
@@ -11,9 +12,10 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import get_args
 
 from whichwhale.competition import folds as folds_csv
-from whichwhale.competition import tables
+from whichwhale.competition import layout
 from whichwhale.competition.check import check, skip_bad, told
 from whichwhale.competition.problems import errors
 
@@ -40,6 +42,11 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_argument("--train", default="train.csv", metavar="CSV", help="in it (default %(default)s)")
         command.add_argument("--sample-submission", default="sample_submission.csv", metavar="CSV", help="(default %(default)s)")
         command.add_argument("--images", default="imgs", metavar="FOLDER", help="of the photos (default %(default)s)")
+        what = "tables, or one folder of photos a class; auto, the default, finds out"
+        command.add_argument("--layout", choices=get_args(layout.Layout), default="auto", help=what)
+        share = "of a class's photos, where they lie in folders (default %(default)s)"
+        command.add_argument("--test-share", type=float, default=0.2, metavar="P", help=share)
+        command.add_argument("--group", default="", metavar="PATTERN", help="in the files' names: photos that stay together")
     options = parser.parse_args(arguments)
     try:
         return options.run(options)
@@ -48,10 +55,15 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
 
 
+def _how(options: argparse.Namespace) -> dict[str, str | float]:
+    names = ("train", "sample_submission", "images", "layout", "test_share", "group")
+    return {name: getattr(options, name) for name in names}
+
+
 def _folds(options: argparse.Namespace) -> int:
-    competition = tables.read(options.root, options.train, options.sample_submission, options.images)
+    competition = layout.read(options.root, **_how(options))
     photos, whales = competition.train["Image"].tolist(), competition.train["whaleID"].tolist()
-    made = folds_csv.make(photos, whales, options.folds, options.seed, options.kind)
+    made = folds_csv.make(photos, whales, options.folds, options.seed, options.kind, competition.groups)
     folds_csv.write(options.out, made)
     sizes = ", ".join(f"{fold}: {count}" for fold, count in made["fold"].value_counts().sort_index().items())
     print(f"{options.out}: {len(made)} photos, {len(set(whales))} whales; photos per fold (-1 always trains) {sizes}")
@@ -59,7 +71,7 @@ def _folds(options: argparse.Namespace) -> int:
 
 
 def _check(options: argparse.Namespace) -> int:
-    competition, problems = tables.inspect(options.root, options.train, options.sample_submission, options.images)
+    competition, problems = layout.inspect(options.root, **_how(options))
     problems += check(competition, options.others, decode=not options.headers, progress=True)
     for problem in problems:
         print(problem)

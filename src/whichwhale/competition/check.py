@@ -12,9 +12,10 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from whichwhale.competition import photos
+from whichwhale.competition import class_folders, photos
+from whichwhale.competition.layout import inspect
 from whichwhale.competition.problems import CompetitionError, Problem, error, errors, note
-from whichwhale.competition.tables import Competition, inspect
+from whichwhale.competition.tables import Competition
 from whichwhale.competition.verdicts import Verdicts
 
 MISSING, UNREADABLE = "missing photo", "unreadable photo"
@@ -46,7 +47,7 @@ def check(
     if not folder.is_dir():
         advice = "there is no folder of photos; link it here, or name it: data.images=NAME, or --images NAME"
         return [error("missing folder", folder, advice)]
-    present = set(os.listdir(folder))
+    present = _present(folder, images)
     verdicts = Verdicts(Path(remember) if remember and decode else None, folder)
 
     def look(image: str) -> tuple[os.stat_result | None, list[Problem] | None]:
@@ -73,7 +74,7 @@ def check(
             pool.shutdown(wait=False, cancel_futures=True)
             verdicts.write()
     unlisted = sorted(present - set(images))
-    if unlisted:
+    if unlisted and competition.images:  # of folders of classes the reader has told
         advice = f"{len(unlisted)} files that no table lists, first {unlisted[0]}; they are left alone"
         problems.append(note("unlisted photos", folder, advice))
     for other in others:
@@ -111,19 +112,22 @@ def read_checked(
     decode: bool = True,
     progress: bool = False,
     remember: str | Path | None = None,
-    **files: str,
+    **how: str | float,
 ) -> Competition:
     """`read`, then `check`: what a training calls first. Prints how many photos it skipped.
 
     Args:
-        root, files: as for `read` (`train`, `sample_submission`, `images`).
+        root, how: as for `layout.inspect` (`train`, `sample_submission`, `images`, `layout`, `test_share`, `group`).
         skip: go on without the bad training photos.
         decode, progress, remember: as for `check`.
 
     Raises:
         CompetitionError: errors, all of them; with `skip` only those that can't be skipped.
     """
-    competition, problems = inspect(root, **files)
+    competition, problems = inspect(root, **how)
+    for problem in problems:
+        if problem.kind == class_folders.UNTRAINED:
+            print(problem)
     problems += check(competition, decode=decode, progress=progress, remember=remember)
     if not errors(problems):
         return competition
@@ -162,6 +166,18 @@ def _way_out(competition: Competition, problems: Sequence[Problem]) -> str:
     lost = f" without {len(bad)} bad training photos" if bad else ""
     prior = f"; {len(bad_test)} bad test photos then get the class prior" if bad_test else ""
     return f"data.skip_bad=true goes on{lost}{prior}"
+
+
+def _present(folder: Path, images: Sequence[str]) -> set[str]:
+    """What lies in the folder of photos, and in those of its folders that the photos' names speak of ('class/file')."""
+    within = {image.rpartition("/")[0] for image in images} or {""}
+    return {
+        f"{inner}/{name}" if inner else name
+        for inner in within
+        if (folder / inner).is_dir()
+        for name in os.listdir(folder / inner)
+        if not (inner and name.startswith("."))
+    }
 
 
 def _missing(path: Path, image: str, present: set[str]) -> list[Problem]:

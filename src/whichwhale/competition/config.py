@@ -11,17 +11,22 @@ import pydantic
 from whichwhale.competition import folds
 from whichwhale.competition.check import read_checked
 from whichwhale.competition.folds import FoldsError
-from whichwhale.competition.tables import Competition, read
+from whichwhale.competition.layout import Layout, read
+from whichwhale.competition.tables import Competition
 from whichwhale.config import Config, input_dir
 
 
 class DataConfig(Config):
-    """A competition's folder, relative to the input folder, and the names of its tables."""
+    """A competition's folder, relative to the input folder, and how it lies there: tables and a folder of photos, or one folder
+    of photos a class (`layout: folders`; auto finds out)."""
 
     root: str = "survey"
     train: str = "train.csv"
     sample_submission: str = "sample_submission.csv"
     images: str = "imgs"
+    layout: Layout = "auto"
+    test_share: float = pydantic.Field(0.2, ge=0, lt=1)  # folders: share of the photos (or groups) that are test photos
+    group: str = ""  # folders: pattern in the file names; a class's photos in which it finds the same stay together
     skip_bad: bool = False  # go on without training photos that are missing, truncated or contradictory
 
     def read(self, home: Path) -> Competition:
@@ -56,7 +61,8 @@ class FoldsConfig(Config):
         """
         path, listed = Path(path), pd.concat([data.train, data.skipped])
         if not path.exists():
-            folds.write(path, folds.make(list(listed["Image"]), list(listed["whaleID"]), self.count, self.seed, self.kind))
+            photos, whales = list(listed["Image"]), list(listed["whaleID"])
+            folds.write(path, folds.make(photos, whales, self.count, self.seed, self.kind, data.groups))
         dealt = folds.read(path)
         covered = set(dealt["Image"])
         if differ := sorted((set(data.train["Image"]) - covered) | (covered - set(listed["Image"]))):

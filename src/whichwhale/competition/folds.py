@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import csv
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -27,7 +27,12 @@ class FoldsError(ValueError):
 
 
 def make(
-    images: Sequence[str], whales: Sequence[str], folds: int = 3, seed: int = 0, kind: Kind = "closed"
+    images: Sequence[str],
+    whales: Sequence[str],
+    folds: int = 3,
+    seed: int = 0,
+    kind: Kind = "closed",
+    groups: Mapping[str, str] | None = None,
 ) -> pd.DataFrame:
     """Deal photos out to folds; depends on the set of (image, whale) and the seed, not on their order.
 
@@ -40,6 +45,8 @@ def make(
         folds: number of folds, at least 2.
         seed: for the shuffles.
         kind: 'closed' or 'disjoint'.
+        groups: photo to its group, each of one whale (encounters, say): groups are then dealt in place of photos, and all of one
+            lie in one fold.
 
     Returns:
         DataFrame [Image, fold (int64), kind], sorted by Image.
@@ -56,6 +63,11 @@ def make(
         raise FoldsError(f"folds={folds}: cross-validation needs at least 2")
     if kind not in KINDS:
         raise FoldsError(f"kind={kind!r}: must be one of {', '.join(KINDS)}")
+    if groups:
+        whale_of = {groups[image]: whale for image, whale in zip(images, whales, strict=True)}
+        dealt_groups = make(list(whale_of), list(whale_of.values()), folds, seed, kind).set_index("Image")["fold"]
+        names = sorted(images)
+        return pd.DataFrame({"Image": names, "fold": dealt_groups[[groups[name] for name in names]].to_numpy(), "kind": kind})
     photos: dict[str, list[str]] = {}
     for image, whale in sorted(zip(images, whales, strict=True)):
         photos.setdefault(whale, []).append(image)

@@ -1,4 +1,4 @@
-"""A competition's two tables: who is in the training photos, and what a submission must look like.
+"""A competition, and its two tables: who is in the training photos, and what a submission must look like.
 
 The layout is Kaggle's: `train.csv` (Image, whaleID), `sample_submission.csv` (Image, then one column a whale), a folder of
 photos.
@@ -7,6 +7,7 @@ photos.
 from __future__ import annotations
 
 import csv
+import hashlib
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from whichwhale.competition.problems import CompetitionError, Problem, error, errors
+from whichwhale.competition.problems import CompetitionError, Problem, error
+from whichwhale.files import sha256
 
 TRAIN_COLUMNS = ["Image", "whaleID"]
 WHERE_FROM = "input/README.md says where each data set comes from"
@@ -32,6 +34,9 @@ class Competition:
         class_id: whales, in the sample submission's column order.
         images: folder of the photos, relative to `root`.
         skipped: DataFrame [Image, whaleID] of training photos that were left out of `train` (see `check.skip_bad`).
+        table: the file that `train` was read from; None if there is none (folders of classes).
+        groups: photo to the name of its group, whose photos stay together in one fold; empty: each photo is its own.
+        answers: test photo to its whale, where that is known. No fit may see them.
     """
 
     root: Path
@@ -40,6 +45,9 @@ class Competition:
     class_id: list[str]
     images: str = "imgs"
     skipped: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=TRAIN_COLUMNS, dtype=str))
+    table: Path | None = None
+    groups: dict[str, str] = field(default_factory=dict)
+    answers: dict[str, str] = field(default_factory=dict)
 
     def photo_path(self, image: str) -> Path:
         """Path of the photo named `image` ('w_1.jpg'); whether it exists is `check`'s business."""
@@ -49,6 +57,13 @@ class Competition:
         """Index into `class_id` of each training photo, int64 [len(train)], in `train`'s order."""
         index = {whale: position for position, whale in enumerate(self.class_id)}
         return np.array([index[whale] for whale in self.train["whaleID"]], dtype=np.int64)
+
+    def fingerprint(self) -> str:
+        """SHA-256 of what says who is in which photo: the training table's bytes, or photos and whales."""
+        if self.table is not None:
+            return sha256(self.table)
+        rows = [self.train["Image"].tolist(), self.train["whaleID"].tolist(), self.class_id]
+        return hashlib.sha256(repr(rows).encode()).hexdigest()
 
     def prior(self) -> NDArray[np.float64]:
         """Share of each whale among training photos, float64 [len(class_id)], sums to 1.
@@ -60,24 +75,11 @@ class Competition:
         return counts / counts.sum()
 
 
-def read(
-    root: str | Path, train: str = "train.csv", sample_submission: str = "sample_submission.csv", images: str = "imgs"
-) -> Competition:
-    """Read a competition's tables from the folder `root`; photos are not opened (see `check`).
-
-    Raises:
-        CompetitionError: a file is missing, or its rows or columns contradict themselves or each other; lists every reason.
-    """
-    competition, problems = inspect(root, train, sample_submission, images)
-    if errors(problems):
-        raise CompetitionError(errors(problems))
-    return competition
-
-
 def inspect(
     root: str | Path, train: str = "train.csv", sample_submission: str = "sample_submission.csv", images: str = "imgs"
 ) -> tuple[Competition, list[Problem]]:
-    """As `read`, but return what is usable together with all problems found.
+    """Read a competition's tables from the folder `root`; what is usable is returned together with all problems found. Photos are
+    not opened (see `check`).
 
     Usable are: of rows that repeat each other the first, of a photo under two names none, only whales that have a column.
 
@@ -112,7 +114,7 @@ def inspect(
         error("whale without photo", sample_submission, f"{whale} {advice}") for whale in class_id if whale not in known
     ]
     table = pd.DataFrame({"Image": list(labelled), "whaleID": list(labelled.values())}, columns=TRAIN_COLUMNS, dtype=str)
-    return Competition(root, table, test, class_id, images), problems
+    return Competition(root, table, test, class_id, images, table=root / train), problems
 
 
 Rows = list[tuple[int, list[str]]]  # (line in the file, cells)

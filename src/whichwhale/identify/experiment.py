@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from whichwhale.competition import Competition, folds
 from whichwhale.config import ConfigError, input_dir, runs_dir
-from whichwhale.files import sha256
 from whichwhale.identify.config import AuxiliaryConfig, GivenPassports, IdentifyConfig
 from whichwhale.identify.heads import HEADS
 from whichwhale.passport import points
@@ -78,10 +77,15 @@ class Experiment:
         """Of everything that a fit reads; a run folder keeps them."""
         tables = {"folds": self.folds.to_csv(index=False), "auxiliary": repr(sorted(self.auxiliary.items()))}
         hashed = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in tables.items()}
-        return {"train": sha256(self.data.root / self.config.data.train), "passports": self.store.key, **hashed}
+        return {"train": self.data.fingerprint(), "passports": self.store.key, **hashed}
+
+    @property
+    def home(self) -> Path:
+        """The data set's folder below runs/."""
+        return runs_dir() / self.config.dataset
 
     def run_path(self, fold: Fold) -> Path:
-        return runs_dir() / self.config.dataset / self.config.name / f"fold{fold}"
+        return self.home / self.config.name / f"fold{fold}"
 
     def labels(self, images: list[str]) -> NDArray:
         """Index into `data.class_id` of each labelled photo."""
@@ -93,7 +97,8 @@ def _store(config: IdentifyConfig, data: Competition) -> Store:
     home, images = runs_dir() / config.dataset, [*data.train["Image"], *data.test]
     passports = config.passports
     if isinstance(passports, GivenPassports):
-        return given_store(home / "passports", {item_of(image): data.photo_path(image) for image in images}, passports.view)
+        photos = {item_of(image): data.photo_path(image) for image in images}
+        return given_store(home / "passports", photos, passports.view, _neighbours("passports"))
     places = sorted({folder / passports.annotations for folder in (input_dir(), runs_dir())})  # one if the path is absolute
     there = [place for place in places if place.exists()]
     if len(there) != 1:
@@ -111,10 +116,16 @@ def _store(config: IdentifyConfig, data: Competition) -> Store:
     if missing:
         print(f"{there[0]}: has no row for {len(missing)} of the {len(data.test)} test photos; they will get no prediction")
     way = hashlib.sha256(passports.model_dump_json().encode()).hexdigest()[:8]
-    store = store_from_points(home / f"passports-{way}", table, data.photo_path, passports)
+    name = f"passports-{way}"
+    store = store_from_points(home / name, table, data.photo_path, passports, elsewhere=_neighbours(name))
     if nothing := int((store.index["status"] == "none").sum()):
         print(f"{store.folder}: {nothing} of {len(store.index)} photos have no points; none is trained on or predicted")
     return store
+
+
+def _neighbours(name: str) -> list[Path]:
+    """The stores of that name of all data sets: two of the same photos, with other folds, say, need only one."""
+    return sorted(path.parent for path in runs_dir().glob(f"*/{name}/store.json"))
 
 
 def item_of(image: str) -> str:

@@ -8,7 +8,6 @@ import numpy as np
 from torch import nn
 
 from whichwhale.competition import folds
-from whichwhale.files import sha256
 from whichwhale.fit.batches import Items, Shuffled
 from whichwhale.fit.loop import fit, remove_checkpoints, seeded
 from whichwhale.fit.processes import is_main, main_first
@@ -34,7 +33,7 @@ def fit_fold(experiment: Experiment, fold: int) -> RunFolder:
         "fold": fold,
         "seed": config.seed,
         "tables": {
-            "train": sha256(experiment.data.root / config.data.train),
+            "train": experiment.data.fingerprint(),
             "truth": hashlib.sha256(truth.tobytes()).hexdigest(),
             "pictures": experiment.pictures.key,
             "folds": hashlib.sha256(experiment.folds.to_csv(index=False).encode()).hexdigest(),

@@ -37,7 +37,8 @@ class PassportConfig(Config):
         `view` are not, as fine as the finer side of `view` times `oversampling`, up to whole pixels."""
         per_d = self.oversampling * max(self.view.width / self.view.field[0], self.view.height / self.view.field[1])
         width, height = (math.ceil(self.margin * side * per_d - 1e-9) for side in self.view.field)
-        return PlaneView(width=width, height=height, centre=self.view.centre, field=(width / per_d, height / per_d))
+        field = width / per_d, height / per_d
+        return PlaneView(width=width, height=height, centre=self.view.centre, field=field, upright=self.view.upright)
 
     def alignment(self, points: object) -> Affine:
         """The photo-to-store transform, float64 [2, 3], that takes `points` [2, 2] (first, second; pixels of the upright photo)

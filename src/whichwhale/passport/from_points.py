@@ -29,7 +29,7 @@ from whichwhale.files import sha256
 from whichwhale.geometry import Affine, apply, compose, invert, scale_of, scaling, warp
 from whichwhale.passport.config import PassportConfig
 from whichwhale.passport.points import Animal, animals
-from whichwhale.passport.store import MATRIX, SCHEMA, Store, StoreError, open_store, write_store
+from whichwhale.passport.store import MATRIX, SCHEMA, Store, StoreError, find_store, write_store
 
 CODE_VERSION = 1  # raise it with any change of code, here or in geometry and decoding, that changes a pixel of a store
 
@@ -43,11 +43,13 @@ def store_from_points(
     photo_path: Callable[[str], Path],
     config: PassportConfig,
     threads: int | None = None,
+    elsewhere: Iterable[Path] = (),
 ) -> Store:
     """Open the store of all animals in `table` (contract 1), cutting it from the photos if there is none of exactly this input.
 
     One row an item, photo by photo. status `ok`; `none` (black): the annotations have no points for it; `unreadable` (black): the
-    photo is missing or damaged. `threads` (default: one a core, at most 8) changes nothing but the time.
+    photo is missing or damaged. `threads` (default: one a core, at most 8) changes nothing but the time. A store of exactly this
+    input may also lie in a folder `elsewhere`.
 
     Raises:
         PointsError: the table is empty, or has not the points or the part that `config` names.
@@ -61,7 +63,7 @@ def store_from_points(
         digests = dict(zip(paths, _in_order(pool, _fingerprint, progress), strict=True))
         key = _key(herd, digests, config)
         try:
-            return open_store(folder, key)
+            return find_store(folder, key, elsewhere)
         except StoreError:
             pass
         view = config.store_view()

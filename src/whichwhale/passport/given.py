@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import cv2
@@ -15,21 +15,21 @@ from whichwhale.competition.photos import PhotoError, decode
 from whichwhale.files import sha256
 from whichwhale.geometry import resizing
 from whichwhale.passport.plane import PlaneView
-from whichwhale.passport.store import MATRIX, SCHEMA, Store, StoreError, open_store, write_store
+from whichwhale.passport.store import MATRIX, SCHEMA, Store, StoreError, find_store, write_store
 
 
-def given_store(folder: str | Path, photos: dict[str, Path], view: PlaneView) -> Store:
+def given_store(folder: str | Path, photos: dict[str, Path], view: PlaneView, elsewhere: Iterable[Path] = ()) -> Store:
     """Open or make the store of the crops `photos` (item to path), each of which shows what `view` says.
 
     Crops of another size than the view's are stretched to it. An unreadable one keeps a row with status `unreadable`.
-    The key is made of the items, their files' bytes, and the view.
+    The key is made of the items, their files' bytes, and the view; a store of the same key may lie in a folder `elsewhere`.
     """
     folder = Path(folder)
     digests = {item: sha256(path) if path.is_file() else None for item, path in photos.items()}
     made_of = [SCHEMA, "given", digests, view.model_dump(mode="json")]
     key = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
     try:
-        return open_store(folder, key)
+        return find_store(folder, key, elsewhere)
     except StoreError:
         return write_store(
             folder,

@@ -12,7 +12,7 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,6 +76,24 @@ def open_store(folder: str | Path, key: str | None = None) -> Store:
     if not pictures or len(index) != len(images) or list(index.columns) != COLUMNS or index["item"].duplicated().any():
         raise StoreError(f"{folder}: index.csv and store.npy do not belong together; {ANEW}")
     return Store(folder, made_from, images, index, plane_to_store)
+
+
+def find_store(folder: str | Path, key: str, elsewhere: Iterable[Path] = ()) -> Store:
+    """Open the store in `folder` if it was made from exactly the input of `key`, or else one of the folders `elsewhere` that was.
+
+    So two data sets of the same photos (with other folds, say) need one store. Raises StoreError, about `folder`, if none was.
+    """
+    try:
+        return open_store(folder, key)
+    except StoreError as error:
+        for other in elsewhere:
+            try:
+                found = open_store(other, key)
+            except StoreError:
+                continue
+            print(f"{folder}: the same passports lie in {other} and are used from there")
+            return found
+        raise error
 
 
 def write_store(

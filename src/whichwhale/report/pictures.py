@@ -46,7 +46,8 @@ def passport(store: Store, photo: str, alternative: str, width: int = 260) -> st
     if store.index["status"].iloc[row] != "ok":
         return None
     stored_height, stored_width = store.images.shape[1:3]
-    across, down = stored_width / store.plane_to_store[0, 0], stored_height / store.plane_to_store[1, 1]  # field in d
+    per_d = np.abs(store.plane_to_store[:, :2]).sum(1)  # px a d, across and down: the plane lies level or stands
+    across, down = stored_width / per_d[0], stored_height / per_d[1]  # field in d
     size = width, max(1, round(width * down / across))
     return image(jpeg_uri(cv2.resize(store.images[row], size, interpolation=cv2.INTER_AREA)), alternative, size)
 

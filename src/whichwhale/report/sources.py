@@ -139,14 +139,16 @@ class Sources:
     def store(self) -> Store:
         """The passports that the first member was fitted on, if its run says which, else the first store there is."""
         stores = []
-        for path in sorted(self.config.runs.glob("passports*/store.json")):
+        keys = [fit.provenance.get("tables", {}).get("passports") for fit in self.fits]
+        for path in sorted(runs_dir().glob("*/passports*/store.json")):
             try:
-                stores.append(open_store(path.parent))
+                store = open_store(path.parent)
             except ValueError:
                 continue  # a damaged store among several is no reason to show none
+            if path.parent.parent == self.config.runs or store.key in keys:  # a neighbour's can be shared (passport/store.py)
+                stores.append(store)
         if not stores:
             raise Absent(f"There is no passport store ({self.short(self.config.runs)}/passports is missing or damaged).")
-        keys = [fit.provenance.get("tables", {}).get("passports") for fit in self.fits]
         return min(stores, key=lambda store: keys.index(store.key) if store.key in keys else len(keys))
 
     @cached_property

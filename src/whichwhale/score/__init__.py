@@ -10,6 +10,7 @@ from whichwhale.score.calibration import (
 )
 from whichwhale.score.evaluation import Evaluation, evaluate, place_in_2016, read_truth
 from whichwhale.score.log_loss import log_loss, log_loss_rows
+from whichwhale.score.neighbours import among_themselves, nearest_neighbour, verification_auc
 from whichwhale.score.ranking import NEW_WHALE, macro_accuracy, map_at_5, rank_of_truth, ranked_lists, top_k
 from whichwhale.score.submission import Submission, SubmissionError
 
@@ -20,6 +21,7 @@ __all__ = [
     "Reliability",
     "Submission",
     "SubmissionError",
+    "among_themselves",
     "calibration_error",
     "debiased_square",
     "evaluate",
@@ -29,6 +31,7 @@ __all__ = [
     "macro_accuracy",
     "map_at_5",
     "mean_interval",
+    "nearest_neighbour",
     "paired_bootstrap",
     "place_in_2016",
     "rank_of_truth",
@@ -36,4 +39,5 @@ __all__ = [
     "read_truth",
     "reliability_curve",
     "top_k",
+    "verification_auc",
 ]

@@ -8,7 +8,7 @@ import gzip
 import io
 import math
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -19,7 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 from whichwhale.files import write_atomically
 from whichwhale.score.problems import Problems, SubmissionError
 
-__all__ = ["Submission", "SubmissionError", "read", "validate", "write"]
+__all__ = ["Submission", "SubmissionError", "read", "validate", "validate_for", "write"]
 
 SUM_TOLERANCE = 1e-3
 ROUNDING = 5e-6
@@ -197,6 +197,16 @@ def validate(path: str | Path, sample_path: str | Path) -> None:
     wanted = {cells[0] for _, cells in sample}
     if first != "Image" or not expected or not wanted:
         raise SubmissionError(f"{sample_path}: not a sample_submission.csv (header 'Image,...' and one row a photo)")
+    validate_for(path, wanted, expected)
+
+
+def validate_for(path: str | Path, images: Collection[str], class_id: Sequence[str]) -> None:
+    """As `validate`, where no sample says what is wanted: the photos `images`, each once, and the columns `class_id`, in order.
+
+    Raises:
+        SubmissionError: as `validate`.
+    """
+    wanted, expected = set(images), list(class_id)
     problems = Problems(path)
     table, names = _parse(path, problems)
     for column in sorted(set(expected) - set(table.class_id)):
