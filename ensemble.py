@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from whichwhale.blend.assemble import OutOfFold, assemble, rows_of_test, rows_out_of_fold
 from whichwhale.blend.config import EnsembleConfig
+from whichwhale.blend.neighbours import write_neighbours_of
 from whichwhale.blend.pool import Pool, fit, mix_floor
 from whichwhale.blend.provenance import provenance
 from whichwhale.blend.remarks import remarks
@@ -48,6 +49,8 @@ def run(config: EnsembleConfig, command: str) -> None:
     """Assemble, fit, score, write the submission, its text, blend.json and the blend's own predictions."""
     tables = config.competition()
     labelled = tables.train["Image"].tolist()
+    for path in write_neighbours_of(config.members, config.runs, tables, config.neighbours_scale):
+        print(f"{path}: written")
     members = [assemble(config.runs / name, tables.class_id, labelled, config.test) for name in config.members]
     rows = rows_out_of_fold(members, labelled, config.folds(tables))
     labels = tables.labels()

@@ -18,8 +18,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from whichwhale.blend import pool
+from whichwhale.blend import neighbours, pool
 from whichwhale.blend.assemble import centred, shares
+from whichwhale.blend.neighbours import Gallery
 from whichwhale.blend.pool import LEAST_FLOOR, Pool, TestFrom
 from whichwhale.competition.photos import decode
 from whichwhale.identify import fitted
@@ -50,12 +51,14 @@ class Guess:
 
 @dataclass(frozen=True, eq=False)
 class FittedFold:
-    """One fitted network of a model: its share in the model's mean, and its logits' columns among all whales."""
+    """One fitted network of a model: its share in the model's mean, and its logits' columns among all whales. With a `gallery`
+    the logits are those of neighbours on its embeddings."""
 
     share: float
     net: Identifier
     columns: NDArray[np.int64]
     config: IdentifyConfig
+    gallery: Gallery | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,14 +86,21 @@ class PhotoIdentifier:
         paths = [Path(photo) for photo in photos]
         ways = {repr(fold.config.passports): fold.config.passports for model in self.models for fold in model}
         stores = {way: self._passports(paths, passports) for way, passports in ways.items()}
-        return self.pool.probabilities(np.stack([self._mean(model, stores) for model in self.models]), means=True)
+        said: dict[int, tuple[NDArray, NDArray]] = {}
+        return self.pool.probabilities(np.stack([self._mean(model, stores, said) for model in self.models]), means=True)
 
-    def _mean(self, model: list[FittedFold], stores: dict[str, Store]) -> NDArray[np.float64]:
+    def _mean(
+        self, model: list[FittedFold], stores: dict[str, Store], said: dict[int, tuple[NDArray, NDArray]]
+    ) -> NDArray[np.float64]:
         """Centred logits [photos, whales], averaged over a model's fits that know the whale."""
         z, weight = 0.0, np.zeros(len(self.class_id))
         for fold in model:
             store = stores[repr(fold.config.passports)]
-            logits, _ = predict(fold.net, store, np.arange(len(store.images)), fold.config)
+            if id(fold.net) not in said:  # a network is asked once, for itself and for the neighbours on its embeddings
+                said[id(fold.net)] = predict(fold.net, store, np.arange(len(store.images)), fold.config)
+            logits, embedding = said[id(fold.net)]
+            if fold.gallery is not None:
+                logits = fold.gallery.logits(embedding)
             rows, seen = centred(all_columns(logits, fold.columns, len(self.class_id)))
             z = z + fold.share * rows
             weight += fold.share * seen
@@ -131,21 +141,27 @@ def load(folder: str | Path) -> PhotoIdentifier:
         blended = pool.read(folder / "blend.json")
         models = [_folds(home / member, blended.test) for member in blended.members]
     elif (folder / "model.safetensors").is_file():
-        models, blended, home = [[(1.0, folder)]], _alone(folder), folder.parent.parent
+        models, blended, home = [[(1.0, folder, None)]], _alone(folder), folder.parent.parent
     else:
         models, blended = [_folds(folder)], _alone(folder)
-    read = [[(share, *fitted.read(path)) for share, path in model] for model in models]
-    class_id = sorted({whale for model in read for _, _, whales, _ in model for whale in whales})
+    nets = {path: fitted.read(path) for model in models for _, path, _ in model}  # a model and its neighbours share theirs
+    class_id = sorted({whale for _, whales, _ in nets.values() for whale in whales})
     place = {whale: i for i, whale in enumerate(class_id)}
 
-    def fold(share: float, net: Identifier, whales: list[str], config: IdentifyConfig) -> FittedFold:
-        return FittedFold(share, net, np.array([place[whale] for whale in whales]), config)
+    def fold(share: float, path: Path, gallery: Gallery | None) -> FittedFold:
+        net, whales, config = nets[path]
+        columns = np.array([place[whale] for whale in (whales if gallery is None else gallery.whales)])
+        return FittedFold(share, net, columns, config, gallery)
 
-    return PhotoIdentifier(class_id, [[fold(*one) for one in model] for model in read], blended, home.parent)
+    return PhotoIdentifier(class_id, [[fold(*one) for one in model] for model in models], blended, home.parent)
 
 
-def _folds(folder: Path, test: TestFrom | None = None) -> list[tuple[float, Path]]:
-    """The fits of a model and their shares in its answer; without `test`, all that are there take part."""
+def _folds(folder: Path, test: TestFrom | None = None) -> list[tuple[float, Path, Gallery | None]]:
+    """The fits of a model and their shares in its answer; without `test`, all that are there take part. Where the model looks for
+    neighbours on another's embeddings, they are that one's fits, with the gallery of each."""
+    if (source := neighbours.source_of(folder)) is not None:
+        fits = _folds(source, test)
+        return [(share, path, neighbours.read_gallery(folder / path.name / neighbours.GALLERY)) for share, path, _ in fits]
     fits = {path.parent.name: path.parent for path in sorted(folder.glob("fold*/model.safetensors"))}
     if not fits:
         raise LoadError(
@@ -158,7 +174,7 @@ def _folds(folder: Path, test: TestFrom | None = None) -> list[tuple[float, Path
     wanted = {name: share for name, share in shares(numbers, test).items() if share}
     if missing := [name for name in wanted if name not in fits]:
         raise LoadError(f"{folder}: {missing[0]} has no model.safetensors, but the blend has it in its mean (test={test})")
-    return [(share, fits[name]) for name, share in wanted.items()]
+    return [(share, fits[name], None) for name, share in wanted.items()]
 
 
 def _alone(folder: Path) -> Pool:

@@ -21,7 +21,10 @@ class EnsembleConfig(Config):
     """One blend: which models, fitted how, written where."""
 
     dataset: str  # folder below runs/ in which the members are
-    members: list[str] = Field(min_length=1)  # models: folders below runs/<dataset>/
+    # Models: folders below runs/<dataset>/. MODEL_neighbours, if nobody made such a model, looks for the photo's neighbours among
+    # those that the fits of MODEL trained on, by MODEL's embeddings; `neighbours_scale` says how much closeness counts there.
+    members: list[str] = Field(min_length=1)
+    neighbours_scale: float = Field(20.0, gt=0, le=300)
     data: DataConfig = DataConfig()
     name: str = "ensemble"  # runs/<dataset>/<name>/ keeps the weights (blend.json) and the blend's own predictions.npz
     l2: float = Field(1e-3, ge=0, allow_inf_nan=False)  # pull toward equal scaled weights, see blend.pool.fit

@@ -7,96 +7,161 @@ the best cosine. Embeddings of different fits are never compared: each fold mode
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
 from whichwhale import predictions
+from whichwhale.competition import Competition
+from whichwhale.files import write_atomically, write_json
 from whichwhale.predictions import ROLE_TRAIN, Predictions, split_item
 
 SUFFIX = "_neighbours"
+ABOUT, GALLERY = "neighbours.json", "gallery.npz"
 
 
 class NeighboursError(ValueError):
     """A model without what neighbours need; the message names the file and says what is missing."""
 
 
-def neighbour_logits(
-    embedding: NDArray[np.floating], gallery: NDArray[np.int64], whale: NDArray[np.int64], classes: int, scale: float
-) -> NDArray[np.float64]:
-    """Logits [N, classes] of all rows among the gallery's; a row never is its own neighbour.
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """The photos that one fit trained on: `embedding` float32 [G, D] of unit length, the index of each one's whale among `whales`
+    [G], and the scale s."""
+
+    embedding: NDArray[np.float32]
+    whale: NDArray[np.int64]
+    whales: list[str]
+    scale: float
+
+    def logits(self, embedding: NDArray[np.floating], own: NDArray[np.int64] | None = None) -> NDArray[np.float64]:
+        """Logits [N, whales] of embeddings [N, D] of unit length; where `own` [N] names a photo of the gallery (-1: none), that
+        one is not among the neighbours.
+
+        A whale whose only photo is the own one gets what a photo on the far side of the sphere would give, -s.
+        """
+        # exp(s (cos - 1)) <= 1: no overflow, and nothing below e^(-2 s).
+        near = np.exp(self.scale * (np.asarray(embedding, np.float64) @ self.embedding.T.astype(np.float64) - 1))
+        if own is not None:
+            rows = np.flatnonzero(own >= 0)
+            near[rows, own[rows]] = 0.0
+        is_whale = np.zeros((len(self.whale), len(self.whales)))
+        is_whale[np.arange(len(self.whale)), self.whale] = 1.0
+        return np.log(np.maximum(near @ is_whale, np.exp(-2 * self.scale))) + self.scale
+
+    def write(self, path: Path) -> None:
+        """Write gallery.npz atomically."""
+        arrays = {"embedding": self.embedding, "whale": self.whale, "whales": np.array(self.whales), "scale": self.scale}
+
+        def save(file: BinaryIO) -> None:
+            np.savez(file, **arrays)
+
+        write_atomically(path, save)
+
+
+def read_gallery(path: Path) -> Gallery:
+    """Raises NeighboursError if the file is missing or damaged."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return Gallery(file["embedding"], file["whale"], file["whales"].tolist(), float(file["scale"]))
+    except (OSError, EOFError, KeyError, ValueError, zipfile.BadZipFile) as error:
+        raise NeighboursError(
+            f"{path}: not a readable gallery ({error}); ensemble.py writes it anew if you delete the folder"
+        ) from error
+
+
+def gallery_of(table: Predictions, path: Path, whale_of: Mapping[str, str], scale: float) -> tuple[Gallery, NDArray[np.int64]]:
+    """The photos that the fit of a predictions table trained on, and for each row of the table its place among them (-1: none).
 
     Args:
-        embedding: [N, D], unit length; gallery: rows that are looked among [G]; whale: their columns [G].
-        scale: s, how much a close neighbour counts more than a distant one.
-
-    Returns:
-        NaN in the columns of whales without a gallery photo. The only photo of a whale says nothing of itself: there it has the
-        value of a photo on the far side of the sphere, -s.
-    """
-    vectors = np.asarray(embedding, np.float64)
-    # exp(s (cos - 1)) <= 1: no overflow, and nothing below e^(-2 s).
-    near = np.exp(scale * (vectors @ vectors[gallery].T - 1))
-    near[gallery, np.arange(len(gallery))] = 0.0
-    is_whale = np.zeros((len(gallery), classes))
-    is_whale[np.arange(len(gallery)), whale] = 1.0
-    logits = np.log(np.maximum(near @ is_whale, np.exp(-2 * scale))) + scale
-    logits[:, is_whale.sum(0) == 0] = np.nan
-    return logits
-
-
-def with_neighbours(path: Path, column_of: Mapping[str, int], class_id: list[str], scale: float) -> Predictions:
-    """The predictions.npz that neighbours make of the one at `path`: same rows, no embedding.
-
-    Args:
-        column_of: labelled photo -> column of its whale; class_id: [C].
+        path: of the table, for messages; whale_of: labelled photo -> whale.
 
     Raises:
         NeighboursError: no embedding, no training row, or a training photo that is not labelled.
-        PredictionsError: a damaged file.
     """
-    table = predictions.read(path)
     if not table.embedding.shape[1]:
         raise NeighboursError(f"{path}: has no embedding to look for neighbours in")
     images = [split_item(item) for item in table.item.tolist()]
-    gallery = np.array([row for row, (_, k) in enumerate(images) if k == 0 and table.role[row] == ROLE_TRAIN], np.int64)
-    if not len(gallery):
+    rows = np.array([row for row, (_, k) in enumerate(images) if k == 0 and table.role[row] == ROLE_TRAIN], np.int64)
+    if not len(rows):
         raise NeighboursError(f"{path}: has no training row, so there is nobody to look among")
-    if unknown := [images[row][0] for row in gallery if images[row][0] not in column_of]:
+    if unknown := [images[row][0] for row in rows if images[row][0] not in whale_of]:
         raise NeighboursError(f"{path}: {unknown[0]} is a training row, but the training table does not label it")
-    whale = np.array([column_of[images[row][0]] for row in gallery], np.int64)
-    logits = neighbour_logits(table.embedding, gallery, whale, len(class_id), scale)
+    names = [whale_of[images[row][0]] for row in rows]
+    whales = sorted(set(names))
+    own = np.full(len(images), -1, np.int64)
+    own[rows] = np.arange(len(rows))
+    return Gallery(table.embedding[rows], np.array([whales.index(name) for name in names], np.int64), whales, scale), own
+
+
+def with_neighbours(table: Predictions, gallery: Gallery, own: NDArray[np.int64], class_id: list[str]) -> Predictions:
+    """What neighbours say of every row of a fit's predictions: same rows, columns `class_id`, no embedding; NaN for whales that are
+    not in the gallery."""
+    place = {whale: column for column, whale in enumerate(class_id)}
+    logits = np.full((len(table.item), len(class_id)), np.nan)
+    logits[:, [place[whale] for whale in gallery.whales]] = gallery.logits(table.embedding, own)
     return Predictions.of(
         table.item,
         table.role,
         class_id,
         logits,
         views=table.views,
-        averaging=f"log-sum-exp of {scale:g} cos over each whale's training photos; embeddings: {table.averaging}",
+        averaging=f"log-sum-exp of {gallery.scale:g} cos over each whale's training photos; embeddings: {table.averaging}",
         weights_sha=table.weights_sha,
     )
 
 
-def write_neighbours(model: Path, column_of: Mapping[str, int], class_id: list[str], scale: float) -> list[Path]:
-    """Write `<model>_neighbours/fold<k>/predictions.npz` for every fit of `model`; what is there already is left alone.
+def write_neighbours(model: Path, whale_of: Mapping[str, str], class_id: list[str], scale: float) -> list[Path]:
+    """Write `<model>_neighbours`: neighbours.json, and for every fit of `model` fold<k>/gallery.npz and fold<k>/predictions.npz;
+    what is there already is left alone.
 
-    Returns the files written. Raises NeighboursError, also if the model has no predictions.
+    Returns the predictions written. Raises NeighboursError, also if the model has no predictions.
     """
     sources = sorted(model.glob("fold*/predictions.npz"))
     if not sources:
         raise NeighboursError(f"{model}: has no fold*/predictions.npz; run predict.py with its config")
-    written = []
+    home, written = model.with_name(model.name + SUFFIX), []
     for source in sources:
-        target = model.with_name(model.name + SUFFIX) / source.parent.name / source.name
-        table = with_neighbours(source, column_of, class_id, scale)
+        target = home / source.parent.name / source.name
+        of = predictions.read(source)
+        gallery, own = gallery_of(of, source, whale_of, scale)
+        table = with_neighbours(of, gallery, own, class_id)
         if target.exists() and _same(predictions.read(target), table):
             continue
         target.parent.mkdir(parents=True, exist_ok=True)
+        gallery.write(target.with_name(GALLERY))
         predictions.write(target, table)
         written.append(target)
+    write_json(home / ABOUT, {"model": model.name, "scale": scale})
     return written
+
+
+def write_neighbours_of(members: Sequence[str], runs: Path, tables: Competition, scale: float) -> list[Path]:
+    """`write_neighbours` for those of `members` that are called MODEL_neighbours and are no model of somebody's own making.
+
+    Args:
+        runs: folder of the models; tables: says which whale a training photo shows, and the columns' order.
+    """
+    whale_of = dict(zip(tables.train["Image"], tables.train["whaleID"], strict=True))
+    written = []
+    for member in members:
+        ours = not (runs / member).exists() or (runs / member / ABOUT).exists()
+        if member.endswith(SUFFIX) and ours:
+            written += write_neighbours(runs / member.removesuffix(SUFFIX), whale_of, tables.class_id, scale)
+    return written
+
+
+def source_of(member: Path) -> Path | None:
+    """The folder of the model on whose embeddings `member` looks for neighbours; None if it is another kind of model."""
+    if not (member / ABOUT).is_file():
+        return None
+    return member.with_name(json.loads((member / ABOUT).read_text(encoding="utf-8"))["model"])
 
 
 def _same(one: Predictions, other: Predictions) -> bool:
