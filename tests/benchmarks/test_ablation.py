@@ -9,9 +9,7 @@ from pathlib import Path
 import ablation
 import ablation_rows
 import ablation_table
-import cv2
 import numpy as np
-import pandas as pd
 import pytest
 from ablation_rows import BASE, ROWS
 
@@ -19,41 +17,15 @@ from whichwhale.config import load
 from whichwhale.identify.config import IdentifyConfig
 from whichwhale.predictions import ROLE_VALIDATION, Predictions, write
 
-CONFIG = """
-data: {root: heads}
-folds: {count: 2}
-passports: {view: {width: 32, height: 32}}
-auxiliary: {table: callosity.csv}
-"""
 WHALES = ["a", "b", "c"]
-
-
-@pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """input/heads: 24 crops whose colour is the whale, 2 test crops; tiny.yaml."""
-    monkeypatch.setenv("WHICHWHALE_INPUT", str(tmp_path / "input"))
-    monkeypatch.setenv("WHICHWHALE_RUNS", str(tmp_path / "runs"))
-    home, rng = tmp_path / "input" / "heads", np.random.default_rng(0)
-    (home / "imgs").mkdir(parents=True)
-    for n in range(26):
-        crop = rng.normal(60 + 60 * (n % 3), 9, (32, 32, 3)).clip(0, 255).astype(np.uint8)
-        cv2.imwrite(str(home / "imgs" / f"w_{n}.jpg"), crop)
-    names = [f"w_{n}.jpg" for n in range(26)]
-    pd.DataFrame({"Image": names[:24], "whaleID": [WHALES[n % 3] for n in range(24)]}).to_csv(home / "train.csv", index=False)
-    sample = pd.DataFrame({"Image": names[24:]} | dict.fromkeys(WHALES, 0.3))
-    sample.to_csv(home / "sample_submission.csv", index=False)
-    table = pd.DataFrame({"Image": names[:24], "callosity": [n % 2 * 2 for n in range(24)]})
-    table.to_csv(tmp_path / "input" / "callosity.csv", index=False)
-    (tmp_path / "tiny.yaml").write_text(CONFIG)
-    return tmp_path
 
 
 def in_process(log: Path, command: Sequence[str]) -> int:
     return importlib.import_module(Path(command[1]).stem).main(list(command[2:]))
 
 
-def run(root: Path, *arguments: str, run=in_process) -> int:
-    return ablation.main(["--config", str(root / "tiny.yaml"), "--quick", "--jobs", "1", "--seeds", "1", *arguments], run)
+def run(heads: Path, *arguments: str, run=in_process) -> int:
+    return ablation.main(["--config", str(heads / "tiny.yaml"), "--quick", "--jobs", "1", "--seeds", "1", *arguments], run)
 
 
 def test_every_row_is_a_config_that_differs_from_the_base_as_it_says() -> None:
@@ -71,9 +43,9 @@ def test_every_row_is_a_config_that_differs_from_the_base_as_it_says() -> None:
     assert load(IdentifyConfig, data, list(BASE))
 
 
-def test_rows_are_fitted_predicted_and_compared_with_the_base(root: Path, capsys: pytest.CaptureFixture) -> None:
-    assert run(root, "--only", "one-view", "no-auxiliary") == 0
-    kept = json.loads((root / "runs" / "ablation_quick" / "ablation.json").read_text())["rows"]
+def test_rows_are_fitted_predicted_and_compared_with_the_base(heads: Path, capsys: pytest.CaptureFixture) -> None:
+    assert run(heads, "--only", "one-view", "no-auxiliary") == 0
+    kept = json.loads((heads / "runs" / "ablation_quick" / "ablation.json").read_text())["rows"]
     assert [row["name"] for row in kept] == ["base", "no-auxiliary", "one-view"]
     base, other, one_view = kept
     assert base["difference"] is None and base["photos"] == 12
@@ -81,7 +53,7 @@ def test_rows_are_fitted_predicted_and_compared_with_the_base(root: Path, capsys
         gap = row["seeds"][0]["log_loss"] - base["seeds"][0]["log_loss"]
         assert row["difference"]["mean"] == pytest.approx(gap, abs=1e-12) == row["difference"]["by_seed"][0]
         assert row["difference"]["low"] <= gap <= row["difference"]["high"]
-    runs = root / "runs" / "ablation_quick"
+    runs = heads / "runs" / "ablation_quick"
     weights = [(runs / f"{name}-0" / "fold0" / "model.safetensors").read_bytes() for name in ("base", "one-view", "no-auxiliary")]
     assert weights[0] == weights[1] != weights[2]
     assert "| one view |" in capsys.readouterr().out
@@ -89,12 +61,12 @@ def test_rows_are_fitted_predicted_and_compared_with_the_base(root: Path, capsys
     def never(*_: object) -> int:
         raise AssertionError("everything was done")
 
-    assert run(root, "--only", "one-view", run=never) == 0
-    assert run(root, "--only", run=never) == 0
+    assert run(heads, "--only", "one-view", run=never) == 0
+    assert run(heads, "--only", run=never) == 0
     assert capsys.readouterr().out.count("| base:") == 2
 
 
-def test_a_row_that_fails_is_named_with_its_log_and_the_others_go_on(root: Path, capsys: pytest.CaptureFixture) -> None:
+def test_a_row_that_fails_is_named_with_its_log_and_the_others_go_on(heads: Path, capsys: pytest.CaptureFixture) -> None:
     def breaks(log: Path, command: Sequence[str]) -> int:
         if "name=gem-0" in command:
             log.parent.mkdir(exist_ok=True)
@@ -102,16 +74,16 @@ def test_a_row_that_fails_is_named_with_its_log_and_the_others_go_on(root: Path,
             return 3
         return in_process(log, command)
 
-    assert run(root, "--only", "gem", "no-auxiliary", run=breaks) == 1
+    assert run(heads, "--only", "gem", "no-auxiliary", run=breaks) == 1
     told = capsys.readouterr().out
     assert re.search(r"gem-0: train.py ended with 3; .*gem-0.txt: no memory", told)
     assert "| no auxiliary target |" in told and "| GeM pooling |" not in told
 
 
-def test_what_it_cant_do_it_says(root: Path, capsys: pytest.CaptureFixture) -> None:
-    assert run(root, "--only", "gemm") == 2
+def test_what_it_cant_do_it_says(heads: Path, capsys: pytest.CaptureFixture) -> None:
+    assert run(heads, "--only", "gemm") == 2
     assert "no row is called 'gemm'; --rows lists them" in capsys.readouterr().err
-    assert run(root, "--seeds", "0") == 2
+    assert run(heads, "--seeds", "0") == 2
     assert "--seeds: must be 1 or more" in capsys.readouterr().err
     assert ablation.main(["--rows"]) == 0
     assert "mirrored=twin" in capsys.readouterr().out

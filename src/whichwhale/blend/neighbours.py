@@ -101,8 +101,8 @@ def gallery_of(table: Predictions, path: Path, whale_of: Mapping[str, str], scal
 
 
 def with_neighbours(table: Predictions, gallery: Gallery, own: NDArray[np.int64], class_id: list[str]) -> Predictions:
-    """What neighbours say of every row of a fit's predictions: same rows, columns `class_id`, no embedding; NaN for whales that are
-    not in the gallery."""
+    """What neighbours say of every row of a fit's predictions: same rows, columns `class_id`, no embedding; NaN for whales not
+    in the gallery."""
     place = {whale: column for column, whale in enumerate(class_id)}
     logits = np.full((len(table.item), len(class_id)), np.nan)
     logits[:, [place[whale] for whale in gallery.whales]] = gallery.logits(table.embedding, own)

@@ -1,0 +1,233 @@
+"""From one model and one view to the whole blend: what does each step bring?
+
+examples:
+  python benchmarks/ladder.py configs/right_whale_heads/ensemble.yaml
+  python benchmarks/ladder.py configs/right_whale_heads/ensemble.yaml members=[lite0_160,lite0_160_neighbours]
+  python benchmarks/ladder.py configs/survey/ensemble.yaml --truth input/survey/truth/solution.csv
+
+Steps: the first member on one view of each photo; on its config's views; calibrated by one fitted power; then each further
+member in the YAML's order, pooled with those before it (MODEL_neighbours is one). All rows are out-of-fold, and what is fitted
+on them is cross-fitted. Beside each step the gain over the one before, with the 95 % interval of a paired bootstrap over photos,
+and log loss and top-1 by the number of the whale's photos that the fit trained on. With --truth the last blend's test rows as
+well: from the fold models, from the fits on all photos, and from both. Everything must be fitted and predicted; goes to
+runs/DATASET/ladder.json.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from whichwhale.blend.assemble import Member, OutOfFold, assemble, centred, rows_of_test, rows_out_of_fold
+from whichwhale.blend.config import EnsembleConfig
+from whichwhale.blend.neighbours import source_of, write_neighbours_of
+from whichwhale.blend.pool import cross_fit, fit, mix_floor
+from whichwhale.blend.scores import with_prior
+from whichwhale.competition import Competition
+from whichwhale.config import load
+from whichwhale.files import write_json
+from whichwhale.geometry import identity
+from whichwhale.identify import fitted
+from whichwhale.identify.experiment import Experiment, item_of
+from whichwhale.identify.predicting import all_columns, predict
+from whichwhale.runs.fit import read_fit
+from whichwhale.score import log_loss_rows, mean_interval, paired_bootstrap, rank_of_truth
+from whichwhale.score.evaluation import read_truth
+
+GROUPS = ((1, 2), (3, 5), (6, 10), (11, None))  # photos of the whale that the fit trained on
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line: its name, p [N, C] of the same photos in every step, what its fits took (minutes, images/s; 0: no training)."""
+
+    name: str
+    p: Floats
+    minutes: float = 0.0
+    speed: float = 0.0
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit codes: 0 done, 2 it can't be carried out."""
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="benchmarks/ladder.py", description=__doc__, formatter_class=form)
+    parser.add_argument("config", type=Path, help="an ensemble's YAML, whose members are fitted and predicted")
+    parser.add_argument("override", nargs="*", metavar="key=value", help="as ensemble.py takes them")
+    parser.add_argument("--truth", type=Path, help="CSV of the test photos' whales (Image,whaleID), where they are known")
+    options = parser.parse_args(arguments)
+    try:
+        results = ladder(load(EnsembleConfig, options.config, options.override), options.truth)
+    except ValueError as problem:
+        print(f"benchmarks/ladder.py: {problem}", file=sys.stderr)
+        return 2
+    print(as_text(results))
+    return 0
+
+
+def ladder(config: EnsembleConfig, truth_file: Path | None = None) -> dict[str, Any]:
+    """All figures, plain numbers; also written to runs/DATASET/ladder.json."""
+    tables = config.competition()
+    labelled, labels = tables.train["Image"].tolist(), tables.labels()
+    write_neighbours_of(config.members, config.runs, tables, config.neighbours_scale)
+    members = [assemble(config.runs / name, tables.class_id, labelled, "folds") for name in config.members]
+    rows = rows_out_of_fold(members, labelled, config.folds(tables))
+    truth_of = dict(zip(labelled, labels.tolist(), strict=True))
+    truth = np.array([truth_of[image] for image in rows.images], np.int64)
+    prior = rows.prior(truth, labels, len(tables.class_id))
+    steps = climb(config, tables, members, rows, truth, prior)
+    known = _trained_on(config, tables, rows, truth)
+    results: dict[str, Any] = {
+        "dataset": config.dataset,
+        "photos": len(truth),
+        "steps": [_figures(step, before, truth, known) for step, before in zip(steps, [None, *steps], strict=False)],
+    }
+    if truth_file is not None:
+        results["test"] = _test(config, tables, rows, truth, truth_file)
+    write_json(config.runs / "ladder.json", results)
+    return results
+
+
+def climb(
+    config: EnsembleConfig, tables: Competition, members: Sequence[Member], rows: OutOfFold, truth: NDArray, prior: Floats
+) -> list[Step]:
+    """The steps, in order; a photo without a row counts with the class prior."""
+    first = config.members[0]
+
+    def answered(p: Floats, has: NDArray[np.bool_]) -> Floats:
+        return with_prior(p, has, prior, config.floor)
+
+    def plain(z: Floats) -> Floats:
+        return answered(mix_floor(softmax(z, axis=1), config.floor), rows.has[0])
+
+    steps = []
+    if source_of(config.runs / first) is None and (z := one_view(config, tables, rows)) is not None:
+        steps.append(Step(f"{first}, one view", plain(z), *_took(config, first)))
+    steps.append(Step("+ views" if steps else first, plain(rows.z[0])))
+    for count in range(1, len(members) + 1):
+        z, has = rows.z[:count], rows.has[:count]
+        p = cross_fit(z, truth, rows.fold, config.members[:count], config.l2, config.floor, has.all(0))
+        name = config.members[count - 1]
+        cost = _took(config, name) if count > 1 and source_of(config.runs / name) is None else (0.0, 0.0)
+        steps.append(Step("+ one fitted power" if count == 1 else f"+ {name}", answered(p, has.any(0)), *cost))
+    return steps
+
+
+def one_view(config: EnsembleConfig, tables: Competition, rows: OutOfFold) -> Floats | None:
+    """Centred logits [N, C] of the first member's fold models on the plain view of each photo; 0 where there is none. None if it
+    is no model of this house."""
+    folder, z = config.runs / config.members[0], np.zeros(rows.z.shape[1:])
+    fits = sorted(path.parent for path in folder.glob("fold*/model.safetensors") if path.parent.name != "foldall")
+    place = {image: row for row, image in enumerate(rows.images)}
+    for path in fits:
+        net, whales, settings = fitted.read(path)
+        experiment = Experiment.open(settings)
+        _, held_out = experiment.photos(int(path.name.removeprefix("fold")))
+        held_out = [image for image in held_out if image in place]
+        at = experiment.store.rows([item_of(image) for image in held_out])
+        logits, _ = predict(net, experiment.store, at, settings, [identity()], f"{folder.name} {path.name}, one view")
+        seen = np.array([tables.class_id.index(whale) for whale in whales])
+        z[[place[image] for image in held_out]] = centred(all_columns(logits, seen, len(tables.class_id)))[0]
+    return z if fits else None
+
+
+def _took(config: EnsembleConfig, name: str) -> tuple[float, float]:
+    """Minutes of all fits of a model, and the median of their images/s."""
+    fits = [read_fit(path.parent) for path in sorted((config.runs / name).glob("fold*/metrics.jsonl"))]
+    speeds = [speed for fit in fits for speed in fit.numbers("images_per_second")]
+    return sum(sum(fit.numbers("seconds")) for fit in fits) / 60, float(np.median(speeds)) if speeds else 0.0
+
+
+def _trained_on(config: EnsembleConfig, tables: Competition, rows: OutOfFold, truth: NDArray[np.int64]) -> NDArray[np.int64]:
+    """How many photos of each photo's whale the fit that left it out trained on [N]."""
+    labels, dealt = tables.labels(), config.folds(tables)
+    fold = np.array([dealt.get(image, -1) for image in tables.train["Image"]], np.int64)
+    counts = np.zeros((int(fold.max(initial=-1)) + 2, len(tables.class_id)), np.int64)  # of each fold; the last: of fold -1
+    np.add.at(counts, (fold, labels), 1)
+    return counts.sum(0)[truth] - np.where(rows.fold >= 0, counts[rows.fold, truth], 0)
+
+
+def _figures(step: Step, before: Step | None, truth: NDArray[np.int64], known: NDArray[np.int64]) -> dict[str, Any]:
+    losses, rank = log_loss_rows(step.p, truth), rank_of_truth(step.p, truth)
+    interval = mean_interval(losses, seed=0)
+    found: dict[str, Any] = {
+        "name": step.name,
+        "log_loss": interval.mean,
+        "interval": [interval.low, interval.high],
+        "top_1": float((rank < 1).mean()),
+        "top_5": float((rank < 5).mean()),
+        "minutes": step.minutes,
+        "images_per_second": step.speed,
+        "by_photos": [],
+    }
+    if before is not None:
+        gain = paired_bootstrap(losses, log_loss_rows(before.p, truth), seed=0)
+        found["gain"] = {"mean": gain.mean, "low": gain.low, "high": gain.high}
+    for low, high in GROUPS:
+        here = (known >= low) & (known <= (high or np.inf))
+        if here.any():
+            scores = {"log_loss": float(losses[here].mean()), "top_1": float((rank[here] < 1).mean())}
+            found["by_photos"].append({"from": low, "to": high, "photos": int(here.sum())} | scores)
+    return found
+
+
+def _test(config: EnsembleConfig, tables: Competition, rows: OutOfFold, truth: NDArray, truth_file: Path) -> list[dict[str, Any]]:
+    """The last blend on the test photos of known whales, by which fits' mean the rows are."""
+    told, column = read_truth(truth_file), {whale: i for i, whale in enumerate(tables.class_id)}
+    photos = [image for image in tables.test if told.get(image) in column]
+    whale = np.array([column[told[image]] for image in photos], np.int64)
+    pool = fit(rows.z[:, rows.complete], truth[rows.complete], config.members, config.l2, config.floor)
+    pool, found = replace(pool, test_power=config.test_power), []
+    for kind in ("folds", "all", "both"):
+        if kind != "folds" and not all((config.runs / name / "foldall").is_dir() for name in config.members):
+            continue
+        labelled = tables.train["Image"].tolist()
+        members = [assemble(config.runs / name, tables.class_id, labelled, kind) for name in config.members]
+        z, by = rows_of_test(members, photos)
+        p = pool.probabilities(z, means=True)
+        p[by == 0] = mix_floor(tables.prior()[None], config.floor)
+        rank, interval = rank_of_truth(p, whale), mean_interval(log_loss_rows(p, whale), seed=0)
+        scores = {"log_loss": interval.mean, "interval": [interval.low, interval.high]}
+        found.append({"rows": kind} | scores | {"top_1": float((rank < 1).mean()), "top_5": float((rank < 5).mean())})
+    return found
+
+
+def as_text(results: dict[str, Any]) -> str:
+    """The tables in Markdown."""
+    steps = results["steps"]
+    groups = [f"{one['from']}{'+' if one['to'] is None else '–' + str(one['to'])}" for one in steps[0]["by_photos"]]
+    counts = ", ".join(f"{name}: {one['photos']}" for name, one in zip(groups, steps[0]["by_photos"], strict=True))
+    head = ["step", "log loss (95 %)", "gain (95 %)", "top-1", "top-5", *groups, "min", "images/s"]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for step in steps:
+        gain = step.get("gain")
+        cells = [
+            step["name"],
+            f"{step['log_loss']:.3f} ({step['interval'][0]:.3f} to {step['interval'][1]:.3f})",
+            f"{gain['mean']:+.3f} ({gain['low']:+.3f} to {gain['high']:+.3f})" if gain else "",
+            f"{step['top_1']:.1%}",
+            f"{step['top_5']:.1%}",
+            *(f"{one['log_loss']:.2f}, {one['top_1']:.0%}" for one in step["by_photos"]),
+            f"{step['minutes']:.0f}" if step["minutes"] else "",
+            f"{step['images_per_second']:.0f}" if step["images_per_second"] else "",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    told = f"by photos of the whale that the fit trained on ({counts}): log loss, top-1"
+    lines += ["", f"{results['photos']} out-of-fold photos; {told}."]
+    for one in results.get("test", []):
+        low, high = one["interval"]
+        shares = f"top-1 {one['top_1']:.1%}, top-5 {one['top_5']:.1%}"
+        lines.append(f"Test rows from {one['rows']}: log loss {one['log_loss']:.3f} ({low:.3f} to {high:.3f}), {shares}")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

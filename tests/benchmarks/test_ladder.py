@@ -1,0 +1,70 @@
+"""The ladder: its steps on a small data set through the real scripts, against figures computed from the files themselves."""
+
+import json
+from pathlib import Path
+
+import ladder
+import numpy as np
+import pandas as pd
+import pytest
+
+import predict
+import train
+from whichwhale import predictions
+from whichwhale.competition import folds
+from whichwhale.predictions import ROLE_VALIDATION
+
+TINY = ["backbone={name: test_resnet, weights: false}", "view={width: 32, height: 32}", "fit={epochs: 2, batch_size: 8}"]
+
+
+@pytest.fixture
+def blend(heads: Path) -> Path:
+    """Two models, one of them with its neighbours, and their ensemble's YAML."""
+    for name, seed in (("one", 0), ("two", 1)):
+        about = ["dataset=heads", f"name={name}", f"seed={seed}", "views.shifts=[[0, 0], [0.1, 0]]"]
+        command = [str(heads / "tiny.yaml"), *about, *TINY]
+        assert train.main(command) == 0 and predict.main(command) == 0
+    (heads / "blend.yaml").write_text("dataset: heads\nmembers: [one, two, two_neighbours]\n")
+    return heads / "blend.yaml"
+
+
+def test_steps_and_their_figures(blend: Path, heads: Path, capsys: pytest.CaptureFixture) -> None:
+    truth = pd.DataFrame({"Image": ["w_24.jpg", "w_25.jpg"], "whaleID": ["a", "b"]})
+    truth.to_csv(heads / "truth.csv", index=False)
+    assert ladder.main([str(blend), "--truth", str(heads / "truth.csv")]) == 0
+    told = capsys.readouterr().out
+    kept = json.loads((heads / "runs" / "heads" / "ladder.json").read_text())
+    steps = {step["name"]: step for step in kept["steps"]}
+    assert list(steps) == ["one, one view", "+ views", "+ one fitted power", "+ two", "+ two_neighbours"]
+    assert kept["photos"] == 24 and [one["rows"] for one in kept["test"]] == ["folds", "all", "both"]
+
+    # the second step: what predict.py wrote, as it is
+    home, labels = heads / "runs" / "heads", pd.read_csv(heads / "input" / "heads" / "train.csv").set_index("Image")["whaleID"]
+    losses = {}
+    for fold in (0, 1):
+        table = predictions.read(home / "one" / f"fold{fold}" / "predictions.npz")
+        for row in np.flatnonzero(table.role == ROLE_VALIDATION):
+            image = table.item[row].removesuffix("#0")
+            p = np.exp(table.logits[row].astype(float))
+            losses[image] = -np.log(p[list(table.class_id).index(labels[image])] / p.sum())
+    assert steps["+ views"]["log_loss"] == pytest.approx(np.mean(list(losses.values())), abs=1e-4)
+
+    names = list(steps)
+    for before, after in zip(names, names[1:], strict=False):
+        gain = steps[after]["log_loss"] - steps[before]["log_loss"]
+        assert steps[after]["gain"]["mean"] == pytest.approx(gain, abs=1e-12)
+    assert "gain" not in steps["one, one view"] and steps["one, one view"]["log_loss"] != steps["+ views"]["log_loss"]
+    # 8 photos a whale in two folds: each fit trained on four of each whale
+    dealt = folds.read(home / "folds.csv")
+    assert (dealt.assign(whale=dealt["Image"].map(labels)).groupby(["whale", "fold"]).size() == 4).all()
+    (group,) = steps["+ two"]["by_photos"]
+    assert (group["from"], group["to"], group["photos"]) == (3, 5, 24)
+    assert group["log_loss"] == pytest.approx(steps["+ two"]["log_loss"])
+    assert steps["+ two"]["minutes"] > 0 and steps["+ two_neighbours"]["minutes"] == 0
+    assert "| + two_neighbours |" in told and "Test rows from both: log loss" in told
+
+
+def test_members_that_are_not_predicted_are_named(heads: Path, capsys: pytest.CaptureFixture) -> None:
+    (heads / "blend.yaml").write_text("dataset: heads\nmembers: [nobody]\n")
+    assert ladder.main([str(heads / "blend.yaml")]) == 2
+    assert "nobody: no such folder; fit the model first" in capsys.readouterr().err
