@@ -33,7 +33,8 @@ def components(image: Picture) -> tuple[NDArray[np.float64], NDArray[np.float64]
     """Eigenvalues [3], ascending, and eigenvectors [3, 3], as columns, of the covariance of the colours (values from 0 to 1, of
     every 4th pixel each way). A vector's sum is positive: LAPACK's sign means nothing."""
     pixels = image[::4, ::4].reshape(-1, 3) / 255.0
-    values, vectors = np.linalg.eigh(np.cov(pixels.T, bias=True))
+    mean = np.full(len(pixels), 1 / len(pixels)) @ pixels
+    values, vectors = np.linalg.eigh(pixels.T @ pixels / len(pixels) - np.outer(mean, mean))
     return values, vectors * np.where(vectors.sum(0) < 0, -1.0, 1.0)
 
 
