@@ -23,5 +23,6 @@ def test_a_piece_that_the_preset_has_is_refused(preset: str, piece: str) -> None
 def test_mixing_is_on_when_something_is_mixed() -> None:
     assert MixConfig(mixup=0.2).on and MixConfig(cutmix=1.0).on
     assert not MixConfig(chance=0.0, cutmix=1.0).on and not MixConfig(chance=1.0).on
+    assert MixConfig(mixup=0.2, until=0.5).epochs(5) == 2.5 and MixConfig(until=0.5).epochs(5) == 0
     with pytest.raises(pydantic.ValidationError):
         MixConfig(until=0.0)

@@ -52,6 +52,10 @@ class MixConfig(Config):
         """Whether any picture is mixed."""
         return bool(self.chance and (self.mixup or self.cutmix))
 
+    def epochs(self, of: int) -> float:
+        """In how many of a fit's epochs pictures are mixed."""
+        return self.until * of if self.on else 0.0
+
 
 class AugmentConfig(Config):
     """What a training passport goes through. `heavy` is for long fits; `light` learns faster and forgets nothing.

@@ -48,7 +48,7 @@ def fit_fold(experiment: Experiment, fold: Fold) -> RunFolder:
         "auxiliary": np.array([experiment.auxiliary.get(image, NO_LABEL) for image in training], np.int64),
     }
     rows = experiment.store.rows([item_of(image) for image in training])
-    mixed_epochs = config.augment.mix.until * config.fit.epochs if config.augment.mix.on else 0
+    mixed_epochs = config.augment.mix.epochs(config.fit.epochs)
     passports = TrainingPassports(experiment.store, rows, labels, config.view, config.augment, config.seed, mixed_epochs)
     validation_rows = experiment.store.rows([item_of(image) for image in held_out])
     truth = experiment.labels(held_out)
