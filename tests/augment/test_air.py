@@ -3,7 +3,7 @@
 import numpy as np
 
 from whichwhale.augment import generator
-from whichwhale.augment.air import colour_noise, components, haze, shifted, veil
+from whichwhale.augment.air import colour_noise, components, contrast, exposure, haze, shifted, spread_out, veil
 
 PICTURE = np.random.default_rng(0).integers(0, 256, (16, 24, 3), dtype=np.uint8)
 
@@ -21,6 +21,25 @@ def test_haze_takes_contrast_away_and_nothing_else() -> None:
             a, b = np.polyfit(PICTURE[..., channel].ravel(), hazy[..., channel].ravel(), 1)
             assert 0.54 < a < 0.91 and 0 < b < 0.46 * 255
             np.testing.assert_allclose(hazy[..., channel], a * PICTURE[..., channel] + b, atol=1)
+
+
+def test_contrast_by_hand() -> None:
+    image = np.array([[[0, 60, 90], [90, 120, 240]]], np.uint8)  # mean 100
+    np.testing.assert_array_equal(spread_out(image, 1.5), [[[0, 40, 85], [85, 130, 255]]])
+    np.testing.assert_array_equal(spread_out(image, 0.5), [[[50, 80, 95], [95, 110, 170]]])
+
+
+def test_exposure_is_a_factor_and_contrast_keeps_the_mean() -> None:
+    dark, grey = PICTURE // 4 + 10, PICTURE // 4 + 96  # that no draw clips
+    factors, spreads = [], []
+    for k in range(100):
+        brighter, wider = exposure(dark, generator(k)), contrast(grey, generator(k))
+        factors.append(np.polyfit(dark.ravel(), brighter.ravel(), 1))
+        spreads.append(wider.std() / grey.std())
+        assert abs(wider.mean() - grey.mean()) < 0.2
+    np.testing.assert_allclose(np.array(factors)[:, 1], 0, atol=0.7)  # levels are whole
+    for drawn in (np.log2(np.array(factors)[:, 0]), np.log2(spreads)):
+        assert np.abs(drawn).max() < 0.62 and drawn.min() < -0.5 and drawn.max() > 0.5
 
 
 def test_components_by_hand() -> None:

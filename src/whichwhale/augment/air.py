@@ -20,6 +20,25 @@ def veil(image: Picture, colour: NDArray[np.float64], share: float) -> Picture:
     return _through(image, _VALUES + share * (colour - _VALUES))
 
 
+def exposure(image: Picture, draw: np.random.Generator) -> Picture:
+    """A picture up to 0.6 stops brighter or darker, without regard to a camera's curve.
+
+    By a factor, where albumentations' brightness adds: what is dark in a dark head would all be black.
+    """
+    return _through(image, _VALUES * 2 ** draw.uniform(-0.6, 0.6))
+
+
+def contrast(image: Picture, draw: np.random.Generator) -> Picture:
+    """Every value as much as 1.5 times as far from the picture's mean, or as near to it."""
+    return spread_out(image, 2 ** draw.uniform(-0.6, 0.6))
+
+
+def spread_out(image: Picture, factor: float) -> Picture:
+    """Every value `factor` times as far from the mean over all pixels and channels (albumentations': from black)."""
+    mean = np.mean(cv2.mean(image)[:3])
+    return _through(image, mean + factor * (_VALUES - mean))
+
+
 def colour_noise(image: Picture, draw: np.random.Generator, spread: float) -> Picture:
     """The picture's principal components times their eigenvalues times alpha_i ~ N(0, spread), one draw a picture.
 
@@ -50,5 +69,6 @@ def pale(draw: np.random.Generator, least: float, most: float) -> NDArray[np.flo
 
 
 def _through(image: Picture, table: NDArray[np.float64]) -> Picture:
-    """Each channel through its column of `table` [256, 3]."""
-    return cv2.LUT(image, np.rint(table).clip(0, 255).astype(np.uint8)[None])
+    """Each channel through its column of `table` [256, 3], or all through the one of [256, 1]."""
+    table = np.rint(table).clip(0, 255).astype(np.uint8)
+    return cv2.LUT(image, table[None] if table.shape[1] == 3 else table[:, 0])

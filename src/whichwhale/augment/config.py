@@ -13,9 +13,9 @@ Chance = Annotated[float, pydantic.Field(ge=0, le=1)]
 
 # The pieces that can be had by key, in the order in which they happen: the sea over the animal, the air over the sea, the camera.
 SEA = ("waterline", "wash", "glint", "spray")
-AIR = ("haze", "pca")
-CAMERA = ("exposure", "contrast", "colour", "blur", "noise", "jpeg")
-IN_PRESET = {"none": (), "light": ("exposure", "contrast"), "heavy": CAMERA}
+AIR = ("haze", "exposure", "contrast", "pca")
+CAMERA = ("colour", "blur", "noise", "jpeg")
+IN_PRESET = {"none": (), "light": ("exposure", "contrast"), "heavy": ("exposure", "contrast", *CAMERA)}
 
 
 class GeometryConfig(Config):
@@ -38,8 +38,9 @@ class MixConfig(Config):
     """Two pictures of a batch in one, learnt as both whales by their shares; for heads whose loss can weigh its rows.
 
     mixup: the one shines through the other (Zhang et al. 2018); cutmix: a rectangle of the other (Yun et al. 2019). Each number
-    is the alpha of the share's Beta(alpha, alpha), 0 is off; with both, each mixes half of the pictures. `chance` of a picture to
-    be mixed; after the share `until` of the epochs none is, so that a fit ends on pictures as they are.
+    is the alpha of the share's Beta(alpha, alpha), 0 is off; with both, each mixes half of the pictures. A picture keeps the
+    greater share of itself: two neighbours that became one another would be the same pictures twice. `chance` of a picture to be
+    mixed; after the share `until` of the epochs none is, so that a fit ends on pictures as they are.
     """
 
     mixup: NonNegative = 0.0
@@ -73,10 +74,10 @@ class AugmentConfig(Config):
     glint: Chance = 0.0  # sun glitter: small bright specks or streaks
     spray: Chance = 0.0  # the blow: a soft bright cloud that begins at the second point, the blowhole
     haze: Chance = 0.0  # a veil of one colour
+    exposure: Chance = 0.0  # up to 0.6 stops brighter or darker
+    contrast: Chance = 0.0  # about the picture's mean
     pca: Chance = 0.0  # noise along the principal components of the picture's colours (Krizhevsky et al. 2012, section 4.1)
     pca_spread: NonNegative = 0.1  # standard deviation of its alpha, as there; one picture's colours vary less than a data set's
-    exposure: Chance = 0.0
-    contrast: Chance = 0.0
     colour: Chance = 0.0  # hue and saturation
     blur: Chance = 0.0  # out of focus, moved, or too few pixels
     noise: Chance = 0.0

@@ -6,7 +6,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-Name = Literal["jitter", "perspective", "chances", "waterline", "wash", "glint", "spray", "haze", "pca", "mix"]
+Name = Literal[
+    "jitter", "perspective", "chances", "waterline", "wash", "glint", "spray", "haze", "exposure", "contrast", "pca", "mix"
+]
 _NUMBERS = {name: number for number, name in enumerate(get_args(Name))}  # a new name goes to the end
 
 

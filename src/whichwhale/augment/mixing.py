@@ -21,7 +21,7 @@ def draw_mix(config: MixConfig, draw: np.random.Generator, size: tuple[int, int]
     """What a picture of `size` (width, height) px takes of its neighbour; zeros: nothing.
 
     mixup: all of it, at weight 1 - share. cutmix: at weight 1, in a rectangle that takes 1 - share of the picture, less what lies
-    outside (Yun et al. 2019, equation 2). The share is Beta(alpha, alpha).
+    outside (Yun et al. 2019, equation 2). The share is the greater part of a Beta(alpha, alpha).
     """
     own = stream(draw, "mix")
     lucky, kind = own.random() < config.chance, own.random()
@@ -30,6 +30,7 @@ def draw_mix(config: MixConfig, draw: np.random.Generator, size: tuple[int, int]
     cut = config.cutmix and (kind < 0.5 or not config.mixup)
     alpha = config.cutmix if cut else config.mixup
     share = own.beta(alpha, alpha)
+    share = max(share, 1 - share)
     if not cut:
         return np.array([0, 0, *size, 1 - share], np.float32)
     half, centre = np.sqrt(1 - share) * np.array(size) / 2, own.uniform(0, size)

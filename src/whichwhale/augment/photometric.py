@@ -15,6 +15,9 @@ from whichwhale.geometry import Transform
 
 os.environ.setdefault("NO_ALBUMENTATIONS_UPDATE", "1")  # the library would ask the network for its newest version
 
+PLACED = {"waterline": sea.waterline, "wash": sea.wash, "spray": sea.spray}
+ANYWHERE = {"glint": sea.glint, "haze": air.haze, "exposure": air.exposure, "contrast": air.contrast}
+
 
 class Photometric:
     """The photometric chain. One object serves one thread, since the library keeps its random state in the transforms."""
@@ -43,8 +46,6 @@ class Photometric:
             ],
         }
         pieces = {
-            "exposure": lambda chance: A.RandomBrightnessContrast(0.35, 0.0, p=chance),
-            "contrast": lambda chance: A.RandomBrightnessContrast(0.0, 0.35, p=chance),
             "colour": lambda chance: A.HueSaturationValue(12, 35, 0, p=chance),
             "blur": blurs,
             "noise": lambda chance: A.GaussNoise(std_range=(0.01, 0.06), noise_scale_factor=0.5, p=chance),
@@ -78,15 +79,13 @@ class Photometric:
             if luck[piece] >= getattr(self._config, piece):
                 continue
             own = stream(draw, piece)
-            if piece == "haze":
-                image = air.haze(image, own)
-            elif piece == "pca":
-                image = air.colour_noise(image, own, self._config.pca_spread)
-            elif piece == "glint":
-                image = sea.glint(image, own)
-            else:
+            if piece in PLACED:
                 if plane is None:
                     raise ValueError(f"{piece} is drawn in the passport plane; say where that lies in the picture")
                 place = sea.Place.of(plane, (image.shape[1], image.shape[0])) if place is None else place
-                image = {"waterline": sea.waterline, "wash": sea.wash, "spray": sea.spray}[piece](image, own, place)
+                image = PLACED[piece](image, own, place)
+            elif piece == "pca":
+                image = air.colour_noise(image, own, self._config.pca_spread)
+            else:
+                image = ANYWHERE[piece](image, own)
         return image

@@ -62,9 +62,10 @@ def wash(image: Picture, draw: np.random.Generator, place: Place) -> Picture:
     centre = draw.uniform(-0.75, 0.6), side * draw.uniform(0.08, 0.4)
     radii = draw.uniform(0.2, 0.55), draw.uniform(0.08, 0.25)
     u, v = _turned(place, centre, draw.uniform(-0.5, 0.5))
-    density = 1 - (u / np.float32(radii[0])) ** 2 - (v / np.float32(radii[1])) ** 2 + 0.55 * place.texture(draw, 0.12)
+    rough = 0.5 * place.texture(draw, 0.16) + 0.45 * place.texture(draw, 0.06)
+    density = 1 - (u / np.float32(radii[0])) ** 2 - (v / np.float32(radii[1])) ** 2 + rough
     white = draw.uniform(205, 250)
-    return covered(image, np.array([white - 3, white, white]), soft_step(density, 0.0, 0.8) * np.float32(draw.uniform(0.65, 1.0)))
+    return covered(image, np.array([white - 3, white, white]), soft_step(density, 0.0, 1.2) * np.float32(draw.uniform(0.65, 1.0)))
 
 
 def spray(image: Picture, draw: np.random.Generator, place: Place) -> Picture:
