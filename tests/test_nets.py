@@ -159,6 +159,25 @@ def test_pooling_of_a_backbone() -> None:
             torch.testing.assert_close(backbone(images), expected)
 
 
+@pytest.mark.parametrize("pooling", ["avg", "gem"])
+@pytest.mark.parametrize(("name", "before"), [(LITE0, 112), (SMALL, 24), ("test_resnet", None)])
+def test_two_feature_levels(name: str, before: int | None, pooling: str) -> None:
+    """The features of one level, then the pooled maps of the stage before."""
+    torch.manual_seed(0)
+    both = Backbone(BackboneConfig(name=name, weights=False, pooling=pooling, levels=2)).eval()
+    one = Backbone(BackboneConfig(name=name, weights=False, pooling=pooling)).eval()
+    one.load_state_dict({key: value for key, value in both.state_dict().items() if not key.startswith("pool_before")})
+    images = torch.randint(0, 256, (2, 3, 64, 64), dtype=torch.uint8)
+    with torch.inference_mode():
+        features = both(images)
+        assert features.shape == (2, both.dims)
+        torch.testing.assert_close(features[:, : one.dims], one(images))
+        standard = (images - both.mean) / both.std
+        maps = both.net.forward_intermediates(standard, indices=2, intermediates_only=True)[0]  # of the last two
+        assert before in (None, maps.shape[1]) and maps.shape[1] == both.dims - one.dims
+        torch.testing.assert_close(features[:, one.dims :], both.pool_before(maps).flatten(1))
+
+
 def test_depthwise_in_fp32_changes_neither_outputs_nor_names() -> None:
     plain, changed = bare(LITE0), bare(LITE0)
     assert same(plain, changed)

@@ -13,6 +13,9 @@ import torch
 from torch import Tensor, nn
 
 from whichwhale.config import Config, ConfigError
+from whichwhale.conv_stack import ConvStack
+
+CONV3X3 = "conv3x3"
 
 # ImageNet weights that come as Python packages: timm's name -> (package, class with get_model_file_path).
 PACKAGES = {
@@ -25,7 +28,8 @@ class WeightsError(ValueError):
 
 
 class BackboneConfig(Config):
-    """A timm backbone.
+    """A timm backbone, or `conv3x3`: the winners' own kind of net, a stage of `depth` 3x3 convolutions for each of `widths`, from
+    random weights (conv_stack.py).
 
     `weights`: auto (a package that has them here, else timm's hub), package, hub, false (random), or the path of a file that
     holds a state dict (.safetensors, or a torch file that is read with weights_only).
@@ -36,6 +40,21 @@ class BackboneConfig(Config):
     drop_path: float = pydantic.Field(0.0, ge=0, lt=1)  # stochastic depth
     frozen: float = pydantic.Field(0.0, ge=0, le=1)  # share of the parameter tensors, from the input on, that never train
     pooling: str = pydantic.Field("avg", pattern="^(avg|gem)$")
+    levels: int = pydantic.Field(1, ge=1, le=2)  # 2: features are the pooled maps of the last stage, then those of the one before
+    widths: list[pydantic.PositiveInt] = pydantic.Field([32, 64, 128, 256, 256], min_length=2)  # of conv3x3 alone, as `depth`
+    depth: int = pydantic.Field(2, ge=1)
+
+    @pydantic.model_validator(mode="after")
+    def _keys_of_the_network(self) -> BackboneConfig:
+        fields = type(self).model_fields
+        if self.name != CONV3X3:
+            if (self.widths, self.depth) != (fields["widths"].default, fields["depth"].default):
+                raise ValueError(f"widths and depth are of name={CONV3X3}; name={self.name} has its own: leave them out")
+        elif self.drop_path:
+            raise ValueError(f"drop_path is of residual networks; name={CONV3X3} is none: leave it out")
+        elif self.weights in (True, "hub", "package"):
+            raise ValueError(f"weights={self.weights}: nobody has trained name={CONV3X3}; leave it out, or give a file")
+        return self
 
 
 class GeneralizedMean(nn.Module):
@@ -51,7 +70,7 @@ class GeneralizedMean(nn.Module):
 
 
 class Backbone(nn.Module):
-    """A timm network without its classifier: uint8-scaled RGB [B, 3, H, W] in 0..255 to features [B, dims]."""
+    """A network without its classifier: uint8-scaled RGB [B, 3, H, W] in 0..255 to features [B, dims]."""
 
     def __init__(self, config: BackboneConfig) -> None:
         super().__init__()
@@ -61,21 +80,36 @@ class Backbone(nn.Module):
         about = self.net.pretrained_cfg
         self.register_buffer("mean", 255 * torch.tensor(about["mean"]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", 255 * torch.tensor(about["std"]).view(1, 3, 1, 1), persistent=False)
-        self.pool: nn.Module = GeneralizedMean() if config.pooling == "gem" else nn.AdaptiveAvgPool2d(1)
+        self.pool = _pool(config.pooling)
+        self._before: int | None = None  # the last stage but one, if its maps count too
+        if config.levels == 2:
+            self._before = len(self.net.feature_info) - 2
+            self.dims += self.net.feature_info[self._before]["num_chs"]
+            self.pool_before = _pool(config.pooling)
         depthwise_in_fp32(self.net)
         freeze(self.net, config.frozen)
 
     def maps(self, images: Tensor) -> Tensor:
         """The last stage's maps [B, dims, h, w]."""
-        return self.net.forward_features((images.to(self.mean.dtype) - self.mean) / self.std)
+        return self.net.forward_features(self._standard(images))
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.pool(self.maps(images)).flatten(1)
+        if self._before is None:
+            return self.pool(self.maps(images)).flatten(1)
+        last, (before,) = self.net.forward_intermediates(self._standard(images), indices=[self._before])
+        return torch.cat([self.pool(last).flatten(1), self.pool_before(before).flatten(1)], 1)
+
+    def _standard(self, images: Tensor) -> Tensor:
+        return (images.to(self.mean.dtype) - self.mean) / self.std
+
+
+def _pool(kind: str) -> nn.Module:
+    return GeneralizedMean() if kind == "gem" else nn.AdaptiveAvgPool2d(1)
 
 
 def load_weights(net: nn.Module, name: str, weights: str | bool) -> str:
-    """Fill `net`, a timm network without classifier, as `weights` says; returns where they came from, in words."""
-    if weights is False or weights == "false":
+    """Fill `net`, the network `name` without classifier, as `weights` says; returns where they came from, in words."""
+    if weights is False or weights == "false" or (name == CONV3X3 and weights == "auto"):
         return "random"
     package = PACKAGES.get(name)
     if weights in (True, "auto"):
@@ -133,6 +167,8 @@ def depthwise_in_fp32(net: nn.Module) -> None:
 
 
 def _create(config: BackboneConfig) -> nn.Module:
+    if config.name == CONV3X3:
+        return ConvStack(config.widths, config.depth)
     if ":" not in config.name and not timm.is_model(config.name):
         near = difflib.get_close_matches(config.name, timm.list_models(), 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""

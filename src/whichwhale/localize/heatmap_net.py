@@ -63,6 +63,8 @@ class HeatmapNet(nn.Module):
     def __init__(self, config: LocateConfig) -> None:
         super().__init__()
         self.config = config
+        if config.backbone.levels != 1:
+            raise ConfigError("backbone.levels is of pooled features, a heat map has its own (heatmap.stride); leave it out")
         self.backbone = Backbone(config.backbone)
         about = self.backbone.net.feature_info
         fine, coarse = config.heatmap.stride, config.heatmap.coarsest
