@@ -289,12 +289,15 @@ sys.exit(max(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in chi
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system with fork")
-def test_two_processes_fit_one_model_and_one_of_them_writes(config: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "head", [[], ["head={kind: triplet, dims: 8}", "sampler={kind: pk, whales: 4, photos: 2}"]], ids=["softmax", "triplet"]
+)
+def test_two_processes_fit_one_model_and_one_of_them_writes(config: Path, tmp_path: Path, head: list[str]) -> None:
     """As torchrun would start them: both folds, one folder and one voice each, and what they fitted predicts."""
     with socket.socket() as one:
         one.bind(("127.0.0.1", 0))
         port = str(one.getsockname()[1])
-    command = [sys.executable, "-c", TWO_PROCESSES, port, str(config), "fold=[0,1]", "fit.epochs=2"]
+    command = [sys.executable, "-c", TWO_PROCESSES, port, str(config), "fold=[0,1]", "fit.epochs=2", *head]
     root = Path(train.__file__).parent
     environment = os.environ | {"PYTHONPATH": f"{root / 'src'}:{root}"}
     done = subprocess.run(command, capture_output=True, text=True, env=environment)
@@ -305,4 +308,4 @@ def test_two_processes_fit_one_model_and_one_of_them_writes(config: Path, tmp_pa
         assert [json.loads(line)["epoch"] for line in (run / "metrics.jsonl").read_text().splitlines()] == [1, 2]
         assert json.loads((run / "status.json").read_text())["state"] == "fitted"
         assert not (run / "checkpoints").exists()
-    assert predict.main([str(config), "fold=[0,1]", "fit.epochs=2"]) == 0
+    assert predict.main([str(config), "fold=[0,1]", "fit.epochs=2", *head]) == 0

@@ -3,10 +3,12 @@
 import pytest
 import torch
 
-from whichwhale.identify.config import IdentifyConfig
+from whichwhale.identify.config import KINDS, IdentifyConfig
+from whichwhale.identify.heads import HEADS
 from whichwhale.identify.net import Identifier, IdentifyObjective
 
 SMALL = {"backbone": {"name": "test_resnet", "weights": False}}
+PK = {"sampler": {"kind": "pk"}}  # what triplets and pairs need
 
 
 def make(**changes: object) -> Identifier:
@@ -14,9 +16,12 @@ def make(**changes: object) -> Identifier:
     return Identifier(IdentifyConfig.model_validate(SMALL | changes), classes=5, auxiliary_classes=2)
 
 
-@pytest.mark.parametrize("kind", ["softmax", "arcface"])
-def test_output_shapes_and_unit_embeddings(kind: str) -> None:
-    net = make(head={"kind": kind, "dims": 12}).eval()
+@pytest.mark.parametrize("neck", [False, True])
+@pytest.mark.parametrize("kind", HEADS)
+def test_output_shapes_and_unit_embeddings(kind: str, neck: bool) -> None:
+    if neck and kind not in KINDS["bn_neck"]:
+        pytest.skip("a head without bn_neck")
+    net = make(head={"kind": kind, "dims": 12, "bn_neck": neck}, **PK).eval()
     output = net(torch.randint(0, 255, (3, 3, 32, 48), dtype=torch.uint8))
     assert output.logits.shape == (3, 5) and output.logits.dtype == torch.float32
     torch.testing.assert_close(output.embedding.norm(dim=1), torch.ones(3))
@@ -140,3 +145,30 @@ def test_a_batch_that_mixes_nothing_is_learnt_as_it_is() -> None:
     plain, unmixed = objective(given), objective(given | {"mix": torch.zeros(3, 5)})
     for key in plain:
         torch.testing.assert_close(unmixed[key], plain[key], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["triplet", "siamese"])
+def test_a_metric_head_has_two_losses_and_only_the_first_reaches_the_backbone(kind: str) -> None:
+    objective = IdentifyObjective(make(head={"kind": kind, "dims": 12}, **PK), auxiliary_weight=0.0)
+    given = batch([-1, -1, -1]) | {"whale": torch.tensor([0, 0, 4])}
+    losses = objective(given)
+    assert losses.keys() == {"whale", "probe"}
+    losses["probe"].backward()
+    assert all(parameter.grad is None for parameter in objective.net.backbone.parameters())
+    objective(given)["whale"].backward()
+    assert all(parameter.grad is not None for parameter in objective.net.backbone.parameters())
+
+
+def test_of_a_siamese_network_only_the_last_share_learns() -> None:
+    net = make(head={"kind": "siamese", "dims": 12}, backbone=SMALL["backbone"] | {"frozen": 0.7}, **PK)
+    given = batch([-1, -1, -1]) | {"whale": torch.tensor([0, 0, 4])}
+    torch.stack(list(IdentifyObjective(net, auxiliary_weight=0.0)(given).values())).sum().backward()
+    learns = [parameter.grad is not None for parameter in net.backbone.parameters()]
+    frozen = round(0.7 * len(learns))
+    assert learns == [False] * frozen + [True] * (len(learns) - frozen) and 0 < frozen < len(learns)
+
+
+def test_a_twin_has_its_whales_margin() -> None:
+    net = make(head={"kind": "subcentre", "dims": 12, "dynamic_margin": {"a": 0.5, "b": 0.25, "c": 0.05}}, mirrored="twin")
+    net.know(torch.tensor([1, 16, 1, 1, 1]))
+    torch.testing.assert_close(net.head.margins, torch.tensor([0.55, 0.30, 0.55, 0.55, 0.55]).repeat(2))

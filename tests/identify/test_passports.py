@@ -68,6 +68,18 @@ def test_draws_are_keyed_by_seed_epoch_and_row_alone(noise: Store) -> None:
     assert (make(1, 2, 0) != make(1, 3, 0)).any() and (make(1, 2, 0) != make(2, 2, 0)).any()
 
 
+def test_a_repeat_in_an_epoch_is_drawn_anew_and_keyed_like_the_first(noise: Store) -> None:
+    def make(number: int, epoch: int = 2) -> dict:
+        passports = TrainingPassports(noise, np.array([0]), {"whale": np.array([7])}, FAIR, AugmentConfig(), 1)
+        passports.set_epoch(epoch)
+        return passports(number)
+
+    pictures = [make(number)["image"] for number in range(4)]  # the only item, and its repeats
+    assert all((one != other).any() for k, one in enumerate(pictures) for other in pictures[:k])
+    np.testing.assert_array_equal(make(2)["image"], pictures[2])
+    assert (make(2, epoch=3)["image"] != pictures[2]).any() and make(2)["whale"] == 7
+
+
 def test_without_augmentation_the_training_passport_is_the_plain_view(noise: Store) -> None:
     still = AugmentConfig(geometry=GeometryConfig(rotation=0, zoom=0, stretch=0, shift=0, mirror=0), photometric="none")
     passports = TrainingPassports(noise, np.array([0]), {"whale": np.array([3])}, SQUASHED, still, seed=0)

@@ -38,21 +38,97 @@ Passports = Annotated[
 ]
 
 
+class DynamicMargin(Config):
+    """The margin of a whale with n training photos: a n^-b + c radians."""
+
+    a: float = pydantic.Field(0.5, ge=0)
+    b: float = pydantic.Field(0.25, ge=0)
+    c: float = pydantic.Field(0.05, ge=0)
+
+    @pydantic.model_validator(mode="after")
+    def _of_one_photo(self) -> DynamicMargin:
+        if self.a + self.c >= 1.5:
+            raise ValueError(f"a + c = {self.a + self.c:g} is the margin of a whale with one photo; keep it under 1.5 radians")
+        return self
+
+
+# The head's keys that not every kind takes, and the kinds that do.
+KINDS = {
+    "subcentres": ("subcentre",),
+    "dynamic_margin": ("subcentre",),
+    "mining": ("triplet",),
+    "soft_margin": ("triplet",),
+    "bn_neck": ("triplet", "siamese"),
+}
+
+
 class HeadConfig(Config):
     """What turns features into whales.
 
     softmax: dropout and a linear layer. arcface: a linear layer to `dims`, and cosines to one direction a whale, times `scale`,
-    with the angle `margin` (radians) added to the right whale's in training (Deng et al. 2019, equation 3). The margin grows from
-    0 over the first `margin_steps` steps: with all of it from the start a fit of few photos a whale stands still for epochs.
+    with the angle `margin` (radians) added to the right whale's in training (Deng et al. 2019, equation 3). subcentre: the same
+    with `subcentres` directions a whale, of which the nearest counts, and a margin that may depend on a whale's number of photos.
+    triplet, siamese: a linear layer to `dims`; in every batch distances between unit vectors (0 to 2) are compared, `margin` is
+    one of them, and `scale` is where the learnt scale of the logits starts (heads/metric.py).
+
+    The margin grows from 0 over the first `margin_steps` steps: with all of it from the start a fit of few photos a whale stands
+    still for epochs.
     """
 
-    kind: Literal["softmax", "arcface"] = "softmax"
+    kind: Literal["softmax", "arcface", "subcentre", "triplet", "siamese"] = "softmax"
     dropout: float = pydantic.Field(0.3, ge=0, lt=1)
     smoothing: float = pydantic.Field(0.0, ge=0, lt=1)  # label smoothing
     dims: int = pydantic.Field(256, ge=2)
     scale: float = pydantic.Field(24.0, gt=0)
     margin: float = pydantic.Field(0.3, ge=0, lt=1.5)
     margin_steps: int = pydantic.Field(0, ge=0)
+    subcentres: int = pydantic.Field(3, ge=1)
+    dynamic_margin: DynamicMargin | None = None  # in place of `margin`
+    mining: Literal["hard", "semihard"] = "hard"  # which triplets of a batch count
+    soft_margin: bool = False  # ln(1 + e^x) in place of [margin + x]+; `margin` then only bounds what is semi-hard
+    bn_neck: bool = False  # metric loss before a batch norm, softmax and search behind it
+
+    @pydantic.model_validator(mode="after")
+    def _keys_of_the_kind(self) -> HeadConfig:
+        for key, kinds in KINDS.items():
+            if self.kind not in kinds and getattr(self, key) != type(self).model_fields[key].default:
+                raise ValueError(f"{key} means nothing to kind={self.kind}; leave it out, or take kind={' or '.join(kinds)}")
+        if self.dynamic_margin is not None and self.margin != type(self).model_fields["margin"].default:
+            raise ValueError("dynamic_margin stands in place of margin; give one of them")
+        if self.kind in ("triplet", "siamese") and not self.margin:
+            raise ValueError(f"margin=0 asks nothing of kind={self.kind}: one point for all whales would do; give it a margin")
+        return self
+
+
+class SamplerConfig(Config):
+    """What makes a batch. shuffled: any `fit.batch_size` photos. pk: `photos` photos of each of `whales` whales, which losses of
+    pairs and triplets need; together they are `fit.batch_size`. An epoch has about as many batches either way (fit/groups.py)."""
+
+    kind: Literal["shuffled", "pk"] = "shuffled"
+    whales: int = pydantic.Field(8, ge=2)
+    photos: int = pydantic.Field(4, ge=2)
+
+    @pydantic.model_validator(mode="after")
+    def _keys_of_the_kind(self) -> SamplerConfig:
+        fields = type(self).model_fields
+        if self.kind == "shuffled" and (self.whales, self.photos) != (fields["whales"].default, fields["photos"].default):
+            raise ValueError("whales and photos mean nothing to kind=shuffled; leave them out, or take kind=pk")
+        return self
+
+
+class AlarmConfig(Config):
+    """When a fit of an embedding is stopped because it has collapsed (alarm.py). A softmax head has no alarm.
+
+    The loss is stuck if its running mean is within `tolerance` of what a network has that says the same of every photo (a share
+    of it), the embeddings have shrunk to a point if the variance of the unit vectors in a batch is under `spread`, or under a
+    hundredth of what it once was. Either must last for `patience` steps after the warm-up; it is looked at every `every` steps.
+    """
+
+    on: bool = True
+    patience: int = pydantic.Field(300, ge=1)
+    every: int = pydantic.Field(20, ge=1)
+    tolerance: float = pydantic.Field(0.01, gt=0, lt=1)
+    spread: float = pydantic.Field(1e-3, gt=0, lt=1)
 
 
 class AuxiliaryConfig(Config):
@@ -92,6 +168,8 @@ class IdentifyConfig(Config):
     view: PlaneView = PlaneView()
     backbone: BackboneConfig = BackboneConfig()
     head: HeadConfig = HeadConfig()
+    sampler: SamplerConfig = SamplerConfig()
+    alarm: AlarmConfig = AlarmConfig()
     auxiliary: AuxiliaryConfig = AuxiliaryConfig()
     augment: AugmentConfig = AugmentConfig()
     # What a mirror image shows (augment.geometry.mirror is its chance): the same whale, or its twin, one more class a whale.
@@ -114,3 +192,23 @@ class IdentifyConfig(Config):
     @classmethod
     def _one_is_a_list(cls, value: object) -> object:
         return value if isinstance(value, list) else [value]
+
+    @pydantic.model_validator(mode="after")
+    def _batches_fit_the_head(self) -> IdentifyConfig:
+        if self.head.kind in ("triplet", "siamese") and self.sampler.kind != "pk":
+            raise ValueError(
+                f"head.kind={self.head.kind} compares photos of a whale, and a batch of any photos has hardly two of one; "
+                "set sampler.kind=pk"
+            )
+        if self.head.kind in ("triplet", "siamese") and self.augment.mix.on:
+            raise ValueError(
+                f"head.kind={self.head.kind} has no place for a picture of two whales; leave out augment.mix, "
+                "or take a head.kind of softmax, arcface or subcentre"
+            )
+        size = self.sampler.whales * self.sampler.photos
+        if self.sampler.kind == "pk" and self.fit.batch_size != size:
+            raise ValueError(
+                f"sampler.whales={self.sampler.whales} x sampler.photos={self.sampler.photos} make batches of {size}, "
+                f"fit.batch_size={self.fit.batch_size} is something else; set fit.batch_size={size}"
+            )
+        return self

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
+from numpy.typing import NDArray
 
-from whichwhale.fit.batches import Items, Shuffled
+from whichwhale.fit.batches import Items, Sampler, Shuffled
+from whichwhale.fit.groups import Grouped
 from whichwhale.fit.loop import fit, remove_checkpoints, seeded
 from whichwhale.fit.processes import is_main, main_first
 from whichwhale.geometry import identity
 from whichwhale.identify import fitted
+from whichwhale.identify.alarm import CollapseAlarm
+from whichwhale.identify.config import IdentifyConfig
 from whichwhale.identify.experiment import Experiment, Fold, item_of
 from whichwhale.identify.net import NO_LABEL, Identifier, IdentifyObjective
 from whichwhale.identify.passports import TrainingPassports
@@ -47,6 +52,10 @@ def fit_fold(experiment: Experiment, fold: Fold) -> RunFolder:
         "whale": np.searchsorted(seen, whales),
         "auxiliary": np.array([experiment.auxiliary.get(image, NO_LABEL) for image in training], np.int64),
     }
+    net.know(torch.from_numpy(np.bincount(labels["whale"])))
+    sampler = sampler_of(config, labels["whale"])
+    warmup = round(config.fit.warmup * len(sampler.batches(0)))  # steps
+    alarm = CollapseAlarm(config.alarm, net.head, warmup, f"{config.name} fold {fold}") if config.alarm.on else None
     rows = experiment.store.rows([item_of(image) for image in training])
     mixed_epochs = config.augment.mix.epochs(config.fit.epochs)
     passports = TrainingPassports(experiment.store, rows, labels, config.view, config.augment, config.seed, mixed_epochs)
@@ -59,9 +68,9 @@ def fit_fold(experiment: Experiment, fold: Fold) -> RunFolder:
 
     with run.running():
         fit(
-            IdentifyObjective(net, config.auxiliary.weight),
+            IdentifyObjective(net, config.auxiliary.weight, alarm),
             Items(len(rows), passports),
-            Shuffled(len(rows), config.fit.batch_size, config.seed),
+            sampler,
             config.fit,
             folder=run.path,
             seed=config.seed,
@@ -75,3 +84,10 @@ def fit_fold(experiment: Experiment, fold: Fold) -> RunFolder:
             run.set_status("fitted", weights_from=net.backbone.weights_from)
             remove_checkpoints(run.path)
     return run
+
+
+def sampler_of(config: IdentifyConfig, whales: NDArray) -> Sampler:
+    """The config's sampler of training photos whose whales are `whales`, int [N]."""
+    if config.sampler.kind == "pk":
+        return Grouped(whales, config.sampler.whales, config.sampler.photos, config.seed)
+    return Shuffled(len(whales), config.fit.batch_size, config.seed)

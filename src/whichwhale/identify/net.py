@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from whichwhale.augment.mixing import mixed, neighbour
 from whichwhale.fit.batches import Batch
 from whichwhale.fit.loop import Objective
+from whichwhale.identify.alarm import CollapseAlarm
 from whichwhale.identify.config import IdentifyConfig
 from whichwhale.identify.heads import HEADS
 from whichwhale.nets import Backbone
@@ -40,41 +41,51 @@ class Identifier(nn.Module):
         self.head = HEADS[config.head.kind](self.backbone.dims, classes * (1 + self.twins), config.head)
         self.auxiliary = nn.Linear(self.backbone.dims, auxiliary_classes) if auxiliary_classes else None
 
+    def know(self, counts: Tensor) -> None:
+        """Take in how many training photos each whale has, int64 [classes]; a fit does so before it starts."""
+        self.head.know(counts.repeat(1 + self.twins))
+
     def forward(self, images: Tensor, mirrored: bool = False) -> Output:
         """What is in the passports; `mirrored` says that all of them are mirror images, whose whales the twins then tell."""
         embedding = self.head.embed(self.backbone(images))
         logits = self.head.logits(embedding).float()
         if self.twins:
             logits = logits[:, self.classes :] if mirrored else logits[:, : self.classes]
-        return Output(logits, F.normalize(embedding.float()))
+        return Output(logits, self.head.unit(embedding))
 
 
 class IdentifyObjective(Objective):
-    """Cross entropy of the whale, and `weight` times that of the auxiliary target where the photo has one.
+    """The head's losses of the whale, and `weight` times the cross entropy of the auxiliary target where the photo has one.
 
     A batch holds `image` [B, 3, H, W], `whale` int64 [B], `mirrored` bool [B] and `auxiliary` int64 [B] (-1: no label). Where a
     mirror image is another class, a whale's own twin is left out of its loss: some heads are nearly symmetrical.
 
     With `mix` [B, 5] the pictures are mixed, and every loss is the mean over both whales (types of callosity) of each picture by
     their shares in it, each without its own twin.
+
+    With an `alarm` training stops (Collapsed) once the embedding has collapsed.
     """
 
-    def __init__(self, net: Identifier, auxiliary_weight: float) -> None:
+    def __init__(self, net: Identifier, auxiliary_weight: float, alarm: CollapseAlarm | None = None) -> None:
         super().__init__()
-        self.net, self.auxiliary_weight = net, auxiliary_weight
+        self.net, self.auxiliary_weight, self.alarm = net, auxiliary_weight, alarm
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
+        if self.alarm is not None and self.training:
+            self.alarm.check()
         images, share = (batch["image"], None) if "mix" not in batch else mixed(batch["image"], batch["mix"])
         features = self.net.backbone(images)
         target, twin = batch["whale"], None
         if self.net.twins:
             shift = self.net.classes * batch["mirrored"]
             target, twin = target + shift, target + self.net.classes - shift
-        whale = self.net.head.embed(features), target, twin
-        if share is None:
-            losses = {"whale": self.net.head.loss(*whale)}
-        else:
-            losses = {"whale": self.net.head.loss(*_of_both(*whale), _shares(share))}
+        head = self.net.head
+        given = head.embed(features), target, twin
+        if share is not None:
+            given = *_of_both(*given), _shares(share)
+        losses = {"whale": head.loss(*given)} | head.more_losses(*given[:3])
+        if self.alarm is not None and self.training:
+            self.alarm.watch(head.pulse(features, *given))
         if self.net.auxiliary is not None and self.auxiliary_weight:
             auxiliary = self.net.auxiliary(features).float(), batch["auxiliary"]
             losses["auxiliary"] = self.auxiliary_weight * _labelled_mean(*auxiliary, share)

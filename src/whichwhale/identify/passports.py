@@ -17,7 +17,7 @@ from whichwhale.passport.store import Store
 
 class TrainingPassports:
     """Makes item i: `image` uint8 [H, W, 3], changed by draws keyed by (seed, epoch, store row), `mirrored` (whether it shows the
-    animal's mirror image), and its labels.
+    animal's mirror image), and its labels. Item i + k * len(rows) is its k-th repeat in the epoch, whose draws are others.
 
     In the first `mixed_epochs` epochs also `mix` float32 [5]: what its picture takes of its neighbour's in the batch.
     """
@@ -41,8 +41,9 @@ class TrainingPassports:
         self.epoch = epoch
 
     def __call__(self, number: int) -> dict[str, Any]:
+        again, number = divmod(number, len(self.rows))
         row = int(self.rows[number])
-        draw = generator(self.seed, self.epoch, row)
+        draw = generator(self.seed, self.epoch, row, again)  # again = 0 is the stream of the key without it
         move = draw_geometry(self.augment.geometry, draw, self.view.centre)
         image = view_passport(self.store, row, self.view, move)
         try:

@@ -1,0 +1,49 @@
+"""Combinations of an identification model's keys that make no sense are refused, with the keys and the fix."""
+
+from pathlib import Path
+
+import pytest
+
+from whichwhale.config import ConfigError, load, to_yaml
+from whichwhale.identify.config import IdentifyConfig
+
+PK = ["sampler.kind=pk"]
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["head.kind=triplet"], "head.kind=triplet compares photos of a whale.*set sampler.kind=pk"),
+        (["head.kind=siamese"], "head.kind=siamese compares photos"),
+        ([*PK, "fit.batch_size=16"], "whales=8 x sampler.photos=4 make batches of 32.*set fit.batch_size=32"),
+        (["sampler.whales=4"], "whales and photos mean nothing to kind=shuffled.*take kind=pk"),
+        (["head.bn_neck=true"], "bn_neck means nothing to kind=softmax.*kind=triplet or siamese"),
+        (["head.kind=arcface", "head.subcentres=2"], "subcentres means nothing to kind=arcface.*kind=subcentre"),
+        (["head.kind=arcface", "head.dynamic_margin={a: 0.3}"], "dynamic_margin means nothing to kind=arcface"),
+        (["head.kind=siamese", *PK, "head.mining=semihard"], "mining means nothing to kind=siamese"),
+        (["head.kind=siamese", *PK, "head.soft_margin=true"], "soft_margin means nothing to kind=siamese"),
+        (["head.kind=subcentre", "head.margin=0.2", "head.dynamic_margin={}"], "dynamic_margin stands in place of margin"),
+        (["head.kind=subcentre", "head.dynamic_margin={a: 1.4, c: 0.2}"], "a .* c = 1.6 is the margin of a whale with one"),
+        (["head.kind=triplet", *PK, "augment.mix.mixup=0.2"], "has no place for a picture of two whales.*augment.mix"),
+        (["head.kind=triplet", *PK, "head.margin=0"], "margin=0 asks nothing of kind=triplet"),
+    ],
+)
+def test_refused(overrides: list[str], message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load(IdentifyConfig, None, overrides)
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        [],
+        ["head.kind=subcentre", "head.dynamic_margin={}"],
+        ["head.kind=triplet", "head.bn_neck=true", *PK],
+        ["sampler={kind: pk, whales: 4, photos: 2}", "fit.batch_size=8"],
+        ["backbone={name: conv3x3, widths: [8, 16], levels: 2}"],
+    ],
+)
+def test_a_frozen_config_is_read_back(overrides: list[str], tmp_path: Path) -> None:
+    config = load(IdentifyConfig, None, overrides)
+    (tmp_path / "config.yaml").write_text(to_yaml(config))
+    assert load(IdentifyConfig, tmp_path / "config.yaml") == config
