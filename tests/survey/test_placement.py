@@ -40,3 +40,10 @@ def test_a_box_holds_both_points_and_lies_in_the_photo(seed, heading, size, x, y
     left, top, width, height = placement.draw_box(np.random.default_rng(seed), points[0], points[1], 1152, 768)
     assert left >= 0 and top >= 0 and left + width <= 1151 + 1e-9 and top + height <= 767 + 1e-9
     assert ((points >= [left - 1e-9, top - 1e-9]) & (points <= [left + width + 1e-9, top + height + 1e-9])).all()
+
+
+def test_close_ups_show_the_head_level_and_large():
+    drawn = [placement.draw_close_up(np.random.default_rng(seed)) for seed in range(500)]
+    assert {one.size for one in drawn} == {1 / 3.2}
+    assert np.degrees([one.heading for one in drawn]).std() < 6
+    assert max(abs(one.x - 0.5) for one in drawn) < 0.05 and max(abs(one.y - 0.5) for one in drawn) < 0.05

@@ -63,3 +63,13 @@ def test_the_seed_makes_the_plan():
 def test_what_cannot_be_is_refused_by_name(change, word):
     with pytest.raises(ValueError, match=word):
         replace(SMALL, **change)
+
+
+def test_close_ups_are_the_same_whales_in_the_same_encounters():
+    far, near = plan.draw(SMALL), plan.draw(replace(SMALL, close_up=True))
+    for a, b in zip(far, near, strict=True):
+        assert (a.image, a.name, a.test, a.encounter, a.date) == (b.image, b.name, b.test, b.encounter, b.date)
+        assert a.shot.sea.state == b.shot.sea.state
+        d = np.hypot(*(b.points[0] - b.points[1]))
+        assert abs(d - 300 / 3.2) < 1e-6 and b.points[0, 0] > b.points[1, 0]
+        assert (b.points > 0).all() and (b.points < [300, 200]).all()

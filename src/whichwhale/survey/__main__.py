@@ -1,7 +1,8 @@
 """Draw a simulated aerial survey of right whales, in the layout of the 2015 competition.
 
-example:
+examples:
   python -m whichwhale.survey input/survey --whales 60 --photos 900 --width 1152 --seed 0 --workers 2
+  python -m whichwhale.survey input/heads --close-up --width 384 --whales 2000 --photos 20000 --test-photos 1000 --workers 2
 
 OUT gets imgs/w_*.jpg, train.csv, sample_submission.csv, callosity.csv, the annotations points1.json (bonnet tips), points2.json
 (blowholes) and slot.json (head boxes), for training and test photos alike as in the real competition's files, and truth/:
@@ -29,6 +30,12 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--photos", type=int, default=900, help="training and test photos together (default 900)")
     parser.add_argument("--width", type=int, default=1152, help="pixels; the height is two thirds of it (default 1152)")
+    parser.add_argument(
+        "--close-up",
+        action="store_true",
+        help="photos of little but the head, bonnet tip to the right, d a third of the width: many whales in little time, to "
+        "learn from or to try identification alone",
+    )
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same pixels (default 0)")
     test = parser.add_mutually_exclusive_group()
     test.add_argument("--test-photos", type=int, metavar="N", help="how many of the photos are test photos")
@@ -41,7 +48,8 @@ def main(arguments: list[str] | None = None) -> int:
     count = options.test_photos if options.test_photos is not None else round(options.photos * options.test_share)
     began = time.monotonic()
     try:
-        survey = plan.Survey(options.whales, options.photos, options.width, options.seed, count, options.unknown)
+        size = options.whales, options.photos, options.width, options.seed, count, options.unknown
+        survey = plan.Survey(*size, close_up=options.close_up)
         drawn = shoot.make(survey, options.out, options.workers)
     except (ValueError, OSError) as problem:
         print(problem, file=sys.stderr)

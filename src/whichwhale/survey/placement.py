@@ -24,6 +24,7 @@ SIZE_MEAN, SIZE_SD, SIZE_RANGE = 0.0835, 0.0226, (0.025, 0.16)
 HEADING_FIRST, HEADING_SECOND = (0.184, math.radians(95.7)), (0.182, math.radians(5.9))
 CENTRE_X = (0.4917, 0.0505, 0.0816)  # constant, slope on cos(heading), residual sd; of the photo's width
 CENTRE_Y = (0.4825, 0.0636, 0.1138)  # constant, slope on sin(heading), residual sd; of the photo's height
+CLOSE_SIZE, CLOSE_HEADING_SD, CLOSE_OFFSET_SD = 1 / 3.2, 5.0, 0.015  # close-ups: d / width, degrees, share of the photo's size
 BOX_AXES = (1.935, 1.551)
 BOX_SIZE = (1.048, 0.421, 0.187)  # log factor = -(a + b log(d / width)) + normal of this sd
 BOX_ASPECT_SD = 0.091
@@ -58,6 +59,13 @@ def draw(rng: np.random.Generator) -> Placement:
         y = CENTRE_Y[0] + CENTRE_Y[1] * math.sin(heading) + CENTRE_Y[2] * rng.standard_normal()
         if reach[0] <= x <= 1 - reach[0] and reach[1] <= y <= 1 - reach[1]:
             return Placement(size, heading, x, y)
+
+
+def draw_close_up(rng: np.random.Generator) -> Placement:
+    """A photo of little but the head, bonnet tip to the right, d a third of the width: to try what follows the aligner."""
+    heading = math.radians(CLOSE_HEADING_SD) * rng.standard_normal()
+    x, y = 0.5 + CLOSE_OFFSET_SD * rng.standard_normal(2).clip(-3, 3)
+    return Placement(CLOSE_SIZE, heading, float(x), float(y))
 
 
 def draw_box(

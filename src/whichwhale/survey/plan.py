@@ -32,7 +32,7 @@ NEW_WHALE = "new_whale"
 @dataclass(frozen=True)
 class Survey:
     """What the command line asks for. `test_photos` are among `photos`; `unknown` animals appear in the test set only, beside
-    `whales` known ones."""
+    `whales` known ones. `close_up` photos show little but the head, bonnet tip to the right."""
 
     whales: int = 60
     photos: int = 900
@@ -40,6 +40,7 @@ class Survey:
     seed: int = 0
     test_photos: int = 225
     unknown: int = 0
+    close_up: bool = False
 
     def __post_init__(self) -> None:
         """Raises ValueError, naming the option and what would do."""
@@ -120,7 +121,7 @@ def _encounter(survey: Survey, whale: int, name: str, encounter: int, images: li
         its_sea, its_light = conditions.vary(sea, light, own)
         shot = Shot(
             (survey.seed, 5, number),
-            placement.draw(own),
+            placement.draw_close_up(own) if survey.close_up else placement.draw(own),
             conditions.draw_pose(own),
             its_sea,
             its_light,
