@@ -44,12 +44,15 @@ def neighbour(values: Tensor) -> Tensor:
 
 
 def mixed(images: Tensor, mix: Tensor) -> tuple[Tensor, Tensor]:
-    """Images [B, 3, H, W] with their neighbours mixed in by `mix` [B, 5], float32, and each one's own share [B] of itself."""
-    height, width = images.shape[-2:]
+    """Images [B, C, H, W] with their neighbours mixed in by `mix` [B, 5], float32, and each one's own share [B] of itself.
+
+    What comes back lies channels-last in memory, as batches of passports do.
+    """
+    (count, channels), (height, width) = images.shape[:2], images.shape[2:]
     left, top, right, bottom, weight = mix.float()[:, :, None].unbind(1)
     x, y = (torch.arange(side, device=images.device) for side in (width, height))
-    across = ((x >= left) & (x < right)) * weight  # [B, W]
-    other = ((y >= top) & (y < bottom))[:, None, :, None] * across[:, None, None, :]
-    images = images.float()  # keeps the order in memory, as does all that follows
-    share = 1 - ((right - left) * (bottom - top) * weight)[:, 0] / (height * width)
-    return torch.lerp(images, neighbour(images), other), share
+    across = (((x >= left) & (x < right)) * weight).repeat_interleave(channels, 1)  # [B, W C]: channels lie innermost
+    other = ((y >= top) & (y < bottom))[:, :, None] * across[:, None, :]
+    rows = images.permute(0, 2, 3, 1).reshape(count, height, -1).float()
+    blended = torch.lerp(rows, neighbour(rows), other).view(count, height, width, channels).permute(0, 3, 1, 2)
+    return blended, 1 - ((right - left) * (bottom - top) * weight)[:, 0] / (height * width)
