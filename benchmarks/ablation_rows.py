@@ -29,8 +29,18 @@ class Row:
     fit: str = ""
 
 
+EMBEDDING = "dims: 512, dropout: 0.1"
+SUBCENTRE = f"kind: subcentre, {EMBEDDING}, scale: 20, margin_steps: 500"
+ARCFACE = f"kind: arcface, {EMBEDDING}, scale: 20, margin_steps: 500, margin: 0.25"
+
+
 def _head(text: str) -> tuple[str, ...]:
     return (f"head={{{text}}}",)
+
+
+def _pairs(text: str) -> tuple[str, ...]:
+    """Losses of pairs and triplets, whose batches hold several photos of a whale."""
+    return (f"head={{{text}, {EMBEDDING}}}", "sampler={kind: pk, whales: 8, photos: 4}")
 
 
 ROWS = [
@@ -45,9 +55,23 @@ ROWS = [
     Row("twins", "mirror image: another whale", ("mirrored=twin",)),
     Row("scratch", "no pretrained weights", ("backbone.weights=false", "backbone.frozen=0")),
     Row("one-view", "one view", ("views={mirror: false, shifts: [[0, 0]]}",), "base"),
+    Row("mixup", "mixup", ("augment.mix={mixup: 0.3, chance: 0.5}",)),
+    Row("cutmix", "cutmix", ("augment.mix={cutmix: 1.0, chance: 0.5}",)),
+    Row("jitter", "point jitter and perspective", ("augment.geometry={jitter: 0.03, perspective: 0.1}",)),
+    Row("sea", "wash, spray, water line and glint", ("augment={wash: 0.2, spray: 0.1, waterline: 0.15, glint: 0.2}",)),
+    Row("air", "haze and colour noise", ("augment={haze: 0.2, pca: 0.5, pca_spread: 0.6}",)),
     Row("gem", "GeM pooling", ("backbone.pooling=gem",)),
+    Row("grid", "pooled in 2 x 4 cells of the head", ("backbone.grid=[2, 4]",)),
+    Row("stride", "last stride left out", ("backbone.stride=16",)),
+    Row("levels", "two feature levels", ("backbone.levels=2",)),
     Row("end-to-end", "all layers trained", ("backbone.frozen=0",)),
     Row("last-share", "only the last 30 % of the tensors trained", ("backbone.frozen=0.7",)),
     Row("frozen", "frozen: the head alone trained", ("backbone.frozen=1",)),
-    Row("arcface", "loss: ArcFace", _head("kind: arcface, dims: 512, scale: 20, margin: 0.25, margin_steps: 500, dropout: 0.1")),
+    Row("arcface", "loss: ArcFace", _head(ARCFACE)),
+    Row("subcentre", "loss: sub-centre ArcFace, dynamic margin", _head(f"{SUBCENTRE}, subcentres: 3, dynamic_margin: {{}}")),
+    Row("triplet-hard", "loss: triplet, batch-hard", _pairs("kind: triplet, margin: 0.3")),
+    Row("triplet-semihard", "loss: triplet, semi-hard", _pairs("kind: triplet, margin: 0.3, mining: semihard")),
+    Row("triplet-soft", "loss: triplet, batch-hard, soft margin", _pairs("kind: triplet, soft_margin: true")),
+    Row("triplet-neck", "loss: triplet, batch-hard, BN neck", _pairs("kind: triplet, margin: 0.3, bn_neck: true")),
+    Row("siamese", "loss: contrastive pairs", _pairs("kind: siamese, margin: 1.0")),
 ]

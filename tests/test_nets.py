@@ -135,10 +135,11 @@ def test_freezing_a_share_from_the_input_on(share: float) -> None:
 
 def test_generalized_mean_by_hand() -> None:
     maps = torch.tensor([[[[1.0, 2.0], [3.0, 4.0]], [[0.0, 0.0], [0.0, 8.0]]]])  # [1, 2, 2, 2]
-    pooled = GeneralizedMean(p=3.0)(maps)
+    pooled = GeneralizedMean(p=3.0)(maps).flatten(1)
     torch.testing.assert_close(pooled, torch.tensor([[25 ** (1 / 3), 128 ** (1 / 3)]]))  # (1+8+27+64)/4 and 512/4
-    torch.testing.assert_close(GeneralizedMean(p=1.0)(maps), torch.tensor([[2.5, 2.0]]))
-    torch.testing.assert_close(GeneralizedMean(p=60.0)(maps[:, :1]), torch.tensor([[4.0]]), rtol=0.03, atol=0)  # the largest
+    torch.testing.assert_close(GeneralizedMean(p=1.0)(maps).flatten(1), torch.tensor([[2.5, 2.0]]))
+    largest = GeneralizedMean(p=60.0)(maps[:, :1]).flatten(1)
+    torch.testing.assert_close(largest, torch.tensor([[4.0]]), rtol=0.03, atol=0)
 
 
 def test_generalized_mean_trains_its_power_and_survives_zeros() -> None:
@@ -157,6 +158,44 @@ def test_pooling_of_a_backbone() -> None:
             expected = maps.mean((-2, -1)) if pooling == "avg" else maps.clamp(min=1e-6).pow(3).mean((-2, -1)).pow(1 / 3)
             assert maps.shape[:2] == (2, backbone.dims)
             torch.testing.assert_close(backbone(images), expected)
+
+
+@pytest.mark.parametrize("pooling", ["avg", "gem"])
+def test_a_grid_pools_each_cell_on_its_own(pooling: str) -> None:
+    images = torch.randint(0, 256, (2, 3, 64, 128), dtype=torch.uint8)
+    backbone = Backbone(BackboneConfig(name=SMALL, weights=False, pooling=pooling, grid=(1, 2))).eval()
+    with torch.inference_mode():
+        maps = backbone.maps(images)  # [2, dims, 2, 4]: two cells of 2 x 2
+        power = 3 if pooling == "gem" else 1
+        halves = [half.clamp(min=1e-6) if pooling == "gem" else half for half in maps.split(2, dim=3)]
+        cells = [half.pow(power).mean((-2, -1)).pow(1 / power) for half in halves]
+        features = backbone(images)
+        assert features.shape == (2, backbone.dims) == (2, 2 * maps.shape[1])
+        torch.testing.assert_close(features, torch.stack(cells, 2).flatten(1))
+    both = Backbone(BackboneConfig(name=SMALL, weights=False, pooling=pooling, grid=(2, 2), levels=2)).eval()
+    assert both(images).shape == (2, both.dims)
+
+
+def test_a_smaller_stride_keeps_more_places_and_the_same_weights() -> None:
+    images = torch.randint(0, 256, (1, 3, 64, 128), dtype=torch.uint8)
+    coarse, fine = (Backbone(BackboneConfig(name=LITE0, weights=False, stride=stride)).eval() for stride in (32, 16))
+    assert coarse.maps(images).shape[2:] == (2, 4) and fine.maps(images).shape[2:] == (4, 8)
+    fine.load_state_dict(coarse.state_dict())
+    with pytest.raises(ConfigError, match=f"backbone.name={SMALL}.*output_stride"):
+        Backbone(BackboneConfig(name=SMALL, weights=False, stride=16))
+    with pytest.raises(ValueError, match="stride of name=conv3x3"):
+        BackboneConfig(name="conv3x3", stride=16)
+
+
+def test_weights_from_another_fit(tmp_path: Path) -> None:
+    """Of a model.safetensors of ours the backbone is taken, whatever its head."""
+    torch.manual_seed(3)
+    fitted = Backbone(BackboneConfig(name=SMALL, weights=False))
+    state = {f"backbone.{name}": tensor.contiguous() for name, tensor in fitted.state_dict().items()}
+    save_file(state | {"head.linear.weight": torch.zeros(4, 4)}, tmp_path / "model.safetensors")
+    net = bare()
+    load_weights(net, SMALL, str(tmp_path / "model.safetensors"))
+    assert same(net, fitted.net)
 
 
 @pytest.mark.parametrize("pooling", ["avg", "gem"])

@@ -6,11 +6,13 @@ import difflib
 import hashlib
 import importlib
 from pathlib import Path
+from typing import Literal
 
 import pydantic
 import timm
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from whichwhale.config import Config, ConfigError
 from whichwhale.conv_stack import ConvStack
@@ -32,7 +34,11 @@ class BackboneConfig(Config):
     random weights (conv_stack.py).
 
     `weights`: auto (a package that has them here, else timm's hub), package, hub, false (random), or the path of a file that
-    holds a state dict (.safetensors, or a torch file that is read with weights_only).
+    holds a state dict (.safetensors, or a torch file that is read with weights_only), for example of another fit's
+    model.safetensors, whose backbone it takes.
+
+    `grid` says where in the picture features are: rows and columns of cells, each pooled on its own (heads are aligned, so a cell
+    is a place on the head; Sun et al. 2018, "Beyond part models", do it with stripes of a person).
     """
 
     name: str = "tf_efficientnet_lite0"
@@ -40,6 +46,8 @@ class BackboneConfig(Config):
     drop_path: float = pydantic.Field(0.0, ge=0, lt=1)  # stochastic depth
     frozen: float = pydantic.Field(0.0, ge=0, le=1)  # share of the parameter tensors, from the input on, that never train
     pooling: str = pydantic.Field("avg", pattern="^(avg|gem)$")
+    grid: tuple[pydantic.PositiveInt, pydantic.PositiveInt] = (1, 1)
+    stride: Literal[32, 16, 8] = 32  # pixels of the picture a step of the last maps; less: the last strides are left out
     levels: int = pydantic.Field(1, ge=1, le=2)  # 2: features are the pooled maps of the last stage, then those of the one before
     widths: list[pydantic.PositiveInt] = pydantic.Field([32, 64, 128, 256, 256], min_length=2)  # of conv3x3 alone, as `depth`
     depth: int = pydantic.Field(2, ge=1)
@@ -52,21 +60,25 @@ class BackboneConfig(Config):
                 raise ValueError(f"widths and depth are of name={CONV3X3}; name={self.name} has its own: leave them out")
         elif self.drop_path:
             raise ValueError(f"drop_path is of residual networks; name={CONV3X3} is none: leave it out")
+        elif self.stride != 32:
+            raise ValueError(f"stride of name={CONV3X3} comes of the number of widths: leave it out")
         elif self.weights in (True, "hub", "package"):
             raise ValueError(f"weights={self.weights}: nobody has trained name={CONV3X3}; leave it out, or give a file")
         return self
 
 
 class GeneralizedMean(nn.Module):
-    """GeM pooling, mean(x^p)^(1/p) with p trained (Radenovic et al. 2018, section 3.2): [B, C, H, W] to [B, C]."""
+    """GeM pooling, mean(x^p)^(1/p) with p trained (Radenovic et al. 2018, section 3.2), of each cell of a grid: [B, C, H, W] to
+    [B, C, rows, columns]."""
 
-    def __init__(self, p: float = 3.0, floor: float = 1e-6) -> None:
+    def __init__(self, grid: tuple[int, int] = (1, 1), p: float = 3.0, floor: float = 1e-6) -> None:
         super().__init__()
         self.p = nn.Parameter(torch.tensor(p))
-        self.floor = floor
+        self.grid, self.floor = grid, floor
 
     def forward(self, maps: Tensor) -> Tensor:
-        return maps.float().clamp(min=self.floor).pow(self.p).mean((-2, -1)).pow(1 / self.p)
+        powers = maps.float().clamp(min=self.floor).pow(self.p)
+        return F.adaptive_avg_pool2d(powers, self.grid).pow(1 / self.p)
 
 
 class Backbone(nn.Module):
@@ -80,12 +92,13 @@ class Backbone(nn.Module):
         about = self.net.pretrained_cfg
         self.register_buffer("mean", 255 * torch.tensor(about["mean"]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", 255 * torch.tensor(about["std"]).view(1, 3, 1, 1), persistent=False)
-        self.pool = _pool(config.pooling)
+        self.pool = _pool(config)
         self._before: int | None = None  # the last stage but one, if its maps count too
         if config.levels == 2:
             self._before = len(self.net.feature_info) - 2
             self.dims += self.net.feature_info[self._before]["num_chs"]
-            self.pool_before = _pool(config.pooling)
+            self.pool_before = _pool(config)
+        self.dims *= config.grid[0] * config.grid[1]
         depthwise_in_fp32(self.net)
         freeze(self.net, config.frozen)
 
@@ -103,8 +116,8 @@ class Backbone(nn.Module):
         return (images.to(self.mean.dtype) - self.mean) / self.std
 
 
-def _pool(kind: str) -> nn.Module:
-    return GeneralizedMean() if kind == "gem" else nn.AdaptiveAvgPool2d(1)
+def _pool(config: BackboneConfig) -> nn.Module:
+    return GeneralizedMean(config.grid) if config.pooling == "gem" else nn.AdaptiveAvgPool2d(config.grid)
 
 
 def load_weights(net: nn.Module, name: str, weights: str | bool) -> str:
@@ -173,10 +186,11 @@ def _create(config: BackboneConfig) -> nn.Module:
         near = difflib.get_close_matches(config.name, timm.list_models(), 1)
         hint = f"; did you mean {near[0]!r}?" if near else ""
         raise ConfigError(f"backbone.name={config.name}: timm has no such network{hint}")
-    drop_path = {"drop_path_rate": config.drop_path} if config.drop_path else {}  # not every network takes it
+    some = {"drop_path_rate": config.drop_path} if config.drop_path else {}  # not every network takes these
+    some |= {"output_stride": config.stride} if config.stride != 32 else {}
     try:
-        return timm.create_model(config.name, pretrained=False, num_classes=0, global_pool="", **drop_path)
-    except TypeError as error:
+        return timm.create_model(config.name, pretrained=False, num_classes=0, global_pool="", **some)
+    except (TypeError, NotImplementedError, AssertionError) as error:
         raise ConfigError(f"backbone.name={config.name}: the network can't be made so: {error}") from error
 
 
@@ -211,7 +225,9 @@ def _load_in_order(net: nn.Module, path: Path) -> None:
 
 
 def _without_classifier(net: nn.Module, state: dict[str, Tensor]) -> dict[str, Tensor]:
-    wanted = net.state_dict()
+    wanted, ours = net.state_dict(), "backbone.net."
+    if any(name.startswith(ours) for name in state):  # a whole model of this house
+        state = {name.removeprefix(ours): tensor for name, tensor in state.items() if name.startswith(ours)}
     missing = [name for name in wanted if name not in state]
     if missing:
         raise WeightsError(f"the weights file lacks {len(missing)} tensors of the network, the first are {missing[:3]}")
