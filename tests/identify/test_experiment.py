@@ -267,6 +267,9 @@ def test_whales_that_a_fit_never_saw_have_nan_columns(config: Path, tmp_path: Pa
     unseen = np.isnan(table.logits).all(0)
     assert unseen.sum() == 3 and len(held_out) == 18
     assert np.isfinite(table.logits[:, ~unseen]).all()
+    metrics = json.loads((tmp_path / "runs" / "heads" / kind / "fold0" / "metrics.jsonl").read_text().splitlines()[-1])
+    scores = {key: metrics[key] for key in metrics if key in ("log_loss", "top1", "top5") or key.startswith("new_")}
+    assert scores.keys() == {"new_neighbour", "new_auc"} and all(0 < value <= 1 for value in scores.values())
 
 
 TWO_PROCESSES = """

@@ -7,11 +7,14 @@ import os
 import platform
 import resource
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import torch
+from torch import nn
 
 Precision = Literal["auto", "no", "bf16", "fp16"]
 
@@ -70,6 +73,22 @@ def keep_freed_memory() -> bool:
     trim_threshold, mmap_threshold = -1, -3  # M_TRIM_THRESHOLD, M_MMAP_THRESHOLD of malloc.h
     libc = ctypes.CDLL(None)
     return bool(libc.mallopt(mmap_threshold, 1 << 30) and libc.mallopt(trim_threshold, 2**31 - 1))
+
+
+@contextmanager
+def evaluating(net: nn.Module, precision: Precision) -> Iterator[torch.device]:
+    """Inside, `net` is on the machine's device and in eval mode, and nothing is kept for a gradient; yields the device.
+
+    Afterwards it is in the mode that it was in, still on the device.
+    """
+    keep_freed_memory()
+    machine = ask_machine(precision)
+    device, half = torch.device(machine.device), {"bf16": torch.bfloat16, "fp16": torch.float16}.get(machine.precision)
+    training = net.training
+    net.eval().to(device, memory_format=torch.channels_last)
+    with torch.inference_mode(), torch.autocast(device.type, half, enabled=half is not None):
+        yield device
+    net.train(training)
 
 
 def peak_memory_mb() -> float:

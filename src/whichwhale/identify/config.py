@@ -154,6 +154,35 @@ class ViewsConfig(Config):
     batch_size: int = pydantic.Field(64, ge=1)
 
 
+class BottleneckConfig(Config):
+    """The backbone stands still: its features of every photo are computed once and kept on disk, and the head alone is fitted.
+
+    A photo trains in `variants` ways, which take turns: as it is, and augmented with draws that stay the same ever after.
+    """
+
+    variants: int = pydantic.Field(4, ge=1)
+
+
+class OnwardConfig(Config):
+    """Go on from fitted weights: `epochs` more at the low rate `lr`, without kicks.
+
+    Without `model` only the `all` fit does so: it starts from this model's own fold `fold` and adds that fold's held-out photos,
+    as the winners of 2016 did. From another `model` of the data set (fitted on smaller passports, say) fold k goes on from its
+    fold k, and `all` from its fold `fold`. No fold goes on from another: that one has learned from photos that it must not see.
+    """
+
+    model: str = pydantic.Field("", pattern=r"^[\w.-]*$")
+    fold: int | Literal["all"] | None = None  # that `all` starts from; 0 if none is given
+    epochs: int = pydantic.Field(4, ge=1)
+    lr: float = pydantic.Field(1e-4, gt=0)
+
+    @pydantic.model_validator(mode="after")
+    def _from_somewhere_else(self) -> OnwardConfig:
+        if self.fold == "all" and not self.model:
+            raise ValueError("fold=all of the model itself is what is fitted; give the number of a fold, or another model")
+        return self
+
+
 class IdentifyConfig(Config):
     """One identification model; `fold` says which of its fits: fold numbers, or all (trained on every labelled photo)."""
 
@@ -167,6 +196,7 @@ class IdentifyConfig(Config):
     passports: Passports = GivenPassports()  # from points if it has `annotations`
     view: PlaneView = PlaneView()
     backbone: BackboneConfig = BackboneConfig()
+    bottleneck: BottleneckConfig | None = None
     head: HeadConfig = HeadConfig()
     sampler: SamplerConfig = SamplerConfig()
     alarm: AlarmConfig = AlarmConfig()
@@ -176,6 +206,7 @@ class IdentifyConfig(Config):
     # No whale is its own mirror image, so twins are as many new whales to tell apart; views.mirror folds them back.
     mirrored: Literal["same", "twin"] = "same"
     fit: FitConfig = FitConfig()
+    onward: OnwardConfig | None = None
     views: ViewsConfig = ViewsConfig()
 
     @pydantic.model_validator(mode="after")
@@ -211,4 +242,15 @@ class IdentifyConfig(Config):
                 f"sampler.whales={self.sampler.whales} x sampler.photos={self.sampler.photos} make batches of {size}, "
                 f"fit.batch_size={self.fit.batch_size} is something else; set fit.batch_size={size}"
             )
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _nothing_to_fit_in_a_backbone_that_stands_still(self) -> IdentifyConfig:
+        if self.bottleneck is None:
+            return self
+        if self.augment.mix.on:
+            raise ValueError("augment.mix: with a bottleneck features are made photo by photo, so none is mixed; leave it out")
+        for key, idle in (("frozen", (0.0, 1.0)), ("drop_path", (0.0,))):
+            if (value := getattr(self.backbone, key)) not in idle:
+                raise ValueError(f"backbone.{key}={value:g}: with a bottleneck all of the backbone stands still; leave it out")
         return self

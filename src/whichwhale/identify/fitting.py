@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,8 +13,9 @@ from whichwhale.fit.groups import Grouped
 from whichwhale.fit.loop import fit, remove_checkpoints, seeded
 from whichwhale.fit.processes import is_main, main_first
 from whichwhale.geometry import identity
-from whichwhale.identify import fitted
+from whichwhale.identify import fitted, onward
 from whichwhale.identify.alarm import CollapseAlarm
+from whichwhale.identify.bottleneck import Bottleneck, head_alone
 from whichwhale.identify.config import IdentifyConfig
 from whichwhale.identify.experiment import Experiment, Fold, item_of
 from whichwhale.identify.net import NO_LABEL, Identifier, IdentifyObjective
@@ -26,7 +29,6 @@ ALL = 2**31  # in the place of a fold's number where one is needed
 def fit_fold(experiment: Experiment, fold: Fold) -> RunFolder:
     """Fit one fold's model (or `all`), going on where an earlier call stopped; a finished one is left alone."""
     config = experiment.config
-    fit_config = config.model_copy(update={"fold": [fold]})
     training, held_out = experiment.photos(fold)
     if not training:
         raise ValueError(
@@ -35,53 +37,77 @@ def fit_fold(experiment: Experiment, fold: Fold) -> RunFolder:
         )
     whales = experiment.labels(training)
     seen = np.unique(whales)
+    names = [experiment.data.class_id[i] for i in seen]
+    start = onward.start_of(experiment, fold)
+    said = {"fit": start.fit} if start else {"onward": None}  # adding `onward` to a config leaves what was fitted without it
+    fit_config = config.model_copy(update={"fold": [fold], **said})
     provenance = {
         "fold": fold,
         "seed": config.seed,
         "tables": experiment.fingerprints(),
         "photos": {"training": len(training), "held out": len(held_out), "whales": len(seen)},
     }
+    if start:
+        provenance["onward"] = start.said
     with main_first():
         run = RunFolder.start(experiment.run_path(fold), fit_config, provenance, writes=is_main())
     if run.fitted:
         print(f"{run.path}: fitted already")
         return run
-    with seeded(config.seed, ALL if fold == "all" else fold):
+    # A backbone that stands still is the same in every fold, even one of random weights: its features are computed once.
+    with seeded(config.seed, ALL if fold == "all" or config.bottleneck else fold):
         net = Identifier(config, len(seen), len(experiment.auxiliary_names) if config.auxiliary.weight else 0)
+    if start:
+        start.give(net, names, config.head)
     labels = {
         "whale": np.searchsorted(seen, whales),
         "auxiliary": np.array([experiment.auxiliary.get(image, NO_LABEL) for image in training], np.int64),
     }
     net.know(torch.from_numpy(np.bincount(labels["whale"])))
     sampler = sampler_of(config, labels["whale"])
-    warmup = round(config.fit.warmup * len(sampler.batches(0)))  # steps
+    warmup = round(fit_config.fit.warmup * len(sampler.batches(0)))  # steps
     alarm = CollapseAlarm(config.alarm, net.head, warmup, f"{config.name} fold {fold}") if config.alarm.on else None
     rows = experiment.store.rows([item_of(image) for image in training])
-    mixed_epochs = config.augment.mix.epochs(config.fit.epochs)
-    passports = TrainingPassports(experiment.store, rows, labels, config.view, config.augment, config.seed, mixed_epochs)
     validation_rows = experiment.store.rows([item_of(image) for image in held_out])
     truth = experiment.labels(held_out)
+    bottleneck = Bottleneck(experiment.home, net, config, experiment.store) if config.bottleneck else None
+    if bottleneck:
+        with main_first():
+            passports = bottleneck.training(rows, labels)
+            bottleneck.views(validation_rows)(identity())
+        print(bottleneck.cache.told())
+    else:
+        mixed_epochs = config.augment.mix.epochs(fit_config.fit.epochs)
+        passports = TrainingPassports(experiment.store, rows, labels, config.view, config.augment, config.seed, mixed_epochs)
+
+    def scored(objective: IdentifyObjective, rows: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+        features = bottleneck.views(rows) if bottleneck else None
+        answer = predict(objective.net, experiment.store, rows, config, [identity()], "validation", features)
+        return scores(all_columns(answer[0], seen, len(experiment.data.class_id)), truth, answer[1])
 
     def validate(objective: IdentifyObjective) -> dict[str, float]:
-        logits, _ = predict(objective.net, experiment.store, validation_rows, config, [identity()], "validation")
-        return scores(all_columns(logits, seen, len(experiment.data.class_id)), truth)
+        found = scored(objective, validation_rows, truth) if held_out else {}
+        if bottleneck:  # cheap there
+            found |= {f"training_{key}": value for key, value in scored(objective, rows, whales).items()}
+        return found
 
     with run.running():
-        fit(
-            IdentifyObjective(net, config.auxiliary.weight, alarm),
-            Items(len(rows), passports),
-            sampler,
-            config.fit,
-            folder=run.path,
-            seed=config.seed,
-            validate=validate if held_out else None,
-            set_epoch=passports.set_epoch,
-            report=lambda progress: run.set_status("running", **progress),
-            name=f"{config.name} fold {fold}",
-        )
+        with head_alone(net) if bottleneck else nullcontext():
+            fit(
+                IdentifyObjective(net, config.auxiliary.weight, alarm),
+                Items(len(rows), passports),
+                sampler,
+                fit_config.fit,
+                folder=run.path,
+                seed=config.seed,
+                validate=validate if held_out or bottleneck else None,
+                set_epoch=passports.set_epoch,
+                report=lambda progress: run.set_status("running", **progress),
+                name=f"{config.name} fold {fold}",
+            )
         if run.writes:
-            fitted.write(run, net, [experiment.data.class_id[i] for i in seen])
-            run.set_status("fitted", weights_from=net.backbone.weights_from)
+            fitted.write(run, net, names)
+            run.set_status("fitted", weights_from=start.told if start else net.backbone.weights_from)
             remove_checkpoints(run.path)
     return run
 

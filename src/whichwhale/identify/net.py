@@ -47,7 +47,11 @@ class Identifier(nn.Module):
 
     def forward(self, images: Tensor, mirrored: bool = False) -> Output:
         """What is in the passports; `mirrored` says that all of them are mirror images, whose whales the twins then tell."""
-        embedding = self.head.embed(self.backbone(images))
+        return self.answer(self.backbone(images), mirrored)
+
+    def answer(self, features: Tensor, mirrored: bool = False) -> Output:
+        """As `forward`, of the backbone's features [B, dims]."""
+        embedding = self.head.embed(features)
         logits = self.head.logits(embedding).float()
         if self.twins:
             logits = logits[:, self.classes :] if mirrored else logits[:, : self.classes]
@@ -57,8 +61,9 @@ class Identifier(nn.Module):
 class IdentifyObjective(Objective):
     """The head's losses of the whale, and `weight` times the cross entropy of the auxiliary target where the photo has one.
 
-    A batch holds `image` [B, 3, H, W], `whale` int64 [B], `mirrored` bool [B] and `auxiliary` int64 [B] (-1: no label). Where a
-    mirror image is another class, a whale's own twin is left out of its loss: some heads are nearly symmetrical.
+    A batch holds `image` [B, 3, H, W], or in its place the `features` [B, dims] of a backbone that stands still, `whale` int64
+    [B], `mirrored` bool [B] and `auxiliary` int64 [B] (-1: no label). Where a mirror image is another class, a whale's own twin
+    is left out of its loss: some heads are nearly symmetrical.
 
     With `mix` [B, 5] the pictures are mixed, and every loss is the mean over both whales (types of callosity) of each picture by
     their shares in it, each without its own twin.
@@ -73,8 +78,8 @@ class IdentifyObjective(Objective):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         if self.alarm is not None and self.training:
             self.alarm.check()
-        images, share = (batch["image"], None) if "mix" not in batch else mixed(batch["image"], batch["mix"])
-        features = self.net.backbone(images)
+        images, share = (batch.get("image"), None) if "mix" not in batch else mixed(batch["image"], batch["mix"])
+        features = self.net.backbone(images) if "features" not in batch else batch["features"]
         target, twin = batch["whale"], None
         if self.net.twins:
             shift = self.net.classes * batch["mirrored"]

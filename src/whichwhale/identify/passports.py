@@ -18,6 +18,7 @@ from whichwhale.passport.store import Store
 class TrainingPassports:
     """Makes item i: `image` uint8 [H, W, 3], changed by draws keyed by (seed, epoch, store row), `mirrored` (whether it shows the
     animal's mirror image), and its labels. Item i + k * len(rows) is its k-th repeat in the epoch, whose draws are others.
+    `draws` [store rows] are other keys than the rows' numbers, below 2**32.
 
     In the first `mixed_epochs` epochs also `mix` float32 [5]: what its picture takes of its neighbour's in the batch.
     """
@@ -31,9 +32,10 @@ class TrainingPassports:
         augment: AugmentConfig,
         seed: int,
         mixed_epochs: float = 0,
+        draws: NDArray | None = None,
     ) -> None:
         self.store, self.rows, self.labels, self.view, self.augment, self.seed = store, rows, labels, view, augment, seed
-        self.mixed_epochs = mixed_epochs
+        self.mixed_epochs, self.draws = mixed_epochs, draws
         self.epoch = 0
         self._spare: list[Photometric] = []  # one chain serves one thread at a time
 
@@ -43,7 +45,8 @@ class TrainingPassports:
     def __call__(self, number: int) -> dict[str, Any]:
         again, number = divmod(number, len(self.rows))
         row = int(self.rows[number])
-        draw = generator(self.seed, self.epoch, row, again)  # again = 0 is the stream of the key without it
+        key = row if self.draws is None else int(self.draws[row])
+        draw = generator(self.seed, self.epoch, key, again)  # again = 0 is the stream of the key without it
         move = draw_geometry(self.augment.geometry, draw, self.view.centre)
         image = view_passport(self.store, row, self.view, move)
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -11,9 +13,10 @@ from tqdm import tqdm
 from whichwhale import predictions
 from whichwhale.files import sha256
 from whichwhale.fit.batches import Items, in_order, load
-from whichwhale.fit.machine import ask_machine, keep_freed_memory
+from whichwhale.fit.machine import evaluating
 from whichwhale.geometry import Affine, mirrors
 from whichwhale.identify import fitted
+from whichwhale.identify.bottleneck import Bottleneck
 from whichwhale.identify.config import IdentifyConfig
 from whichwhale.identify.experiment import Experiment, Fold, item_of
 from whichwhale.identify.net import Identifier
@@ -21,41 +24,45 @@ from whichwhale.identify.passports import prediction_views, view_passport
 from whichwhale.passport.store import Store
 from whichwhale.predictions import ROLE_TEST, ROLE_TRAIN, ROLE_VALIDATION, Predictions
 from whichwhale.runs import RunError, RunFolder
-from whichwhale.score import log_loss, top_k
+from whichwhale.score import among_themselves, log_loss, top_k
 
 AVERAGING = "mean of logits over views; mean of embeddings, then unit length"
 NO_MIRROR = ", without mirror images"
 
 
 def predict(
-    net: Identifier, store: Store, rows: NDArray, config: IdentifyConfig, views: list[Affine] | None = None, name: str = ""
+    net: Identifier,
+    store: Store,
+    rows: NDArray,
+    config: IdentifyConfig,
+    views: list[Affine] | None = None,
+    name: str = "",
+    features: Callable[[Affine], NDArray[np.float32]] | None = None,
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Logits float32 [rows, classes] and embeddings float32 [rows, dims] (unit length), averaged over the config's views.
 
     Where a mirror image is another class, mirrored views vote through the twins' logits and have no part in the embedding.
+    `features(view)` [rows, dims] are the backbone's, if they are known.
     """
-    keep_freed_memory()
-    machine = ask_machine(config.fit.precision)
-    device, half = torch.device(machine.device), {"bf16": torch.bfloat16, "fp16": torch.float16}.get(machine.precision)
-    training = net.training
-    net.eval().to(device, memory_format=torch.channels_last)
     logits, embeddings = 0.0, 0.0
     views = prediction_views(config.views, config.view) if views is None else views
     batches = in_order(len(rows), config.views.batch_size)
     bar = tqdm(total=len(views) * len(batches), desc=name or "predict", unit="batch", delay=2, leave=False)
-    with torch.inference_mode(), torch.autocast(device.type, half, enabled=half is not None):
+    with evaluating(net, config.fit.precision) as device:
         for move in views:
             items = Items(len(rows), lambda i, move=move: {"image": view_passport(store, int(rows[i]), config.view, move)})
             outputs = []
             flipped = mirrors(move)
-            for batch in load(items, batches, device):
+            if features is not None:
+                outputs.append(net.answer(torch.from_numpy(features(move)).to(device), flipped))
+                bar.update(len(batches))
+            for batch in load(items, batches, device) if features is None else ():
                 outputs.append(net(batch["image"], flipped))
                 bar.update()
             logits = logits + torch.cat([output.logits for output in outputs]).cpu() / len(views)
             if not (flipped and net.twins):  # a twin's embedding lies elsewhere
                 embeddings = embeddings + torch.cat([output.embedding for output in outputs]).cpu()
     bar.close()
-    net.train(training)
     return logits.numpy(), F.normalize(embeddings).numpy()
 
 
@@ -82,7 +89,13 @@ def predict_fold(experiment: Experiment, fold: Fold) -> RunFolder:
         if same and np.array_equal(old.item, items) and np.array_equal(old.role, role):
             print(f"{run.predictions}: written already")
             return run
-    logits, embedding = predict(net, experiment.store, experiment.store.rows(items), config, name=f"{config.name} fold {fold}")
+    rows, name = experiment.store.rows(items), f"{config.name} fold {fold}"
+    if config.bottleneck is None:
+        logits, embedding = predict(net, experiment.store, rows, config, name=name)
+    else:
+        bottleneck = Bottleneck(experiment.home, net, config, experiment.store)
+        logits, embedding = predict(net, experiment.store, rows, config, name=name, features=bottleneck.views(rows))
+        print(bottleneck.cache.told())
     seen = np.array([data.class_id.index(whale) for whale in whales])
     table = Predictions.of(
         items,
@@ -96,7 +109,8 @@ def predict_fold(experiment: Experiment, fold: Fold) -> RunFolder:
     predictions.write(run.predictions, table)
     print(f"{run.predictions}: written")
     if held_out:
-        figures = scores(table.logits[role == ROLE_VALIDATION], experiment.labels(held_out))
+        rows_out = role == ROLE_VALIDATION
+        figures = scores(table.logits[rows_out], experiment.labels(held_out), table.embedding[rows_out])
         text = ", ".join(f"{key} {value:.4f}" for key, value in figures.items())
         print(f"{run.path}: held out {len(held_out)} photos, {text}")
     return run
@@ -109,12 +123,14 @@ def all_columns(logits: NDArray, seen: NDArray, classes: int) -> NDArray[np.floa
     return table
 
 
-def scores(logits: NDArray, truth: NDArray) -> dict[str, float]:
-    """Scores of the rows whose whale the fit knows."""
+def scores(logits: NDArray, truth: NDArray, embedding: NDArray) -> dict[str, float]:
+    """Scores of the rows whose whale the fit knows, by their logits [N, classes]; of the others (`new_`), by their embeddings [N,
+    dims]: how often the nearest of them shows the same whale, and how well cosines tell the same whale from two."""
     known = ~np.isnan(logits[np.arange(len(truth)), truth])
+    new = {f"new_{key}": value for key, value in among_themselves(embedding[~known], truth[~known]).items()}
     if not known.any():
-        return {}
+        return new
     logits, truth = np.nan_to_num(logits[known].astype(np.float64), nan=-np.inf), truth[known]
     p = np.exp(logits - logits.max(1, keepdims=True))
     p /= p.sum(1, keepdims=True)
-    return {"log_loss": log_loss(p, truth), "top1": top_k(p, truth, 1), "top5": top_k(p, truth, 5)}
+    return {"log_loss": log_loss(p, truth), "top1": top_k(p, truth, 1), "top5": top_k(p, truth, 5), **new}
