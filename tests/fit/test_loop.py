@@ -80,6 +80,7 @@ def test_a_loss_that_stands_still_kicks_the_rate(tmp_path: Path) -> None:
     fit(Still(1.0), ITEMS, Shuffled(4, 4, 0), config(epochs=5, final=1.0, plateau=plateau), folder=tmp_path, seed=0)
     rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
     assert [row["lr"] for row in rows] == pytest.approx([0.1, 0.1, 0.1, 0.4, 0.1])
+    assert [row["epoch"] for row in rows if "kicked" in row] == [4]
 
 
 def test_losses_are_summed_and_their_means_written(tmp_path: Path) -> None:

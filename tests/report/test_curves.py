@@ -27,6 +27,9 @@ def test_kicks_are_seen() -> None:
     with_kick, without = learning_curves([a_fit(metrics, [kick])], "a"), learning_curves([a_fit(metrics, [])], "a")
     assert "kick ×2.5" in with_kick and "var(--warm)" in with_kick
     assert "kick" not in without and "var(--warm)" not in without
+    from_plateau = a_fit([row | ({"kicked": True} if row["epoch"] == 7 else {}) for row in metrics], [])
+    from_plateau.config["fit"]["plateau"] = {"most": 1, "patience": 3, "least": 0.01, "epochs": 1.0, "factor": 2.5}
+    assert learning_curves([from_plateau], "a") == with_kick
     assert "held-out" not in without  # no score in the metrics, no panel
 
 

@@ -145,6 +145,7 @@ def fit(
         sums.check(name, epoch)
         progress.seconds += time.monotonic() - started
         row = {"epoch": epoch + 1, "lr": config.lr * rate(config, epoch + 0.5, kicked), **sums.means()}
+        row |= {"kicked": True} if epoch in kicked else {}
         row |= {"images_per_second": progress.images / max(progress.seconds, 1e-9), "seconds": progress.seconds}
         if accelerator.is_main_process:
             if validate is not None and ((epoch + 1) % config.validate_every == 0 or epoch + 1 == config.epochs):

@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from whichwhale.runs.fit import Fit
+from whichwhale.runs.fit import NOT_SCORES, Fit
 from whichwhale.score import Reliability
 
 # Stand-ins that matplotlib draws with, and the page's colours that take their place (style.css; series colours are told apart by
@@ -41,7 +41,6 @@ STYLE: dict[Any, Any] = {
     "legend.frameon": False,
 }
 RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-NOT_SCORES = {"epoch", "lr", "images_per_second", "seconds", "peak_memory_mb"}
 NAMES = {"log_loss": "held-out log loss\n(nats)", "error_50": "held-out point error,\nmedian (share of d)"}  # most telling first
 
 
@@ -110,8 +109,11 @@ def held_out_score(fits: Sequence[Fit]) -> str | None:
 
 
 def kicks_of(fit: Fit) -> list[dict]:
-    """The kicks of the fit's config: epoch (from 0), epochs, factor."""
-    return [kick for kick in fit.config.get("fit", {}).get("kicks", []) if {"epoch", "epochs", "factor"} <= kick.keys()]
+    """The kicks of the fit's config and those that a plateau gave: epoch (from 0), epochs, factor."""
+    config = fit.config.get("fit", {})
+    planned = [kick for kick in config.get("kicks", []) if {"epoch", "epochs", "factor"} <= kick.keys()]
+    plateau = {key: value for key, value in config.get("plateau", {}).items() if key in ("epochs", "factor")}
+    return planned + [{"epoch": row["epoch"] - 1} | plateau for row in fit.metrics if row.get("kicked") and len(plateau) == 2]
 
 
 def _kicks(panels: Sequence[Axes], fits: Sequence[Fit]) -> None:

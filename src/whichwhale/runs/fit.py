@@ -10,7 +10,7 @@ from pathlib import Path
 
 import yaml
 
-NOT_SCORES = {"epoch", "lr", "images_per_second", "seconds", "peak_memory_mb"}
+NOT_SCORES = {"epoch", "lr", "kicked", "images_per_second", "seconds", "peak_memory_mb"}
 SILENT = 600.0  # s without a sign of life, after which a fit that says it is running is taken for ended
 
 
