@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from whichwhale.augment import MixConfig, generator
-from whichwhale.augment.mixing import draw_mix, mixed, neighbour
+from whichwhale.augment.mixing import draw_mix, mixed, partner
 
 SIZE = (8, 4)  # width, height
 
@@ -23,8 +23,10 @@ def test_mixed_by_hand() -> None:
     assert share.tolist() == [0.75, 1 - 8 / 32, 1.0]
 
 
-def test_the_last_picture_takes_of_the_first() -> None:
-    assert neighbour(torch.tensor([5, 6, 7])).tolist() == [6, 7, 5]
+def test_a_picture_takes_of_the_one_half_a_batch_away() -> None:
+    assert partner(torch.tensor([5, 6, 7])).tolist() == [6, 7, 5]
+    assert partner(torch.tensor([1, 1, 2, 2, 3, 3])).tolist() == [2, 3, 3, 1, 1, 2]  # two photos a whale: always another whale
+    assert partner(torch.tensor([4])).tolist() == [4]
     images = torch.tensor([10.0, 20.0])[:, None, None, None].expand(2, 3, 4, 8)
     pictures, share = mixed(images, torch.tensor([[0, 0, 0, 0, 0], [0, 0, 4, 4, 1.0]]))
     assert pictures[1, 0, 0].tolist() == [10] * 4 + [20] * 4
@@ -38,7 +40,7 @@ def test_pictures_lie_in_memory_as_they_did() -> None:
     assert pictures.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_the_neighbours_share_is_the_lesser_part_of_a_beta() -> None:
+def test_the_partners_share_is_the_lesser_part_of_a_beta() -> None:
     """Of B ~ Beta(a, a), whose mean is 1/2 and whose variance is 1 / (4 (2 a + 1)): that variance is the mean of (B - 1/2)^2."""
     weights = np.array([draw_mix(MixConfig(mixup=0.4, chance=1.0), generator(0, k), SIZE) for k in range(2000)])
     np.testing.assert_array_equal(weights[:, :4], np.tile([0, 0, 8, 4], (2000, 1)))

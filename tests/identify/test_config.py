@@ -6,6 +6,7 @@ import pytest
 
 from whichwhale.config import ConfigError, load, to_yaml
 from whichwhale.identify.config import IdentifyConfig
+from whichwhale.identify.heads import HEADS
 
 PK = ["sampler.kind=pk"]
 
@@ -47,3 +48,14 @@ def test_a_frozen_config_is_read_back(overrides: list[str], tmp_path: Path) -> N
     config = load(IdentifyConfig, None, overrides)
     (tmp_path / "config.yaml").write_text(to_yaml(config))
     assert load(IdentifyConfig, tmp_path / "config.yaml") == config
+
+
+@pytest.mark.parametrize(("kind", "head"), HEADS.items())
+def test_mixed_pictures_are_for_the_heads_that_say_so(kind: str, head: type) -> None:
+    overrides = [f"head.kind={kind}", *PK, "augment.mix={cutmix: 1, mixup: 0.2}"]
+    if head.mixes:
+        assert load(IdentifyConfig, None, overrides).augment.mix.on
+    else:
+        with pytest.raises(ConfigError, match=f"head.kind={kind} has no place for a picture of two whales"):
+            load(IdentifyConfig, None, overrides)
+    assert not load(IdentifyConfig, None, [f"head.kind={kind}", *PK, "augment.mix.chance=0.3"]).augment.mix.on

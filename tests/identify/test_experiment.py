@@ -21,7 +21,6 @@ import train
 import whichwhale
 from whichwhale import predictions
 from whichwhale.identifier import LoadError
-from whichwhale.identify.heads import HEADS
 from whichwhale.identify.net import IdentifyObjective
 from whichwhale.predictions import ROLE_TEST, ROLE_TRAIN, ROLE_VALIDATION
 from whichwhale.score import submission
@@ -146,15 +145,6 @@ def test_another_config_in_the_same_folder_is_refused_by_key(config: Path, capsy
 def test_prediction_without_a_fit_says_what_to_do(config: Path, capsys: pytest.CaptureFixture) -> None:
     assert predict.main([str(config), "fold=0"]) == 2
     assert "run train.py first" in capsys.readouterr().err
-
-
-def test_a_head_that_cannot_mix_refuses_mixed_pictures(
-    config: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(HEADS["arcface"], "mixes", False)
-    assert train.main([str(config), "fold=0", "head.kind=arcface", "augment.mix.cutmix=1"]) == 2
-    told = capsys.readouterr().err
-    assert "head.kind=arcface can't learn from mixed pictures" in told and "set augment.mix.mixup and augment.mix.cutmix" in told
 
 
 def test_a_fit_with_mixed_pictures_that_was_killed_ends_like_one_that_ran_through(

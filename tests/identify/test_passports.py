@@ -139,7 +139,7 @@ def test_jitter_and_perspective_are_part_of_the_one_warp(noise: Store) -> None:
 
 @pytest.mark.parametrize("threads", [1, 4])
 def test_a_resumed_epoch_makes_the_same_batches_with_any_number_of_threads(tmp_path: Path, threads: int) -> None:
-    """Pictures and what they take of their neighbours, of the batches that are left and of the epoch after."""
+    """Pictures and what they take of their partners, of the batches that are left and of the epoch after."""
     store = make_many(tmp_path / "store")
 
     def passports() -> TrainingPassports:

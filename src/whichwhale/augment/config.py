@@ -39,7 +39,7 @@ class MixConfig(Config):
 
     mixup: the one shines through the other (Zhang et al. 2018); cutmix: a rectangle of the other (Yun et al. 2019). Each number
     is the alpha of the share's Beta(alpha, alpha), 0 is off; with both, each mixes half of the pictures. A picture keeps the
-    greater share of itself: two neighbours that became one another would be the same pictures twice. `chance` of a picture to be
+    greater share of itself: two that became one another would be the same pictures twice. `chance` of a picture to be
     mixed; after the share `until` of the epochs none is, so that a fit ends on pictures as they are.
     """
 

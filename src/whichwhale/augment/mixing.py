@@ -1,6 +1,6 @@
 """Mixup and cutmix: two pictures of a batch in one.
 
-Each item draws by its own key how much of another picture it takes, and where; the other is its neighbour in the batch, whose
+Each item draws by its own key how much of another picture it takes, and where; the other is its partner in the batch, whose
 order is keyed too. So a resumed fit mixes what the one that ran through would have mixed.
 """
 
@@ -18,7 +18,7 @@ Mix = NDArray[np.float32]  # [5]: left, top, right, bottom (px, ends not include
 
 
 def draw_mix(config: MixConfig, draw: np.random.Generator, size: tuple[int, int]) -> Mix:
-    """What a picture of `size` (width, height) px takes of its neighbour; zeros: nothing.
+    """What a picture of `size` (width, height) px takes of its partner; zeros: nothing.
 
     mixup: all of it, at weight 1 - share. cutmix: at weight 1, in a rectangle that takes 1 - share of the picture, less what lies
     outside (Yun et al. 2019, equation 2). The share is the greater part of a Beta(alpha, alpha).
@@ -38,13 +38,17 @@ def draw_mix(config: MixConfig, draw: np.random.Generator, size: tuple[int, int]
     return np.array([*start, *end, 1], np.float32)
 
 
-def neighbour(values: Tensor) -> Tensor:
-    """For each row of a batch the row whose picture it is mixed with: the next one; the first for the last."""
-    return torch.cat([values[1:], values[:1]])
+def partner(values: Tensor) -> Tensor:
+    """For each row of a batch the row whose picture it is mixed with: half a batch on, or back.
+
+    Not the next one: in batches of some photos of each of some whales that would mostly be the same whale.
+    """
+    half = len(values) // 2
+    return torch.cat([values[half:], values[:half]])
 
 
 def mixed(images: Tensor, mix: Tensor) -> tuple[Tensor, Tensor]:
-    """Images [B, C, H, W] with their neighbours mixed in by `mix` [B, 5], float32, and each one's own share [B] of itself.
+    """Images [B, C, H, W] with their partners mixed in by `mix` [B, 5], float32, and each one's own share [B] of itself.
 
     What comes back lies channels-last in memory, as batches of passports do.
     """
@@ -54,5 +58,5 @@ def mixed(images: Tensor, mix: Tensor) -> tuple[Tensor, Tensor]:
     across = (((x >= left) & (x < right)) * weight).repeat_interleave(channels, 1)  # [B, W C]: channels lie innermost
     other = ((y >= top) & (y < bottom))[:, :, None] * across[:, None, :]
     rows = images.permute(0, 2, 3, 1).reshape(count, height, -1).float()
-    blended = torch.lerp(rows, neighbour(rows), other).view(count, height, width, channels).permute(0, 3, 1, 2)
+    blended = torch.lerp(rows, partner(rows), other).view(count, height, width, channels).permute(0, 3, 1, 2)
     return blended, 1 - ((right - left) * (bottom - top) * weight)[:, 0] / (height * width)

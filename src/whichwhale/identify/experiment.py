@@ -11,9 +11,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whichwhale.competition import Competition, folds
-from whichwhale.config import ConfigError, input_dir, runs_dir
+from whichwhale.config import input_dir, runs_dir
 from whichwhale.identify.config import AuxiliaryConfig, GivenPassports, IdentifyConfig
-from whichwhale.identify.heads import HEADS
 from whichwhale.passport import points
 from whichwhale.passport.from_points import store_from_points
 from whichwhale.passport.given import given_store
@@ -39,12 +38,6 @@ class Experiment:
 
         Raises an error of the room that finds something wrong, before any training.
         """
-        if config.augment.mix.on and not HEADS[config.head.kind].mixes:
-            can = ", ".join(kind for kind, head in HEADS.items() if head.mixes)
-            raise ConfigError(
-                f"augment.mix: the loss of head.kind={config.head.kind} can't learn from mixed pictures, those of {can} can; "
-                "set augment.mix.mixup and augment.mix.cutmix to 0, or take another head"
-            )
         home = runs_dir() / config.dataset
         data = config.data.read(home)
         dealt = config.folds.open(home / "folds.csv", data)

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from whichwhale.augment.mixing import mixed, neighbour
+from whichwhale.augment.mixing import mixed, partner
 from whichwhale.fit.batches import Batch
 from whichwhale.fit.loop import Objective
 from whichwhale.identify.alarm import CollapseAlarm
@@ -101,9 +101,9 @@ class IdentifyObjective(Objective):
 
 
 def _of_both(of_picture: Tensor, target: Tensor, twin: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor | None]:
-    """Twice the rows: each picture with its own target, then each with its neighbour's. One call of a head's loss for both, since
+    """Twice the rows: each picture with its own target, then each with its partner's. One call of a head's loss for both, since
     the margin of some grows with the calls."""
-    both = [torch.cat([labels, neighbour(labels)]) if labels is not None else None for labels in (target, twin)]
+    both = [torch.cat([labels, partner(labels)]) if labels is not None else None for labels in (target, twin)]
     return torch.cat([of_picture, of_picture]), *both
 
 

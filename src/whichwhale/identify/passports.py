@@ -20,7 +20,7 @@ class TrainingPassports:
     animal's mirror image), and its labels. Item i + k * len(rows) is its k-th repeat in the epoch, whose draws are others.
     `draws` [store rows] are other keys than the rows' numbers, below 2**32.
 
-    In the first `mixed_epochs` epochs also `mix` float32 [5]: what its picture takes of its neighbour's in the batch.
+    In the first `mixed_epochs` epochs also `mix` float32 [5]: what its picture takes of its partner's in the batch.
     """
 
     def __init__(

@@ -21,7 +21,7 @@ def training_sheet(experiment: Experiment, photos: int, draws: int) -> NDArray[n
     """Draw `photos` training photos of the config's first fold, evenly spread over the table: uint8 RGB [H, W, 3].
 
     A row a photo. The first column is the plain view, each of the `draws` others an epoch of the fit, from the first on, with the
-    very draws that the fit would make. Photos that are mixed take of the one below, as if the sheet were the batch.
+    very draws that the fit would make. Photos that are mixed take of the one half a sheet below or above: the sheet is the batch.
     """
     config = experiment.config
     training, _ = experiment.photos(experiment.fold_list()[0])
