@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
-from whichwhale.runs.fit import NOT_SCORES, Fit
+from whichwhale.runs.fit import Fit, is_held_out
 from whichwhale.score import Reliability
 
 # Stand-ins that matplotlib draws with, and the page's colours that take their place (style.css; series colours are told apart by
@@ -104,7 +104,7 @@ def learning_curves(fits: Sequence[Fit], name: str) -> str:
 
 def held_out_score(fits: Sequence[Fit]) -> str | None:
     """The score that the fits were validated by: one of NAMES, else the first that their metrics name."""
-    keys = [key for fit in fits for row in fit.metrics for key in row if key not in NOT_SCORES and not key.startswith("loss")]
+    keys = [key for fit in fits for row in fit.metrics for key in row if is_held_out(key)]
     return next((name for name in NAMES if name in keys), next(iter(keys), None))
 
 

@@ -46,10 +46,10 @@ class Fit:
         return [row[key] for row in self.metrics if isinstance(row.get(key), int | float)]
 
     def scores(self) -> dict[str, float]:
-        """The held-out scores of the last epoch that was validated; no training loss, no figures of the machine."""
+        """The held-out scores of the last epoch that was validated; nothing of photos that the fit saw or of the machine."""
         for row in reversed(self.metrics):
             numbers = {key: value for key, value in row.items() if isinstance(value, int | float)}
-            found = {key: numbers[key] for key in numbers if key not in NOT_SCORES and not key.startswith("loss")}
+            found = {key: numbers[key] for key in numbers if is_held_out(key)}
             if found:
                 return found
         return {}
@@ -59,6 +59,12 @@ class Fit:
         state = self.status.get("state", "unknown")
         age = (time.time() if now is None else now) - self.status.get("time", 0.0)
         return "stopped" if state == "running" and age > SILENT else state
+
+
+def is_held_out(key: str) -> bool:
+    """Whether a key of metrics.jsonl is a score of held-out photos: no training loss, no score of photos that the fit saw
+    (`training_…`), no figure of the machine."""
+    return key not in NOT_SCORES and not key.startswith(("loss", "training_"))
 
 
 def read_fit(folder: Path) -> Fit:
