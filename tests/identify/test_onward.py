@@ -1,6 +1,7 @@
 """Going on from fitted weights: what is taken over, what is fresh, and what a fold may never start from."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +116,24 @@ def test_other_folds_are_no_start(config: Path, tmp_path: Path, capsys: pytest.C
     (tmp_path / "runs" / "heads" / "folds.csv").unlink()
     assert train.main([str(config), *ONWARD, "folds.seed=7", "name=more", "onward.model=small", "fold=0"]) == 2
     assert "of other folds than" in capsys.readouterr().err
+
+
+def test_a_backbone_that_saw_what_a_fold_holds_out_is_refused(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    assert train.main([str(config), "fit.epochs=1"]) == 0
+    heads = tmp_path / "runs" / "heads" / "small"
+    said = [str(config), "fit.epochs=1", "name=more"]
+    for fit in ("fold1", "foldall"):
+        assert train.main([*said, "fold=0", f"backbone.weights={heads / fit / 'model.safetensors'}"]) == 2
+        assert "may have learned from photos that fold 0 holds out" in capsys.readouterr().err
+    assert train.main([*said, "fold=0", f"backbone.weights={heads / 'fold0' / 'model.safetensors'}"]) == 0
+    assert train.main([*said, "fold=all", f"backbone.weights={heads / 'fold1' / 'model.safetensors'}"]) == 0
+    other = tmp_path / "input" / "other"  # another table, as of a survey: what was learned there is nobody's secret here
+    shutil.copytree(tmp_path / "input" / "heads", other)
+    (other / "train.csv").write_text((other / "train.csv").read_text().replace("w_11.png,whale_2\n", ""))
+    fit = ["dataset=other", "data.root=other", "fold=0", f"backbone.weights={heads / 'fold1' / 'model.safetensors'}"]
+    assert train.main([*said, *fit]) == 0
 
 
 def small(**changes: Any) -> IdentifyConfig:

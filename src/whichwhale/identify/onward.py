@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -69,9 +70,11 @@ class Start:
 def start_of(experiment: Experiment, fold: Fold) -> Start | None:
     """What the config's fit of `fold` starts from; None: as ever, from the backbone's weights.
 
-    Raises ConfigError if that fit has learned from photos that `fold` holds out, RunError if it is not fitted.
+    Raises ConfigError if that fit, or the one that the backbone's weights are of, has learned from photos that `fold` holds out,
+    RunError if it is not fitted.
     """
     config, onward = experiment.config, experiment.config.onward
+    _refuse_backbone_that_saw(experiment, fold)
     if onward is None or (fold != "all" and not onward.model):
         return None
     model = onward.model or config.name
@@ -100,6 +103,21 @@ def start_of(experiment: Experiment, fold: Fold) -> Start | None:
     changes: dict[str, Any] = {"epochs": onward.epochs, "lr": onward.lr, "head_lr": 1.0, "warmup": warmup, "kicks": []}
     changes["plateau"] = PlateauKicks()
     return Start(run, sha256(run.weights), config.fit.model_copy(update=changes))
+
+
+def _refuse_backbone_that_saw(experiment: Experiment, fold: Fold) -> None:
+    """`backbone.weights` may be another fit's, unless that may have learned from photos of this table that `fold` holds out."""
+    file = Path(str(experiment.config.backbone.weights))
+    if fold == "all" or not file.is_file() or not (file.parent / "provenance.json").is_file():
+        return
+    provenance, mine = RunFolder(file.parent).provenance(), experiment.fingerprints()
+    tables = provenance.get("tables", {})
+    if tables.get("train") != mine["train"] or (tables.get("folds") == mine["folds"] and provenance.get("fold") == fold):
+        return
+    raise ConfigError(
+        f"backbone.weights={file}: that fit ({provenance.get('fold')}) may have learned from photos that fold {fold} holds out; "
+        f"take weights of fold {fold} of the same folds.csv, or of another data set, or fit fold=all alone"
+    )
 
 
 def _per_class(net: Identifier, config: HeadConfig) -> dict[str, tuple[int, int]]:
