@@ -16,7 +16,10 @@ PK = ["sampler.kind=pk"]
     [
         (["head.kind=triplet"], "head.kind=triplet compares photos of a whale.*set sampler.kind=pk"),
         (["head.kind=siamese"], "head.kind=siamese compares photos"),
-        ([*PK, "fit.batch_size=16"], "whales=8 x sampler.photos=4 make batches of 32.*set fit.batch_size=32"),
+        (["sampler={kind: pk, whales: 8}", "fit.batch_size=16"], "=16 is not 8 whales x sampler.photos=4; set fit.batch_size=32"),
+        ([*PK, "fit.batch_size=18"], "fit.batch_size=18 is not 4 whales x sampler.photos=4; set fit.batch_size=16"),
+        ([*PK, "fit.batch_size=4"], "fit.batch_size=4 is not 2 whales x sampler.photos=4; set fit.batch_size=8"),
+        (["sampler={kind: pk, whales: 1}"], "sampler.whales.*greater than or equal to 2"),
         (["sampler.whales=4"], "whales and photos mean nothing to kind=shuffled.*take kind=pk"),
         (["head.bn_neck=true"], "bn_neck means nothing to kind=softmax.*kind=triplet or siamese"),
         (["head.kind=arcface", "head.subcentres=2"], "subcentres means nothing to kind=arcface.*kind=subcentre"),
@@ -25,7 +28,6 @@ PK = ["sampler.kind=pk"]
         (["head.kind=siamese", *PK, "head.soft_margin=true"], "soft_margin means nothing to kind=siamese"),
         (["head.kind=subcentre", "head.margin=0.2", "head.dynamic_margin={}"], "dynamic_margin stands in place of margin"),
         (["head.kind=subcentre", "head.dynamic_margin={a: 1.4, c: 0.2}"], "a .* c = 1.6 is the margin of a whale with one"),
-        (["head.kind=triplet", *PK, "augment.mix.mixup=0.2"], "has no place for a picture of two whales.*augment.mix"),
         (["head.kind=triplet", *PK, "head.margin=0"], "margin=0 asks nothing of kind=triplet"),
     ],
 )
@@ -41,6 +43,7 @@ def test_refused(overrides: list[str], message: str) -> None:
         ["head.kind=subcentre", "head.dynamic_margin={}"],
         ["head.kind=triplet", "head.bn_neck=true", *PK],
         ["sampler={kind: pk, whales: 4, photos: 2}", "fit.batch_size=8"],
+        [*PK, "fit.batch_size=20"],
         ["backbone={name: conv3x3, widths: [8, 16], levels: 2}"],
     ],
 )
@@ -59,3 +62,8 @@ def test_mixed_pictures_are_for_the_heads_that_say_so(kind: str, head: type) -> 
         with pytest.raises(ConfigError, match=f"head.kind={kind} has no place for a picture of two whales"):
             load(IdentifyConfig, None, overrides)
     assert not load(IdentifyConfig, None, [f"head.kind={kind}", *PK, "augment.mix.chance=0.3"]).augment.mix.on
+
+
+def test_a_batch_is_filled_with_whales() -> None:
+    config = load(IdentifyConfig, None, [*PK, "fit.batch_size=20"])
+    assert config.sampler.whales_of(config.fit.batch_size) == 5

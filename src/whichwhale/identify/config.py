@@ -101,19 +101,29 @@ class HeadConfig(Config):
 
 
 class SamplerConfig(Config):
-    """What makes a batch. shuffled: any `fit.batch_size` photos. pk: `photos` photos of each of `whales` whales, which losses of
-    pairs and triplets need; together they are `fit.batch_size`. An epoch has about as many batches either way (fit/groups.py)."""
+    """What makes a batch of `fit.batch_size`. shuffled: any photos. pk: `photos` photos of each of `whales` whales (None: as many
+    as fill the batch), which losses of pairs and triplets need. An epoch has about as many batches either way (fit/groups.py)."""
 
     kind: Literal["shuffled", "pk"] = "shuffled"
-    whales: int = pydantic.Field(8, ge=2)
+    whales: Annotated[int, pydantic.Field(ge=2)] | None = None
     photos: int = pydantic.Field(4, ge=2)
 
     @pydantic.model_validator(mode="after")
     def _keys_of_the_kind(self) -> SamplerConfig:
-        fields = type(self).model_fields
-        if self.kind == "shuffled" and (self.whales, self.photos) != (fields["whales"].default, fields["photos"].default):
+        if self.kind == "shuffled" and (self.whales is not None or self.photos != type(self).model_fields["photos"].default):
             raise ValueError("whales and photos mean nothing to kind=shuffled; leave them out, or take kind=pk")
         return self
+
+    def whales_of(self, batch_size: int) -> int:
+        """Whales in a batch of kind pk. Raises ValueError if they and their photos do not make `batch_size`."""
+        whales = batch_size // self.photos if self.whales is None else self.whales
+        if whales < 2 or whales * self.photos != batch_size:
+            size = max(whales, 2) * self.photos
+            raise ValueError(
+                f"fit.batch_size={batch_size} is not {max(whales, 2)} whales x sampler.photos={self.photos}; "
+                f"set fit.batch_size={size}, or change sampler.whales or sampler.photos"
+            )
+        return whales
 
 
 class AlarmConfig(Config):
@@ -236,12 +246,8 @@ class IdentifyConfig(Config):
                 f"head.kind={self.head.kind} has no place for a picture of two whales; leave out augment.mix, "
                 "or take a head.kind of softmax, arcface or subcentre"
             )
-        size = self.sampler.whales * self.sampler.photos
-        if self.sampler.kind == "pk" and self.fit.batch_size != size:
-            raise ValueError(
-                f"sampler.whales={self.sampler.whales} x sampler.photos={self.sampler.photos} make batches of {size}, "
-                f"fit.batch_size={self.fit.batch_size} is something else; set fit.batch_size={size}"
-            )
+        if self.sampler.kind == "pk":
+            self.sampler.whales_of(self.fit.batch_size)
         return self
 
     @pydantic.model_validator(mode="after")

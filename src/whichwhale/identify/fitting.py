@@ -115,5 +115,5 @@ def fit_fold(experiment: Experiment, fold: Fold) -> RunFolder:
 def sampler_of(config: IdentifyConfig, whales: NDArray) -> Sampler:
     """The config's sampler of training photos whose whales are `whales`, int [N]."""
     if config.sampler.kind == "pk":
-        return Grouped(whales, config.sampler.whales, config.sampler.photos, config.seed)
+        return Grouped(whales, config.sampler.whales_of(config.fit.batch_size), config.sampler.photos, config.seed)
     return Shuffled(len(whales), config.fit.batch_size, config.seed)
