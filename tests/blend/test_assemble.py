@@ -112,6 +112,7 @@ REFUSED = {
         WHALES,
     ),
     "x_9.jpg is a validation row, but the training table does not label it": ("fold1", {"x_9.jpg#0": V, **X}, WHALES),
+    "w_1.jpg is a test row, but the training table labels it": ("fold1", {"w_2.jpg#0": V, "w_1.jpg#0": X["x_1.jpg#0"]}, WHALES),
     r"class 'd' \(and 0 more\) is no column": ("fold1", {"w_2.jpg#0": V, **X}, ["a", "d", "b"]),
     "x_2.jpg has a test row in some fits only": ("fold1", {"w_2.jpg#0": V, "x_2.jpg#0": ("x", [1, 0, 0]), **X}, WHALES),
     "foldall/predictions.npz: w_2.jpg is a validation row, but this fit claims": ("foldall", {"w_2.jpg#0": V, **X}, WHALES),

@@ -165,3 +165,57 @@ def test_skipped_photos_leave_the_others_where_they_are() -> None:
     assert disjoint["fold"].tolist() == [0, 1, 0, 0, 1, -1]  # whales are held out whole as before
     with pytest.raises(folds.FoldsError, match="fold 1 has no photo left"):
         folds.without(dealt, table[table["Image"].isin(["a1", "b1"])], table[:1])
+
+
+@pytest.mark.parametrize("kind", folds.KINDS)
+def test_added_photos_move_no_other(kind: str) -> None:
+    """Of 9 whales with 2 to 10 photos and one with a single one, some photos come later, among them those of new whales."""
+    whale_of = {f"w_{whale}_{shot}": f"whale_{whale}" for whale in range(10) for shot in range(max(1, whale + 1))}
+    first = {image: whale for image, whale in whale_of.items() if hash_free(image) % 3 and whale not in ("whale_8", "whale_3")}
+    before = folds.make(list(first), list(first.values()), 3, kind=kind)
+    after = folds.extend(before, list(whale_of), list(whale_of.values()))
+    assert after["Image"].tolist() == sorted(whale_of) and set(after["kind"]) == {kind}
+    both = after.set_index("Image")["fold"]
+    assert both[before["Image"]].tolist() == before["fold"].tolist()
+    new_whale = both[[image for image, whale in whale_of.items() if whale == "whale_8"]]
+    for whale in sorted(set(whale_of.values())):
+        mine = {int(both[image]) for image, name in whale_of.items() if name == whale}
+        if kind == "disjoint":
+            assert len(mine) == 1, whale
+        else:
+            assert len(mine) > 1 or mine == {-1}, whale
+    if kind == "closed":
+        assert new_whale.value_counts().tolist() == [3, 3, 3]
+    pd.testing.assert_frame_equal(folds.extend(after, list(whale_of), list(whale_of.values())), after)  # nothing is new
+    less = list(first)[5:]
+    kept = folds.extend(after, less, [first[image] for image in less])
+    assert kept["fold"].tolist() == [int(both[image]) for image in sorted(less)]  # photos that are gone move none either
+
+
+def hash_free(image: str) -> int:
+    """A number from a name, the same in every process."""
+    return sum(map(ord, image))
+
+
+def test_a_new_photo_joins_its_group() -> None:
+    images, whales = [f"{whale}{n}" for whale in "ab" for n in range(4)], [*"aaaabbbb"]
+    groups = {image: f"{image[0]}/{int(image[1]) // 2}" for image in images}
+    before = folds.make(images, whales, 2, groups=groups)
+    after = folds.extend(before, [*images, "a9", "b9"], [*whales, "a", "b"], groups | {"a9": "a/0", "b9": "b/9"})
+    both = after.set_index("Image")["fold"]
+    assert both["a9"] == both["a0"] == both["a1"] and both[images].tolist() == before.set_index("Image")["fold"][images].tolist()
+    assert both["b9"] in (0, 1)
+
+
+def test_extend_from_the_command_line(tmp_path: Path) -> None:
+    for name, rows in (("train.csv", "Image,whaleID\n{}"), ("sample_submission.csv", "Image,a,b\nt.jpg,0.5,0.5\n")):
+        (tmp_path / name).write_text(rows.format("".join(f"{whale}{n}.jpg,{whale}\n" for whale in "ab" for n in range(4))))
+    out = tmp_path / "folds.csv"
+    assert main(["folds", str(tmp_path), "--folds", "2", "--out", str(out)]) == 0
+    before = folds.read(out)
+    with (tmp_path / "train.csv").open("a") as table:
+        table.write("b9.jpg,b\n")
+    assert main(["folds", str(tmp_path), "--folds", "2", "--out", str(out)]) == 2  # never silently
+    assert main(["folds", str(tmp_path), "--extend", "--out", str(out)]) == 0
+    after = folds.read(out)
+    assert after[after["Image"] != "b9.jpg"].reset_index(drop=True).equals(before) and len(after) == 9

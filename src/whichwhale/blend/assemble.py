@@ -142,7 +142,10 @@ def assemble(folder: str | Path, class_id: Sequence[str], labelled: Sequence[str
             if name == "foldall":
                 raise AssembleError(f"{path}: {image} is a validation row, but this fit claims to have trained on all photos")
             if image not in known:
-                raise AssembleError(f"{path}: {image} is a validation row, but the training table does not label it")
+                raise AssembleError(
+                    f"{path}: {image} is a validation row, but the training table does not label it; blend with the tables, or "
+                    "the data.test_share, that the model was fitted with"
+                )
             if image in out_of_fold:
                 raise AssembleError(
                     f"{path}: {image} is a validation row in fold{out_of_fold[image][0]} as well; "
@@ -151,6 +154,11 @@ def assemble(folder: str | Path, class_id: Sequence[str], labelled: Sequence[str
             out_of_fold[image] = int(name.removeprefix("fold")), z[row]
         if name != "foldall":
             trained |= _first_animals(predictions, ROLE_TRAIN).keys()
+        if told := sorted(known & _first_animals(predictions, ROLE_TEST).keys()):
+            raise AssembleError(
+                f"{path}: {told[0]} is a test row, but the training table labels it; blend with the tables, or the "
+                "data.test_share, that the model was fitted with"
+            )
         if share:
             tests.append((share, {image: z[row] for image, row in _first_animals(predictions, ROLE_TEST).items()}, seen))
     images = [image for image in labelled if image in out_of_fold]

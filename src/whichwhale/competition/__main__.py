@@ -31,6 +31,8 @@ def main(arguments: list[str] | None = None) -> int:
     kind = "each fold model knows every whale (closed, the default), or whales are held out whole"
     folds.add_argument("--kind", choices=folds_csv.KINDS, default="closed", help=kind)
     folds.add_argument("--out", type=Path, required=True, help="folds.csv to write")
+    more = "keep the folds of the photos that OUT has, deal the others to them"
+    folds.add_argument("--extend", action="store_true", help=more)
     folds.set_defaults(run=_folds)
     checking = commands.add_parser("check", help="find what is wrong with tables and photos before a training does")
     checking.add_argument("--skip-bad", action="store_true", help="go on without the bad training photos, and say how many")
@@ -63,8 +65,11 @@ def _how(options: argparse.Namespace) -> dict[str, str | float]:
 def _folds(options: argparse.Namespace) -> int:
     competition = layout.read(options.root, **_how(options))
     photos, whales = competition.train["Image"].tolist(), competition.train["whaleID"].tolist()
-    made = folds_csv.make(photos, whales, options.folds, options.seed, options.kind, competition.groups)
-    folds_csv.write(options.out, made)
+    if options.extend:
+        made = folds_csv.extend(folds_csv.read(options.out), photos, whales, competition.groups)
+    else:
+        made = folds_csv.make(photos, whales, options.folds, options.seed, options.kind, competition.groups)
+    folds_csv.write(options.out, made, replace=options.extend)
     sizes = ", ".join(f"{fold}: {count}" for fold, count in made["fold"].value_counts().sort_index().items())
     print(f"{options.out}: {len(made)} photos, {len(set(whales))} whales; photos per fold (-1 always trains) {sizes}")
     return 0

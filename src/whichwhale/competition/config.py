@@ -68,7 +68,8 @@ class FoldsConfig(Config):
         if differ := sorted((set(data.train["Image"]) - covered) | (covered - set(listed["Image"]))):
             raise FoldsError(
                 f"{path}: covers other photos than {data.root} ({len(differ)} differ, first {differ[0]}); "
-                "remove it together with the runs that used it"
+                "remove it together with the runs that used it; or, so that no photo moves, deal the new ones to its folds and "
+                f"fit anew: python -m whichwhale.competition folds {data.root} --extend --out {path}"
             )
         there = len(folds.numbers(dealt)), dealt["kind"].iloc[0]
         if there != (self.count, self.kind):

@@ -82,6 +82,42 @@ def make(
     return pd.DataFrame({"Image": names, "fold": np.array([dealt.get(name, -1) for name in names], np.int64), "kind": kind})
 
 
+def extend(
+    folds: pd.DataFrame, images: Sequence[str], whales: Sequence[str], groups: Mapping[str, str] | None = None
+) -> pd.DataFrame:
+    """Folds of `images` in which every photo of `folds` that is still there keeps its own, and the others are dealt to them.
+
+    closed: a new photo comes to the fold that has fewest of its whale, then fewest in all. disjoint: to its whale's fold; a new
+    whale to the fold with fewest photos. The only photo of a whale always trains, and so do in disjoint folds those that come to
+    such a whale later, for it can't be held out whole. A new photo of a group that is there comes to the group.
+
+    Args and Raises as `make`.
+    """
+    numbered, kind = numbers(folds), folds["kind"].iloc[0]
+    old = dict(zip(folds["Image"], folds["fold"].tolist(), strict=True))
+    unit_of = {image: (groups or {}).get(image, image) for image in images}
+    whale_of = {unit_of[image]: whale for image, whale in zip(images, whales, strict=True)}
+    of_whale: dict[str, list[str]] = {}
+    for unit, whale in sorted(whale_of.items()):
+        of_whale.setdefault(whale, []).append(unit)
+    dealt = {unit_of[image]: old[image] for image in images if image in old}
+    size = Counter(dealt.values())
+    for _, units in sorted(of_whale.items()):
+        there = [dealt[unit] for unit in units if unit in dealt]
+        for unit in [unit for unit in units if unit not in dealt]:
+            if len(units) == 1:
+                fold = -1
+            elif kind == "disjoint" and there:
+                fold = there[0]
+            else:
+                fold = min(numbered, key=lambda fold, there=there: (there.count(fold), size[fold], fold))
+            dealt[unit] = fold
+            size[fold] += 1
+            there.append(fold)
+    names = sorted(images)
+    return pd.DataFrame({"Image": names, "fold": np.array([dealt[unit_of[name]] for name in names], np.int64), "kind": kind})
+
+
 def _closed(photos: dict[str, list[str]], folds: int, rng: np.random.Generator) -> dict[str, int]:
     """Deal all photos like cards, whale after whale, without starting over: so two photos of a whale never meet in one fold
     before each fold has one. Whales with fewer photos than folds go first, for then whales per fold are even as well."""
