@@ -16,11 +16,8 @@ def make(**changes: object) -> Identifier:
     return Identifier(IdentifyConfig.model_validate(SMALL | changes), classes=5, auxiliary_classes=2)
 
 
-@pytest.mark.parametrize("neck", [False, True])
-@pytest.mark.parametrize("kind", HEADS)
+@pytest.mark.parametrize(("kind", "neck"), [*((kind, False) for kind in HEADS), *((kind, True) for kind in KINDS["bn_neck"])])
 def test_output_shapes_and_unit_embeddings(kind: str, neck: bool) -> None:
-    if neck and kind not in KINDS["bn_neck"]:
-        pytest.skip("a head without bn_neck")
     net = make(head={"kind": kind, "dims": 12, "bn_neck": neck}, **PK).eval()
     output = net(torch.randint(0, 255, (3, 3, 32, 48), dtype=torch.uint8))
     assert output.logits.shape == (3, 5) and output.logits.dtype == torch.float32
@@ -172,3 +169,15 @@ def test_a_twin_has_its_whales_margin() -> None:
     net = make(head={"kind": "subcentre", "dims": 12, "dynamic_margin": {"a": 0.5, "b": 0.25, "c": 0.05}}, mirrored="twin")
     net.know(torch.tensor([1, 16, 1, 1, 1]))
     torch.testing.assert_close(net.head.margins, torch.tensor([0.55, 0.30, 0.55, 0.55, 0.55]).repeat(2))
+
+
+@pytest.mark.parametrize("kind", ["triplet", "siamese"])
+def test_a_mirror_image_as_a_twin_is_no_negative_of_its_whale(kind: str) -> None:
+    objective = IdentifyObjective(make(head={"kind": kind, "dims": 12, "margin": 1.4}, mirrored="twin", **PK).eval(), 0.0)
+    given = batch([-1, -1, -1]) | {"whale": torch.tensor([0, 0, 0])}
+    first, second, mirrored = objective.net.head.unit(objective.net.head.embed(objective.net.backbone(given["image"])))
+    by_hand = {"triplet": 0.0, "siamese": (first - second).norm().item()}  # one pair, and nothing that is another whale
+    told = objective(given | {"mirrored": torch.tensor([False, False, True])})["whale"].item()
+    assert told == pytest.approx(by_hand[kind], rel=1e-3, abs=1e-6)
+    other = objective(given | {"whale": torch.tensor([0, 0, 1]), "mirrored": torch.tensor([False, False, True])})["whale"].item()
+    assert other > told + 0.1 and (first - mirrored).norm() < 1.4

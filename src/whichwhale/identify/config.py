@@ -135,7 +135,7 @@ class AlarmConfig(Config):
     """
 
     on: bool = True
-    patience: int = pydantic.Field(300, ge=1)
+    patience: int = pydantic.Field(400, ge=1)
     every: int = pydantic.Field(20, ge=1)
     tolerance: float = pydantic.Field(0.01, gt=0, lt=1)
     spread: float = pydantic.Field(1e-3, gt=0, lt=1)
