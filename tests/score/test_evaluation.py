@@ -4,7 +4,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from whichwhale.score import Submission, evaluate, place_in_2016, read_truth
+from whichwhale.score import Quality, Submission, evaluate, place_in_2016, read_truth
 
 P = np.array([[0.5, 0.3, 0.2], [0.1, 0.8, 0.1], [2.0, 1.0, 1.0], [0.6, 0.2, 0.2], [0.2, 0.2, 0.6]])
 OURS = Submission(["w_1.jpg", "w_2.jpg", "w_3.jpg", "w_4.jpg", "decoy.jpg"], ["a", "b", "c"], P)
@@ -38,6 +38,24 @@ def test_by_training_photos() -> None:
     assert [(group.low, group.high, group.photos) for group in evaluate(OURS, TRUTH, train=many).by_training_photos] == [
         (20, None, 3)
     ]
+
+
+def test_by_quality_and_whale() -> None:
+    quality = {"w_1.jpg": Quality(80.0, 0.1), "w_2.jpg": Quality(20.0, math.nan), "decoy.jpg": Quality(1.0, 1.0)}
+    result = evaluate(OURS, TRUTH, quality=quality)
+    assert [(group.low, group.high, group.photos) for group in result.by_distance] == [(20, 20, 1), (80, 80, 1)]
+    assert [(group.low, group.photos) for group in result.by_uncertainty] == [(0.1, 1)]
+    assert result.without_quality == 1
+    assert [(one.whale, one.photos, one.taken_for) for one in result.by_whale] == [("b", 2, "a"), ("a", 1, "")]
+    assert result.novelty.photos == 1 and result.novelty.auc == 1 / 3  # 0.6 is less sure than 0.8, surer than 0.5 and 0.5
+    assert evaluate(OURS, {"w_1.jpg": "b"}).novelty is None
+
+
+def test_photos_that_are_lacking_are_left_out_if_wanted() -> None:
+    result = evaluate(OURS, TRUTH | {"w_9.jpg": "a"}, partial=True)
+    assert (result.photos, result.without_answer) == (3, 1)
+    with pytest.raises(ValueError, match="no photo of the truth is in the submission"):
+        evaluate(OURS, {"w_9.jpg": "a"}, partial=True)
 
 
 def test_order_of_rows_changes_nothing() -> None:

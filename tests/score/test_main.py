@@ -1,7 +1,10 @@
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from whichwhale.predictions import ROLE_TEST, Predictions, write
 from whichwhale.score import submission
 from whichwhale.score.__main__ import main
 
@@ -29,7 +32,55 @@ def test_score_and_check(capsys: pytest.CaptureFixture[str]) -> None:
     assert "place in 2016    4th (only comparable on the competition's own test photos)" in lines
     assert any(line.startswith("not in log loss  1 photos whose whale has no column") for line in lines)
     assert any(line.startswith("left out         1 photos") for line in lines)
-    assert lines[-1].split() == ["2-4", "1", "1.2040", "0.0%", "100.0%"]
+    assert ["2-4", "1", "1.2040", "0.0%", "100.0%"] in [line.split() for line in lines]
+    assert lines[-1].split() == ["b", "1", "2", "1.2040", "0.0%", "a"]  # the only whale is the worst
+
+
+@pytest.mark.usefixtures("folder")
+def test_several_models_are_compared(capsys: pytest.CaptureFixture[str]) -> None:
+    logits = np.log([[0.2, 0.6, 0.2], [0.4, 0.3, 0.3]])
+    table = Predictions.of(["w_1.jpg#0", "w_2.jpg#0"], [ROLE_TEST] * 2, ["a", "b", "c"], logits)
+    write(Path("theirs.npz"), table)
+    Path("quality.csv").write_text("item,m00,m01,m02,m10,m11,m12,sd,status\nw_1.jpg#0,1,0,0,0,1,0,2,ok\n")
+    Path("store.json").write_text('{"plane_to_store": [[50, 0, 0], [0, 50, 0]]}')
+    how = ["--new-whale", "0.85", "--quality", "quality.csv", "--json", "out/scores.json"]
+    assert main(["ours.csv.gz", "theirs.npz", "--truth", "truth.csv", *how]) == 0
+    out = capsys.readouterr().out
+    assert "ours.csv.gz minus theirs.npz, paired over 1 photos: worse by log loss" in out
+    assert "log loss         +0.6931 (95% interval +0.6931 to +0.6931)" in out  # ln (0.6 / 0.3)
+    assert "MAP@5            0.6667 (new_whale below 0.85)" in out  # ours: third place, and the stranger is told
+    assert "novelty          AUC 0.0000" in out  # ours is surest of the stranger
+    assert "50 to 50" in out and "4.0% to 4.0% of d" in out
+    kept = json.loads(Path("out/scores.json").read_text())
+    assert kept["scores"]["theirs.npz"]["top_1"] == 1.0 and kept["pairs"][0]["verdict"] == "worse"
+    assert kept["pairs"][0]["log_loss"]["mean"] == pytest.approx(np.log(2), rel=1e-6)
+
+
+@pytest.mark.usefixtures("folder")
+def test_lists_of_five(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("five.csv").write_text("Image,Id\nw_1.jpg,a b c d e\nw_2.jpg,new_whale a b c d\nw_3.jpg,a b c d e\n")
+    assert main(["five.csv", "--truth", "truth.csv", "--train", "train.csv"]) == 0
+    out = capsys.readouterr().out
+    assert "five.csv\nMAP@5            0.7500 over 2 photos; whales that the training photos do not show are new_whale" in out
+    assert main(["five.csv", "--sample", "sample.csv"]) == 2
+    assert "unknown id" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("folder")
+def test_photos_that_a_file_lacks(capsys: pytest.CaptureFixture[str]) -> None:
+    with open("truth.csv", "a") as file:
+        file.write("w_9.jpg,a\n")
+    assert main(["ours.csv.gz", "--truth", "truth.csv"]) == 2
+    assert "ours.csv.gz: 1 photos of the truth are not in the submission: w_9.jpg" in capsys.readouterr().err
+    assert main(["ours.csv.gz", "--truth", "truth.csv", "--partial"]) == 0
+    assert "left out         1 photos of the truth that the submission lacks" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("folder")
+def test_a_folder_belongs_to_another_door(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("model/fold0").mkdir(parents=True)
+    assert main(["model", "--truth", "truth.csv"]) == 2
+    assert "python -m whichwhale.blend score model" in capsys.readouterr().err
 
 
 @pytest.mark.usefixtures("folder")

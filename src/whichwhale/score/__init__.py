@@ -1,6 +1,8 @@
-"""Metrics, bootstrap, and the submission file: pure numpy, uses no room."""
+"""Metrics, bootstrap, and the submission file: numpy and scipy alone, uses no room."""
 
+from whichwhale.score.answers import read_answers
 from whichwhale.score.bootstrap import Interval, mean_interval, paired_bootstrap
+from whichwhale.score.breakdown import Group, WhaleScore
 from whichwhale.score.calibration import (
     Reliability,
     calibration_error,
@@ -8,21 +10,32 @@ from whichwhale.score.calibration import (
     expected_calibration_error,
     reliability_curve,
 )
+from whichwhale.score.comparison import Comparison, compare
 from whichwhale.score.evaluation import Evaluation, evaluate, place_in_2016, read_truth
 from whichwhale.score.log_loss import log_loss, log_loss_rows
 from whichwhale.score.neighbours import among_themselves, nearest_neighbour, verification_auc
+from whichwhale.score.novelty import Novelty, best_threshold, novelty
+from whichwhale.score.quality import Quality, QualityError, read_quality
 from whichwhale.score.ranking import NEW_WHALE, macro_accuracy, map_at_5, rank_of_truth, ranked_lists, top_k
 from whichwhale.score.submission import Submission, SubmissionError
 
 __all__ = [
     "NEW_WHALE",
+    "Comparison",
     "Evaluation",
+    "Group",
     "Interval",
+    "Novelty",
+    "Quality",
+    "QualityError",
     "Reliability",
     "Submission",
     "SubmissionError",
+    "WhaleScore",
     "among_themselves",
+    "best_threshold",
     "calibration_error",
+    "compare",
     "debiased_square",
     "evaluate",
     "expected_calibration_error",
@@ -32,10 +45,13 @@ __all__ = [
     "map_at_5",
     "mean_interval",
     "nearest_neighbour",
+    "novelty",
     "paired_bootstrap",
     "place_in_2016",
     "rank_of_truth",
     "ranked_lists",
+    "read_answers",
+    "read_quality",
     "read_truth",
     "reliability_curve",
     "top_k",

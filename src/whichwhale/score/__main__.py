@@ -1,72 +1,123 @@
-"""`python -m whichwhale.score`: what a submission is worth, and whether it is valid."""
+"""`python -m whichwhale.score`: what predictions are worth, which of two models is better, whether a submission is valid."""
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from whichwhale.score.evaluation import CAVEAT, Evaluation, evaluate, place_in_2016, read_truth
-from whichwhale.score.submission import read, validate
+from whichwhale.files import write_json
+from whichwhale.score import submission, top5
+from whichwhale.score.answers import read_answers
+from whichwhale.score.evaluation import read_truth
+from whichwhale.score.quality import POINTS, read_quality
+from whichwhale.score.ranking import NEW_WHALE, map_at_5
+from whichwhale.score.text import judge
 
 EXAMPLE = """example:
   python -m whichwhale.score submission.csv.gz --sample input/right_whale/sample_submission.csv
   python -m whichwhale.score submission.csv.gz --truth solution.csv --train input/right_whale/train.csv
+  python -m whichwhale.score ours.csv.gz theirs.csv runs/survey/passports/foldall/predictions.npz --truth solution.csv
+  python -m whichwhale.score ours.csv.gz --truth solution.csv --quality runs/survey/aligner/annotations.csv --worst 20
+
+All fits of a model together, out of fold: python -m whichwhale.blend score runs/right_whale_heads/lite0_160 --help
 """
 
 
-def table(result: Evaluation) -> str:
-    """The evaluation as text."""
-    loss = result.log_loss
-    lines = [
-        f"photos scored    {result.photos} of {result.whales} whales",
-        f"log loss         {loss}",
-        f"top-1            {result.top_1:.1%}",
-        f"top-3            {result.top_3:.1%}",
-        f"top-5            {result.top_5:.1%}",
-        f"MAP@5            {result.map_at_5:.4f}",
-        f"macro accuracy   {result.macro_accuracy:.1%}",
-        f"place in 2016    {place_in_2016(loss.mean)} ({CAVEAT})",
-    ]
-    if result.without_column:
-        lines.append(f"not in log loss  {result.without_column} photos whose whale has no column (in MAP@5 as new_whale)")
-    if result.without_truth:
-        lines.append(f"left out         {result.without_truth} photos of the submission that the truth doesn't name")
-    if result.by_training_photos:
-        lines += ["", "training photos  photos  log loss  top-1  top-5"]
-    for group in result.by_training_photos:
-        end = "+" if group.high is None else "" if group.low == group.high else f"-{group.high}"
-        lines.append(
-            f"{f'{group.low}{end}':<15}  {group.photos:6d}  {group.log_loss:8.4f}  {group.top_1:5.1%}  {group.top_5:5.1%}"
-        )
-    return "\n".join(lines)
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """What a scoring door can be told beside whom to score."""
+    parser.add_argument(
+        "--quality", metavar="CSV", help="annotations.csv, or a passport store's index.csv: scores by d and by sd of points"
+    )
+    parser.add_argument(
+        "--points",
+        default=",".join(POINTS),
+        metavar="A,B",
+        help=f"in annotations: d is their distance (default {','.join(POINTS)})",
+    )
+    parser.add_argument("--part", default="head", help="in annotations: the part that has the points (default head)")
+    parser.add_argument(
+        "--new-whale", type=float, metavar="P", help="MAP@5: new_whale comes before guesses below this probability"
+    )
+    parser.add_argument("--worst", type=int, default=10, metavar="N", help="whales listed, the worst first (default 10)")
+    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap intervals (default 0)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there as well")
+
+
+def how(options: argparse.Namespace) -> dict:
+    """Keyword arguments of `judge` from what `add_options` added. Raises QualityError, ValueError for --points."""
+    points = options.points.split(",")
+    if len(points) != 2 or len(set(points)) < 2 or not all(points):
+        raise ValueError(f"--points {options.points}: two names, such as {','.join(POINTS)}")
+    quality = read_quality(options.quality, points, options.part) if options.quality else None
+    return {"quality": quality, "new_whale": options.new_whale, "worst": options.worst, "seed": options.seed}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; 0, or 2 after one message on stderr."""
     parser = argparse.ArgumentParser("python -m whichwhale.score", description=__doc__, epilog=EXAMPLE)
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("submission", metavar="SUBMISSION.csv[.gz]", help="Image and one column a whale")
-    parser.add_argument("--sample", metavar="CSV", help="sample_submission.csv: check the submission against it")
+    parser.add_argument(
+        "predictions", metavar="PREDICTIONS", nargs="+",
+        help="submission (.csv, .csv.gz; one column a whale, or Image,Id) or predictions.npz; of several each pair is compared",
+    )  # fmt: skip
+    parser.add_argument("--sample", metavar="CSV", help="sample_submission.csv: check submissions against it")
     parser.add_argument("--truth", metavar="CSV", help="Image,whaleID of the photos to score")
     parser.add_argument("--train", metavar="CSV", help="Image,whaleID of the training photos: scores by their number as well")
-    parser.add_argument(
-        "--new-whale", type=float, metavar="P", help="MAP@5: new_whale comes before guesses below this probability"
-    )
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap interval (default 0)")
+    parser.add_argument("--partial", action="store_true", help="leave out photos of the truth that a file lacks, and count them")
+    add_options(parser)
     options = parser.parse_args(arguments)
     if not options.sample and not options.truth:
         parser.error("nothing to do: give --truth to score, --sample to check, or both")
     try:
-        if options.sample:
-            validate(options.submission, options.sample)
-            print(f"{options.submission}: a valid submission for {options.sample}")
-        if options.truth:
-            train = read_truth(options.train) if options.train else None
-            submission, truth = read(options.submission), read_truth(options.truth)
-            print(table(evaluate(submission, truth, train=train, new_whale=options.new_whale, seed=options.seed)))
+        run(options)
     except ValueError as error:
         print(error, file=sys.stderr)
         return 2
     return 0
+
+
+def run(options: argparse.Namespace) -> None:
+    """Check, then score. Raises ValueError."""
+    paths = list(dict.fromkeys(options.predictions))
+    if folders := [path for path in paths if Path(path).is_dir()]:
+        door = f"python -m whichwhale.blend score {' '.join(folders)}"
+        raise ValueError(f"{folders[0]}: is a folder; the fits in it are put together and scored by `{door}`")
+    lists = [path for path in paths if not path.endswith(".npz") and top5.is_top5(path)]
+    if options.sample:
+        for path in paths:
+            if not path.endswith(".npz"):
+                (top5 if path in lists else submission).validate(path, options.sample)
+                print(f"{path}: a valid submission for {options.sample}")
+    if not options.truth:
+        return
+    train, truth = read_truth(options.train) if options.train else None, read_truth(options.truth)
+    told = how(options)
+    models = {path: read_answers(path) for path in paths if path not in lists}
+    text, numbers = judge(models, truth, train=train, partial=options.partial, **told)
+    for path in lists:
+        known = set(train.values()) if train else {name for answers in models.values() for name in answers.class_id} or None
+        score, scored = lists_score(top5.read(path), truth, known, options.partial)
+        numbers["scores"][path] = {"photos": scored, "map_at_5": score}
+        of = "the training photos" if train else "the other files"
+        who = "" if known is None else f"; whales that {of} do not show are {NEW_WHALE}"
+        text = "\n\n".join(filter(None, [text, f"{path}\nMAP@5            {score:.4f} over {scored} photos{who}"]))
+    print(text)
+    if options.json:
+        write_json(options.json, numbers)
+
+
+def lists_score(table: top5.TopFive, truth: Mapping[str, str], known: set[str] | None, partial: bool) -> tuple[float, int]:
+    """MAP@5 of lists of guesses, and of how many photos; whales not among `known` are `new_whale`.
+
+    Raises ValueError if a photo of the truth is missing (unless `partial`), or all are.
+    """
+    guesses = dict(zip(table.image, table.guesses, strict=True))
+    missing = sorted(truth.keys() - guesses.keys())
+    scored = sorted(truth.keys() & guesses.keys())
+    if (missing and not partial) or not scored:
+        raise ValueError(f"{len(missing)} photos of the truth are not in the submission: {', '.join(missing[:10])}")
+    answers = [truth[image] if known is None or truth[image] in known else NEW_WHALE for image in scored]
+    return map_at_5([guesses[image] for image in scored], answers), len(scored)
 
 
 if __name__ == "__main__":

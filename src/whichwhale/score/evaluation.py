@@ -7,29 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from whichwhale.score.bootstrap import Interval, mean_interval
-from whichwhale.score.log_loss import log_loss_rows
-from whichwhale.score.ranking import NEW_WHALE, macro_accuracy, map_at_5, rank_of_truth, ranked_lists
+from whichwhale.score.breakdown import Group, WhaleScore, by_count, by_quarter, by_whale
+from whichwhale.score.matching import match
+from whichwhale.score.novelty import Novelty, novelty
+from whichwhale.score.quality import UNKNOWN, Quality
+from whichwhale.score.ranking import macro_accuracy, map_at_5, ranked_lists
 from whichwhale.score.submission import Submission
 
 PLACES_2016 = ((1, 0.596), (2, 1.076), (3, 1.150), (4, 1.336), (5, 1.469), (10, 2.138))
 """(place, log loss) of the competition's final table."""
 
 CAVEAT = "only comparable on the competition's own test photos"
-
-
-@dataclass(frozen=True)
-class Group:
-    """Scores of the photos whose whale has between `low` and `high` training photos (None: no upper end)."""
-
-    low: int
-    high: int | None
-    photos: int
-    log_loss: float
-    top_1: float
-    top_5: float
 
 
 @dataclass(frozen=True)
@@ -50,6 +40,18 @@ class Evaluation:
     macro_accuracy: float
     by_training_photos: tuple[Group, ...]
     """empty if the training table isn't given"""
+    without_answer: int
+    """photos of the truth that the submission lacks, left out"""
+    novelty: Novelty | None
+    """whether strangers are told from whales with a column; None where there is no stranger"""
+    by_distance: tuple[Group, ...]
+    """by d in pixels of the photo, quarters of those whose quality is known"""
+    by_uncertainty: tuple[Group, ...]
+    """by the points' standard deviation over d; empty where nobody knows it"""
+    without_quality: int
+    """photos whose quality was asked for and is not known"""
+    by_whale: tuple[WhaleScore, ...]
+    """every whale, the worst first"""
 
 
 def read_truth(path: str | Path) -> dict[str, str]:
@@ -80,24 +82,15 @@ def read_truth(path: str | Path) -> dict[str, str]:
     return truth
 
 
-def _groups(loss: NDArray[np.float64], rank: NDArray[np.int64], training: NDArray[np.int64]) -> tuple[Group, ...]:
-    """Scores by number of training photos; the arguments are [photos]. Empty groups are left out."""
-    groups = []
-    for low, high in ((0, 0), (1, 1), (2, 4), (5, 9), (10, 19), (20, None)):
-        inside = (training >= low) & (training <= (training.max() if high is None else high))
-        if inside.any():
-            means = (float(values[inside].mean()) for values in (loss, rank < 1, rank < 5))
-            groups.append(Group(low, high, int(inside.sum()), *means))
-    return tuple(groups)
-
-
 def evaluate(
     submission: Submission,
     truth: Mapping[str, str],
     *,
     train: Mapping[str, str] | None = None,
+    quality: Mapping[str, Quality] | None = None,
     new_whale: float | None = None,
     seed: int = 0,
+    partial: bool = False,
 ) -> Evaluation:
     """Score a submission.
 
@@ -105,49 +98,41 @@ def evaluate(
         submission: probabilities of each photo; rows need not sum to 1.
         truth: photo to whale; each of its photos must be in the submission.
         train: photo to whale of the training photos, for scores by their number.
+        quality: of each photo, for scores by it.
         new_whale: probability below which a guess comes after `new_whale` in the MAP@5 lists; None: they never name it.
         seed: of the bootstrap interval.
+        partial: photos of the truth that the submission lacks are left out, and counted.
 
     Raises:
         ValueError: photos of the truth that the submission lacks, no photo whose whale has a column, all-zero rows.
     """
-    missing = sorted(truth.keys() - set(submission.image))
-    if missing:
-        shown = ", ".join(missing[:10])
-        raise ValueError(
-            f"{len(missing)} photos of the truth are not in the submission: {shown}; predict them or leave them out of the truth"
-        )
-    # In order of the names, so that the interval doesn't depend on the order of the file's rows.
-    scored = sorted((row for row, image in enumerate(submission.image) if image in truth), key=lambda row: submission.image[row])
-    whale = [truth[submission.image[row]] for row in scored]
-    column_of = {name: column for column, name in enumerate(submission.class_id)}
-    column = np.array([column_of.get(name, -1) for name in whale], dtype=np.int64)
-    known = column >= 0
-    if not known.any():
-        columns = f"columns are {submission.class_id[0]!r}, ..."
-        raise ValueError(f"no whale of the truth has a column in the submission: the truth names {whale[0]!r}, {columns}")
-    everything = submission.p[scored]
-    total = everything.sum(axis=1, keepdims=True)
-    if not total.all():
-        image = submission.image[scored[int(np.argmin(total))]]
-        raise ValueError(f"{image}: all probabilities are 0, so the row can't be rescaled to sum 1")
-    p, right = everything[known], column[known]
-    loss, rank = log_loss_rows(p, right), rank_of_truth(p, right)
-    photos_of = Counter((train or {}).values())
-    training = np.array([photos_of[submission.class_id[c]] for c in right], dtype=np.int64)
-    answers = [name if name in column_of else NEW_WHALE for name in whale]
+    matched = match(submission, truth, partial)
+    known, loss, rank = matched.known, matched.log_loss(), matched.rank()
+    whale = [name for name, has in zip(matched.whale, known.tolist(), strict=True) if has]
+    photos_of = None if train is None else Counter(train.values())
+    training = np.array([(photos_of or {}).get(name, 0) for name in whale], dtype=np.int64)
+    shown = [(quality or {}).get(image, UNKNOWN) for image, has in zip(matched.image, known.tolist(), strict=True) if has]
+    distance, uncertainty = (np.array([getattr(one, name) for one in shown]) for name in ("distance", "uncertainty"))
+    guess = [matched.class_id[column] for column in matched.p[known].argmax(axis=1)]
+    lists = ranked_lists(matched.p, matched.class_id, new_whale=new_whale)
     return Evaluation(
-        photos=len(right),
-        whales=len(set(right.tolist())),
+        photos=len(whale),
+        whales=len(set(whale)),
         without_column=int((~known).sum()),
-        without_truth=len(submission.image) - len(scored),
+        without_truth=matched.without_truth,
         log_loss=mean_interval(loss, seed=seed),
         top_1=float((rank < 1).mean()),
         top_3=float((rank < 3).mean()),
         top_5=float((rank < 5).mean()),
-        map_at_5=map_at_5(ranked_lists(everything / total, submission.class_id, new_whale=new_whale), answers),
-        macro_accuracy=macro_accuracy(p, right),
-        by_training_photos=_groups(loss, rank, training) if train else (),
+        map_at_5=map_at_5(lists, matched.answers),
+        macro_accuracy=macro_accuracy(matched.p[known], matched.column[known]),
+        by_training_photos=by_count(loss, rank, training) if train else (),
+        without_answer=matched.without_answer,
+        novelty=None if known.all() else novelty(matched.p, matched.column),
+        by_distance=by_quarter(loss, rank, distance),
+        by_uncertainty=by_quarter(loss, rank, uncertainty),
+        without_quality=int(np.isnan(distance).sum()) if quality is not None else 0,
+        by_whale=by_whale(loss, whale, guess, photos_of),
     )
 
 

@@ -88,9 +88,14 @@ def write(path: str | Path, images: Sequence[str], class_id: Sequence[str], p: A
     _check_sums(table, names, SUM_TOLERANCE - 2 * ROUNDING, problems)
     problems.refuse_if_any()
 
-    pattern = ",%.6g" * len(class_id) + "\n"
-    lines = [image + pattern % tuple(row) for image, row in zip(images, table.tolist(), strict=True)]
-    text = "".join([",".join(("Image", *class_id)) + "\n", *lines]).encode("utf-8")
+    pattern = ",%.6g" * len(class_id)
+    rows = (image + pattern % tuple(row) for image, row in zip(images, table.tolist(), strict=True))
+    write_lines(path, [",".join(("Image", *class_id)), *rows])
+
+
+def write_lines(path: str | Path, lines: Sequence[str]) -> None:
+    """Write lines of text, whole or not at all, gzipped if the path ends in `.gz`. The same lines give the same bytes."""
+    text = "".join(line + "\n" for line in lines).encode("utf-8")
 
     def to_stream(stream: BinaryIO) -> None:
         if str(path).endswith(".gz"):
@@ -103,7 +108,7 @@ def write(path: str | Path, images: Sequence[str], class_id: Sequence[str], p: A
     write_atomically(path, to_stream)
 
 
-def _lines(path: str | Path) -> Iterator[tuple[int, list[str]]]:
+def csv_lines(path: str | Path) -> Iterator[tuple[int, list[str]]]:
     """Line number (from 1) and cells of each line that isn't empty, of a plain or gzipped CSV.
 
     Raises:
@@ -133,7 +138,7 @@ def _number(text: str) -> float:
 
 def _parse(path: str | Path, problems: Problems) -> tuple[Submission, list[str]]:
     """The table, and a name for each of its rows (line and photo). Cells that are no number become NaN and a problem."""
-    lines = _lines(path)
+    lines = csv_lines(path)
     _, header = next(lines, (0, []))
     if len(header) < 2 or header[0] != "Image":
         raise SubmissionError(f"{path}: line 1: must be 'Image' and one column a whale, but starts {','.join(header)[:60]!r}")
@@ -192,7 +197,7 @@ def validate(path: str | Path, sample_path: str | Path) -> None:
             are no number, NaN, infinite or negative; row sums off 1 by more than 1e-3. By line (the header is 1), photo and
             column, ten of a kind and a count.
     """
-    sample = _lines(sample_path)
+    sample = csv_lines(sample_path)
     _, (first, *expected) = next(sample, (0, [""]))
     wanted = {cells[0] for _, cells in sample}
     if first != "Image" or not expected or not wanted:

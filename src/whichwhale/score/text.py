@@ -1,0 +1,134 @@
+"""Evaluations and comparisons as plain text and as plain numbers."""
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from itertools import combinations
+from typing import Any
+
+from whichwhale.score.bootstrap import Interval
+from whichwhale.score.breakdown import Group
+from whichwhale.score.comparison import Comparison, compare
+from whichwhale.score.evaluation import CAVEAT, Evaluation, evaluate, place_in_2016
+from whichwhale.score.quality import Quality
+from whichwhale.score.ranking import NEW_WHALE
+from whichwhale.score.submission import Submission
+
+
+def judge(
+    models: Mapping[str, Submission],
+    truth: Mapping[str, str],
+    *,
+    train: Mapping[str, str] | None = None,
+    quality: Mapping[str, Quality] | None = None,
+    new_whale: float | None = None,
+    seed: int = 0,
+    partial: bool = False,
+    worst: int = 10,
+) -> tuple[str, dict[str, Any]]:
+    """Score every model and compare each pair: as text, and as plain numbers for a JSON file.
+
+    Args:
+        models: name -> answers; worst: whales listed of each; the others as `evaluate`.
+
+    Raises:
+        ValueError: as `evaluate` and `compare`; the message names the model.
+    """
+    blocks, scores, pairs = [], {}, []
+    for name, answers in models.items():
+        try:
+            result = evaluate(answers, truth, train=train, quality=quality, new_whale=new_whale, seed=seed, partial=partial)
+        except ValueError as error:
+            raise ValueError(f"{name}: {error}") from None
+        scores[name] = as_numbers(result)
+        blocks.append("\n".join([*([name] if len(models) > 1 else []), table(result, worst, new_whale)]))
+    for ours, theirs in combinations(models, 2):
+        result = compare(models[ours], models[theirs], truth, new_whale=new_whale, seed=seed)
+        pairs.append({"ours": ours, "theirs": theirs, "verdict": result.verdict} | _plain(asdict(result)))
+        blocks.append(comparison(ours, theirs, result))
+    return "\n\n".join(blocks), {"scores": scores, "pairs": pairs, "seed": seed}
+
+
+def as_numbers(result: Evaluation) -> dict[str, Any]:
+    """An evaluation for JSON: what is not known (NaN) is null."""
+    return _plain(asdict(result) | {"place_in_2016": place_in_2016(result.log_loss.mean)})
+
+
+def table(result: Evaluation, worst: int = 10, new_whale: float | None = None) -> str:
+    """The evaluation as text, with its `worst` whales; `new_whale` is the threshold that it was made with."""
+    loss = result.log_loss
+    lines = [
+        f"photos scored    {result.photos} of {result.whales} whales",
+        f"log loss         {loss}",
+        f"top-1            {result.top_1:.1%}",
+        f"top-3            {result.top_3:.1%}",
+        f"top-5            {result.top_5:.1%}",
+        f"MAP@5            {result.map_at_5:.4f}" + ("" if new_whale is None else f" ({NEW_WHALE} below {new_whale:g})"),
+        f"macro accuracy   {result.macro_accuracy:.1%}",
+        f"place in 2016    {place_in_2016(loss.mean)} ({CAVEAT})",
+    ]
+    if result.without_column:
+        lines.append(f"not in log loss  {result.without_column} photos whose whale has no column (in MAP@5 as new_whale)")
+    if (new := result.novelty) is not None:
+        lines.append(f"novelty          AUC {new.auc:.4f} (a stranger's first guess is less sure than a known whale's so often)")
+        lines.append(f"best {NEW_WHALE}   {new.best:.4g}, MAP@5 {new.best_map_at_5:.4f} (chosen on these photos: optimistic)")
+    if result.without_truth:
+        lines.append(f"left out         {result.without_truth} photos of the submission that the truth doesn't name")
+    if result.without_answer:
+        lines.append(f"left out         {result.without_answer} photos of the truth that the submission lacks")
+    lines += _groups("training photos", result.by_training_photos, _whole)
+    lines += _groups("d, pixels", result.by_distance, lambda group: f"{group.low:.4g} to {group.high:.4g}")
+    lines += _groups("sd of a point", result.by_uncertainty, lambda group: f"{group.low:.1%} to {group.high:.1%} of d")
+    if result.without_quality:
+        lines.append(f"{result.without_quality} photos of unknown quality are in none of the quarters")
+    if worst and result.by_whale:
+        head = ["worst whales", "photos", *(["training"] if result.by_whale[0].training_photos is not None else [])]
+        body = [
+            [one.whale, str(one.photos), *([] if one.training_photos is None else [str(one.training_photos)])]
+            + [f"{one.log_loss:.4f}", f"{one.top_1:.1%}", one.taken_for]
+            for one in result.by_whale[:worst]
+        ]
+        lines += ["", *_aligned([*head, "log loss", "top-1", "most often taken for"], body, left=(0, len(body[0]) - 1))]
+    return "\n".join(lines)
+
+
+def comparison(ours: str, theirs: str, result: Comparison) -> str:
+    """One pair as text."""
+
+    def difference(interval: Interval) -> str:
+        return f"{interval.mean:+.4f} ({interval.level:.0%} interval {interval.low:+.4f} to {interval.high:+.4f})"
+
+    return "\n".join(
+        [
+            f"{ours} minus {theirs}, paired over {result.photos} photos: {result.verdict} by log loss",
+            f"log loss         {difference(result.log_loss)}",
+            f"top-1            {difference(result.top_1)}",
+            f"MAP@5            {difference(result.map_at_5)}",
+        ]
+    )
+
+
+def _whole(group: Group) -> str:
+    end = "+" if group.high is None else "" if group.low == group.high else f"-{group.high:g}"
+    return f"{group.low:g}{end}"
+
+
+def _groups(head: str, groups: Sequence[Group], span: Callable[[Group], str]) -> list[str]:
+    body = [
+        [span(group), str(group.photos), f"{group.log_loss:.4f}", f"{group.top_1:.1%}", f"{group.top_5:.1%}"] for group in groups
+    ]
+    return ["", *_aligned([head, "photos", "log loss", "top-1", "top-5"], body, left=(0,))] if groups else []
+
+
+def _aligned(head: Sequence[str], body: Sequence[Sequence[str]], left: Sequence[int]) -> list[str]:
+    width = [max(len(line[column]) for line in (head, *body)) for column in range(len(head))]
+    pattern = "  ".join(f"{{:{'<' if column in left else '>'}{w}}}" for column, w in enumerate(width))
+    return [pattern.format(*line).rstrip() for line in (head, *body)]
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
