@@ -11,6 +11,7 @@ from whichwhale.competition import CompetitionError, class_folders, folds, layou
 from whichwhale.competition.__main__ import main
 from whichwhale.competition.class_folders import place
 from whichwhale.competition.config import DataConfig, FoldsConfig
+from whichwhale.config import input_dir
 
 
 def photo(path: Path, seed: int = 0, size: tuple[int, int] = (12, 9)) -> None:
@@ -171,3 +172,14 @@ def test_config_and_command_line(
 def test_pillow_knows_the_usual_endings() -> None:
     assert {".jpg", ".jpeg", ".png", ".tif", ".pgm", ".bmp", ".webp"} <= class_folders._endings()
     assert not {".txt", ".csv", ".pdf"} & class_folders._endings()
+
+
+def test_faces_five_photos_a_person_rotating(tmp_path: Path) -> None:
+    root = input_dir() / "att_faces"
+    if not root.is_dir():
+        pytest.skip(f"no {root}: see input/README.md")
+    found = competition.read(root, test_share=0)
+    assert len(found.class_id) == 40 and len(found.train) == 400
+    dealt = FoldsConfig(count=2).open(tmp_path / "folds.csv", found)
+    person = dealt["Image"].str.partition("/")[0]
+    assert (dealt.groupby([person, "fold"]).size() == 5).all() and set(dealt["fold"]) == {0, 1}
