@@ -1,8 +1,8 @@
 import pandas as pd
 import pytest
 
+from whichwhale import competition
 from whichwhale.annotations import sloth
-from whichwhale.competition import tables as competition
 from whichwhale.survey import plan, tables
 
 SURVEY = plan.Survey(whales=6, photos=50, width=300, seed=1, test_photos=20, unknown=2)
