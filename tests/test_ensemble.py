@@ -1,8 +1,11 @@
 """ensemble.py from files to files, on a made-up competition: scores, a valid submission, its provenance, its refusals."""
 
+import dataclasses
+import hashlib
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,8 +15,10 @@ import pytest
 
 from whichwhale import predictions
 from whichwhale.blend import pool as pools
+from whichwhale.blend.blended import blend as blend_of
+from whichwhale.blend.config import EnsembleConfig
 from whichwhale.files import sha256
-from whichwhale.score import submission
+from whichwhale.score import submission, top5
 
 ROOT = Path(__file__).parents[1]
 WHALES = [f"whale_{i:02}" for i in range(6)]
@@ -101,6 +106,11 @@ def test_from_files_to_a_valid_submission(place, ensemble, capsys):
     before = path.read_bytes()
     assert ensemble.main(["ensemble.yaml", "floor=1e-5"]) == 0
     assert path.read_bytes() == before, "the same runs give the same bytes"
+
+    kept = json.loads(Path("submissions/sea.json").read_text())
+    assert kept["sha256"] == sha256(path) and kept["config"]["floor"] == 1e-5 and kept["pool"]["weights"] == blend.weights
+    assert [fit["predictions_sha"] for fit in kept["members"][1]["fits"]][2] == sha256("runs/sea/sharp/fold2/predictions.npz")
+    assert kept["scores"]["out_of_fold"] == blend.scores["out_of_fold"]
 
 
 def without(model: str, images: list[str]) -> None:
@@ -227,3 +237,103 @@ def test_a_test_power_sharpens_test_rows_alone(place, ensemble):
     np.testing.assert_allclose(sharp[rows], squared, atol=2e-5)  # but for the floor and the six digits
     np.testing.assert_allclose(sharp[8], plain[8])  # the class prior
     assert "to the power 2." in Path("power2.txt").read_text()
+
+
+def test_lists_of_five(place, ensemble):
+    assert ensemble.main(["ensemble.yaml", "format=top5", "new_whale=0.5"]) == 0
+    table = top5.read("submissions/sea_top5.csv.gz", WHALES)
+    assert table.image == TEST and all(len(set(guesses)) == 5 for guesses in table.guesses)
+    assert ensemble.main(["ensemble.yaml"]) == 0
+    p = submission.read("submissions/sea.csv.gz").p
+    for row, guesses in zip(p, table.guesses, strict=True):
+        assert guesses.index("new_whale") == (row >= 0.5).sum()
+        assert [guess for guess in guesses if guess != "new_whale"] == [WHALES[column] for column in np.argsort(-row)[:4]]
+    assert "has new_whale before guesses below 0.5." in Path("submissions/sea_top5.txt").read_text()
+    assert ensemble.main(["reproduce=submissions/sea_top5.csv.gz"]) == 0
+
+
+def with_embedding(model: str) -> None:
+    """Give a model's files embeddings of unit length, its logits' directions, so that it has neighbours."""
+    for path in Path(f"runs/sea/{model}").glob("fold*/predictions.npz"):
+        t = predictions.read(path)
+        unit = t.logits / np.linalg.norm(t.logits, axis=1, keepdims=True)
+        predictions.write(path, predictions.Predictions.of(t.item, t.role, t.class_id, t.logits, unit, weights_sha="e"))
+
+
+def test_a_submission_is_made_again_from_its_runs(place, ensemble, capsys):
+    with_embedding("good")
+    assert ensemble.main(["ensemble.yaml", "members=[good,good_neighbours,sharp]", "output=out/s.csv.gz"]) == 0
+    path, before = Path("out/s.csv.gz"), Path("out/s.csv.gz").read_bytes()
+    kept = {file: file.read_bytes() for file in Path("runs/sea/ensemble").iterdir()}
+    capsys.readouterr()
+    assert ensemble.main(["reproduce=out/s.csv.gz"]) == 0
+    assert capsys.readouterr().out == "s.csv.gz: made again from 3 members, weights fitted anew: byte for byte\n"
+    shutil.rmtree("runs/sea/good_neighbours")
+    path.unlink()
+    assert ensemble.main(["reproduce=out/s.csv.gz"]) == 0
+    out = capsys.readouterr().out
+    assert "neighbours made anew: good_neighbours" in out and "out/s.csv.gz: was gone, written" in out
+    assert path.read_bytes() == before
+    assert {file: file.read_bytes() for file in Path("runs/sea/ensemble").iterdir()} == kept, "the blend's folder is left alone"
+
+
+def test_weights_that_other_arithmetic_fits_are_taken_from_the_record(place, ensemble, capsys):
+    assert ensemble.main(["ensemble.yaml"]) == 0
+    record = Path("submissions/sea.json")
+    kept = json.loads(record.read_text())
+    kept["pool"]["weights"] = [weight * 1.5 for weight in kept["pool"]["weights"]]  # as if fitted elsewhere
+    blend = dataclasses.replace(pools.read("runs/sea/ensemble/blend.json"), weights=kept["pool"]["weights"])
+    config = EnsembleConfig.model_validate(kept["config"])
+    blended = blend_of(config, config.competition())
+    submission.write("submissions/sea.csv.gz", TEST, WHALES, blended.answers(blend))
+    text = hashlib.sha256(submission.content("submissions/sea.csv.gz")).hexdigest()
+    kept |= {"sha256": sha256("submissions/sea.csv.gz"), "content_sha256": text}
+    record.write_text(json.dumps(kept))
+    capsys.readouterr()
+    assert ensemble.main(["reproduce=submissions/sea.csv.gz"]) == 0
+    out = capsys.readouterr().out
+    assert "with the recorded weights: byte for byte" in out and "fitted anew they are off by" in out
+
+
+def test_what_stands_in_the_way_is_named(place, ensemble, capsys):
+    with_embedding("good")
+    assert ensemble.main(["ensemble.yaml", "members=[good,good_neighbours,sharp]"]) == 0
+
+    def told(*arguments: str) -> str:
+        assert ensemble.main(["reproduce=submissions/sea.csv.gz", *arguments]) == 2
+        return capsys.readouterr().err
+
+    assert "give reproduce= alone" in told("floor=1e-5")
+    shutil.rmtree("runs/sea/sharp/fold1")
+    Path("runs/sea/folds.csv").write_text("Image,fold,kind\n")
+    with_embedding("sharp")
+    message = told()
+    assert "member sharp, fold1: gone (runs/sea/sharp/fold1/predictions.npz)" in message
+    assert "member sharp, fold0: differs (runs/sea/sharp/fold0/predictions.npz; fingerprint" in message
+    assert "folds.csv: there now, but was not then" in message and "member good" not in message
+    shutil.rmtree("runs/sea/good_neighbours")
+    shutil.rmtree("runs/sea/good")
+    assert "the model of good_neighbours: gone (runs/sea/good)" in told()
+    with open("input/sea/train.csv", "a") as file:
+        file.write("w_57.jpg,whale_00\n")
+    assert "training table: differs (input/sea; fingerprint" in told()
+    Path("submissions/sea.csv.gz").write_bytes(b"changed")
+    assert "is not the file that its record tells of" in told()
+    Path("submissions/sea.json").unlink()
+    assert "nothing says what sea.csv.gz was made of" in told()
+
+
+def test_other_bytes_from_the_same_parts_are_told(place, ensemble, capsys):
+    assert ensemble.main(["ensemble.yaml"]) == 0
+    record = Path("submissions/sea.json")
+    kept = json.loads(record.read_text())
+    Path("submissions/sea.csv.gz").unlink()
+    record.write_text(json.dumps(kept | {"sha256": "0" * 64, "content_sha256": "0" * 64, "commit": "f" * 40}))
+    assert ensemble.main(["reproduce=submissions/sea.csv.gz"]) == 2
+    message = capsys.readouterr().err
+    assert "every part is there and the same, but other bytes came of them" in message
+    assert f"code: recorded commit {'f' * 40}" in message
+    assert not Path("submissions/sea.csv.gz").exists()
+    record.write_text(json.dumps(kept | {"sha256": "0" * 64}))
+    assert ensemble.main(["reproduce=submissions/sea.csv.gz"]) == 0
+    assert "the same text, packed by another zlib" in capsys.readouterr().out

@@ -45,3 +45,11 @@ def test_paths_that_are_not_given():
 def test_mistakes_are_told(override, message):
     with pytest.raises(ConfigError, match=message):
         load(EnsembleConfig, SHIPPED, [override])
+
+
+def test_lists_of_five_have_a_file_and_a_threshold_of_their_own(tmp_path):
+    config = EnsembleConfig(dataset="sea", members=["m"], format="top5", new_whale=0.3)
+    assert str(config.submission) == "submissions/sea_top5.csv.gz"
+    assert (str(config.provenance), str(config.record)) == ("submissions/sea_top5.txt", "submissions/sea_top5.json")
+    with pytest.raises(ValueError, match=r"new_whale=0.3 is for lists of five; say format=top5, or leave new_whale out"):
+        EnsembleConfig(dataset="sea", members=["m"], new_whale=0.3)

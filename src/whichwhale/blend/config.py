@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -33,7 +34,11 @@ class EnsembleConfig(Config):
     # Further power for test rows: means over fits err less than the single fold models on whose rows the weights are fitted.
     # No labelled row tells how much less; a survey's test truth does (docs/decisions.md).
     test_power: float = Field(1.0, gt=0, allow_inf_nan=False)
-    output: Path | None = None  # submission; submissions/<dataset>.csv.gz if not given
+    output: Path | None = None  # submission; submissions/<dataset>.csv.gz if not given (<dataset>_top5.csv.gz)
+    # probabilities: one column a whale. top5: `Image,Id`, the five best guesses, as the later whale competitions want them;
+    # those with a probability below `new_whale` come after that id (python -m whichwhale.score tells a good value).
+    format: Literal["probabilities", "top5"] = "probabilities"
+    new_whale: float | None = Field(None, ge=0, le=1)
 
     @field_validator("output")
     @classmethod
@@ -48,6 +53,12 @@ class EnsembleConfig(Config):
             raise ValueError("members: a model is named twice")
         if self.name in self.members:
             raise ValueError(f"name: {self.name!r} is a member as well; the blend needs a folder of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _threshold_has_a_use(self) -> "EnsembleConfig":
+        if self.new_whale is not None and self.format != "top5":
+            raise ValueError(f"new_whale={self.new_whale:g} is for lists of five; say format=top5, or leave new_whale out")
         return self
 
     @property
@@ -80,9 +91,19 @@ class EnsembleConfig(Config):
     @property
     def submission(self) -> Path:
         """File to write."""
-        return self.output or Path("submissions") / f"{self.dataset}.csv.gz"
+        return self.output or Path("submissions") / f"{self.dataset}{'_top5' if self.format == 'top5' else ''}.csv.gz"
 
     @property
     def provenance(self) -> Path:
         """The text beside the submission."""
-        return self.submission.with_name(re.sub(r"\.csv(\.gz)?$", ".txt", self.submission.name))
+        return beside(self.submission, ".txt")
+
+    @property
+    def record(self) -> Path:
+        """The machine's version of that text."""
+        return beside(self.submission, ".json")
+
+
+def beside(submission: Path, ending: str) -> Path:
+    """The file of a submission's name with another ending than .csv or .csv.gz."""
+    return submission.with_name(re.sub(r"\.csv(\.gz)?$", "", submission.name) + ending)

@@ -108,23 +108,34 @@ def write_lines(path: str | Path, lines: Sequence[str]) -> None:
     write_atomically(path, to_stream)
 
 
+def content(path: str | Path) -> bytes:
+    """What a file says, unpacked if it is gzipped, whatever its name is: downloads lose their .gz.
+
+    Raises:
+        SubmissionError: missing or unreadable file.
+    """
+    try:
+        packed = Path(path).read_bytes()
+        return gzip.decompress(packed) if packed[:2] == b"\x1f\x8b" else packed
+    except FileNotFoundError:
+        raise SubmissionError(f"{path}: no such file") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise SubmissionError(f"{path}: can't be read as a CSV or gzipped CSV: {error}") from error
+
+
 def csv_lines(path: str | Path) -> Iterator[tuple[int, list[str]]]:
     """Line number (from 1) and cells of each line that isn't empty, of a plain or gzipped CSV.
 
     Raises:
         SubmissionError: missing or unreadable file.
     """
+    text = content(path)
     try:
-        content = Path(path).read_bytes()
-        if content[:2] == b"\x1f\x8b":  # by content: downloads lose their .gz
-            content = gzip.decompress(content)
-        reader = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""))
+        reader = csv.reader(io.StringIO(text.decode("utf-8-sig"), newline=""))
         for cells in reader:
             if cells:
                 yield reader.line_num, cells
-    except FileNotFoundError:
-        raise SubmissionError(f"{path}: no such file") from None
-    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
+    except (UnicodeDecodeError, csv.Error) as error:
         raise SubmissionError(f"{path}: can't be read as a CSV or gzipped CSV: {error}") from error
 
 

@@ -1,0 +1,118 @@
+"""A blend from end to end, in memory: members assembled, weights fitted and scored, test photos answered. Nothing is written."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whichwhale.blend.assemble import Member, OutOfFold, assemble, rows_of_test, rows_out_of_fold
+from whichwhale.blend.config import EnsembleConfig
+from whichwhale.blend.pool import Pool, fit, mix_floor
+from whichwhale.blend.remarks import remarks
+from whichwhale.blend.scores import Score, score_all
+from whichwhale.competition import Competition
+from whichwhale.predictions import ROLE_TEST, ROLE_VALIDATION, Predictions
+from whichwhale.score import ranked_lists, submission, top5
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False)
+class Blended:
+    """What a blend's config and the fits that it names come to.
+
+    rows, truth     photos that are scored, and their true columns [N]
+    pool, scores    fitted on all of them; scores of each member and of the pool
+    honest          cross-fitted p of `rows` [N, C]; None with a single fold
+    test_z          centred logits of the test photos [M, T, C], and by how many members each is predicted [T]
+    """
+
+    config: EnsembleConfig
+    tables: Competition
+    members: list[Member]
+    rows: OutOfFold
+    truth: NDArray[np.int64]
+    pool: Pool
+    scores: list[Score]
+    honest: Floats | None
+    test_z: Floats
+    predicted_by: NDArray[np.int64]
+
+    def answers(self, pool: Pool | None = None) -> Floats:
+        """p [T, C] of the test photos; those without any prediction get the class prior. `pool`: with other weights."""
+        p = (pool or self.pool).probabilities(self.test_z, means=True)
+        p[self.predicted_by == 0] = mix_floor(self.tables.prior()[None], self.config.floor)
+        return p
+
+    def notes(self, p: Floats) -> list[str]:
+        """What a reader of the scores and of the answers p [T, C] must know, a line each."""
+        config, lists = self.config, []
+        if config.format == "top5":
+            limit = config.new_whale
+            named = "never names new_whale" if limit is None else f"has new_whale before guesses below {limit:g}"
+            lists.append(f"The submission lists five guesses a photo, best first, and {named}.")
+        told = remarks(self.members, self.rows, self.tables, self.predicted_by, config)
+        return told + lists + answered(self.tables, p)
+
+    def as_predictions(self, p: Floats) -> Predictions:
+        """The blend as one more model: cross-fitted rows for validation (none with a single fold), test rows; logits = log p.
+
+        Photos without any prediction are among both, as the class prior.
+        """
+        test = self.tables.test
+        images = ([] if self.honest is None else self.rows.images) + test
+        role = [ROLE_VALIDATION] * (len(images) - len(test)) + [ROLE_TEST] * len(test)
+        logits = np.log(p if self.honest is None else np.concatenate([self.honest, p]))
+        members = ", ".join(self.pool.members)
+        how = f"log-linear pool of {members}; validation rows cross-fitted; class prior where no member has a row"
+        return Predictions.of([f"{image}#0" for image in images], role, self.tables.class_id, logits, averaging=how)
+
+
+def blend(config: EnsembleConfig, tables: Competition) -> Blended:
+    """Assemble, fit, score and answer. Raises ValueError (AssembleError, PoolError, PredictionsError, FoldsError)."""
+    labelled = tables.train["Image"].tolist()
+    members = [assemble(config.runs / name, tables.class_id, labelled, config.test) for name in config.members]
+    rows = rows_out_of_fold(members, labelled, config.folds(tables))
+    labels = tables.labels()
+    truth = truth_of(rows.images, tables)
+    pool = fit(rows.z[:, rows.complete], truth[rows.complete], config.members, config.l2, config.floor)
+    pool = replace(pool, test_power=config.test_power, test=config.test)
+    prior = rows.prior(truth, labels, len(tables.class_id))
+    scores, honest = score_all(rows, truth, config.members, pool, prior)
+    pool.scores["out_of_fold"] = [score.as_dict() for score in scores]
+    return Blended(config, tables, members, rows, truth, pool, scores, honest, *rows_of_test(members, tables.test))
+
+
+def truth_of(images: Sequence[str], tables: Competition) -> NDArray[np.int64]:
+    """Columns of the whales that labelled photos show [N]."""
+    column = dict(zip(tables.train["Image"].tolist(), tables.labels().tolist(), strict=True))
+    return np.array([column[image] for image in images], np.int64)
+
+
+def write_submission(path: Path, config: EnsembleConfig, tables: Competition, p: Floats) -> None:
+    """Write the answers p [T, C] in the format that the config says, and read them back to check them.
+
+    Raises SubmissionError, also if there are too few whales for lists of five.
+    """
+    if config.format == "top5":
+        top5.write(path, tables.test, ranked_lists(p, tables.class_id, new_whale=config.new_whale), tables.class_id)
+        top5.validate_for(path, tables.test, tables.class_id)
+        return
+    submission.write(path, tables.test, tables.class_id, p)
+    if tables.table is None:  # folders of classes: no sample says what is wanted
+        submission.validate_for(path, tables.test, tables.class_id)
+    else:
+        submission.validate(path, config.root / config.data.sample_submission)
+
+
+def answered(tables: Competition, p: Floats) -> list[str]:
+    """What the test rows p [T, C] are worth where the data set knows the answers, as folders of classes do: a line, or none."""
+    if not tables.answers:
+        return []
+    truth = np.array([tables.class_id.index(tables.answers[image]) for image in tables.test], np.int64)
+    score = Score.of("test", "", None, p, truth)
+    loss = f"{score.log_loss.mean:.4f} ({score.log_loss.low:.4f} to {score.log_loss.high:.4f})"
+    ranks = f"top-1 {score.top_1:.1%}, top-5 {score.top_5:.1%}"
+    return [f"The {len(truth)} test photos, whose answers are known and which no fit has seen: log loss {loss}, {ranks}."]

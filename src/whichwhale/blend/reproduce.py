@@ -1,0 +1,126 @@
+"""A submission made again from its record and its runs, byte for byte; or what is in the way."""
+
+import hashlib
+import shutil
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from whichwhale.blend.blended import Blended, blend, write_submission
+from whichwhale.blend.config import EnsembleConfig, beside
+from whichwhale.blend.neighbours import write_neighbours_of
+from whichwhale.blend.record import data_of, read_record, versions
+from whichwhale.checkout import Checkout
+from whichwhale.competition import Competition
+from whichwhale.files import sha256, write_atomically
+from whichwhale.score.submission import content
+
+
+class ReproduceError(ValueError):
+    """A submission that can't be made again; the message lists every part that is gone or differs."""
+
+
+def reproduce(submission: Path) -> list[str]:
+    """Make a submission again and hold it against its record; if the file itself is gone, it is written.
+
+    The weights are fitted anew. Where that gives other digits (another processor or library), those in the record are taken, and
+    it is said. Returns what there is to say, a line each.
+
+    Raises:
+        RecordError: no record beside it.
+        ReproduceError: parts that are gone or differ, a file that was changed, or other bytes from the same parts.
+    """
+    told = read_record(submission, beside(submission, ".json"))
+    config = EnsembleConfig.model_validate(told["config"])
+    if submission.is_file() and sha256(submission) != told["sha256"]:
+        raise ReproduceError(
+            f"{submission}: is not the file that its record tells of (sha256 {sha256(submission)[:16]}, recorded "
+            f"{told['sha256'][:16]}): it was changed. Move it away, and it is made again"
+        )
+    tables = config.competition()
+    in_the_way, absent = parts(told, config, tables)
+    if absent and not in_the_way:
+        write_neighbours_of(absent, config.runs, tables, config.neighbours_scale)
+        in_the_way, _ = parts(told, config, tables)  # this machine's arithmetic may have made them other ones
+    if in_the_way:
+        raise ReproduceError("\n".join([f"{submission}: can't be made again:", *(f"  {line}" for line in in_the_way)]))
+    blended = blend(config, tables)
+    with tempfile.TemporaryDirectory() as folder:
+        made = Path(folder) / submission.name
+        lines = _make(blended, told, made)
+        if not submission.is_file():
+            with made.open("rb") as stream:
+                write_atomically(submission, lambda file: shutil.copyfileobj(stream, file))
+            lines.append(f"{submission}: was gone, written")
+    return [f"neighbours made anew: {', '.join(absent)}"] * bool(absent) + lines
+
+
+def parts(told: dict[str, Any], config: EnsembleConfig, tables: Competition) -> tuple[list[str], list[str]]:
+    """What is gone or differs, a line each; and members of neighbours that are gone but can be made from their model's fits."""
+    now = data_of(config, tables)
+    lines = [_data(name, config, was, now[name]) for name, was in told["data"].items() if now.get(name) != was]
+    absent = []
+    for member in told["members"]:
+        home = config.runs / member["name"]
+        if "neighbours" in member and not home.exists():
+            source = config.runs / member["neighbours"]["model"]
+            lines += _fits(source, member["neighbours"]["fits"], f"the model of {member['name']}")
+            absent.append(member["name"])
+        else:
+            lines += _fits(home, {fit["name"]: fit["predictions_sha"] for fit in member["fits"]}, f"member {member['name']}")
+    return lines, absent
+
+
+def _data(name: str, config: EnsembleConfig, was: str | None, now: str | None) -> str:
+    where = config.runs / name if name == "folds.csv" else config.root
+    if now is None or was is None:
+        return f"{name}: {'gone' if now is None else 'there now, but was not then'} ({where})"
+    return f"{name}: differs ({where}; fingerprint {now[:16]}, recorded {was[:16]})"
+
+
+def _fits(home: Path, recorded: dict[str, str], what: str) -> list[str]:
+    if not home.exists():
+        return [f"{what}: gone ({home})"]
+    lines = []
+    for name, was in recorded.items():
+        path = home / name / "predictions.npz"
+        if not path.is_file():
+            lines.append(f"{what}, {name}: gone ({path})")
+        elif (now := sha256(path)) != was:
+            lines.append(f"{what}, {name}: differs ({path}; fingerprint {now[:16]}, recorded {was[:16]})")
+    return lines
+
+
+def _make(blended: Blended, told: dict[str, Any], made: Path) -> list[str]:
+    """Write the submission to `made`, whose bytes are the record's; what there is to say of it. Raises ReproduceError."""
+    config, tables = blended.config, blended.tables
+
+    def same(p: np.ndarray) -> str:
+        write_submission(made, config, tables, p)
+        if sha256(made) == told["sha256"]:
+            return "byte for byte"
+        alike = hashlib.sha256(content(made)).hexdigest() == told["content_sha256"]
+        return "the same text, packed by another zlib" if alike else ""
+
+    if how := same(blended.answers()):
+        return [f"{made.name}: made again from {len(blended.members)} members, weights fitted anew: {how}"]
+    recorded = replace(blended.pool, **told["pool"])
+    off = max(abs(a - b) for a, b in zip(blended.pool.weights, recorded.weights, strict=True))
+    if how := same(blended.answers(recorded)):
+        return [
+            f"{made.name}: made again from {len(blended.members)} members with the recorded weights: {how}",
+            f"fitted anew they are off by {off:.2g} at most: another processor or library",
+        ]
+    lines = [f"  the weights fitted anew are off by {off:.2g} at most"]
+    here = Checkout.of(Path(__file__).parent)
+    if here.commit != told["commit"] or here.changed:
+        lines.append(f"  code: recorded commit {told['commit']}{' with changes' * bool(told['modified'])}, this is {here}")
+    lines += [
+        f"  {name}: recorded {was}, this is {versions().get(name)}"
+        for name, was in told["versions"].items()
+        if versions().get(name) != was
+    ]
+    raise ReproduceError("\n".join([f"{made.name}: every part is there and the same, but other bytes came of them:", *lines]))
