@@ -19,7 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whichwhale.blend import neighbours, pool
-from whichwhale.blend.assemble import centred, shares
+from whichwhale.blend.assemble import IMPORTED, centred, shares
 from whichwhale.blend.neighbours import Gallery
 from whichwhale.blend.pool import LEAST_FLOOR, Pool, TestFrom
 from whichwhale.competition.photos import decode
@@ -163,6 +163,8 @@ def _folds(folder: Path, test: TestFrom | None = None) -> list[tuple[float, Path
         fits = _folds(source, test)
         return [(share, path, neighbours.read_gallery(folder / path.name / neighbours.GALLERY)) for share, path, _ in fits]
     fits = {path.parent.name: path.parent for path in sorted(folder.glob("fold*/model.safetensors"))}
+    if not fits and (folder / IMPORTED).is_file():
+        raise LoadError(f"{folder}: its predictions were taken in from files, so there is no network here to ask")
     if not fits:
         raise LoadError(
             f"{folder}: neither a blend (blend.json), a model (fold0/model.safetensors, …) nor a fit (model.safetensors); "

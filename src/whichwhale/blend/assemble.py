@@ -25,6 +25,7 @@ from whichwhale.files import sha256
 from whichwhale.predictions import ROLE_TEST, ROLE_TRAIN, ROLE_VALIDATION, Predictions, read, split_item
 
 Floats = NDArray[np.float64]
+IMPORTED = "imported.json"  # in a member that was made of somebody's files (blend/outside.py)
 _TestRows = tuple[float, dict[str, Floats], NDArray[np.bool_]]  # weight of the fit, photo -> z [C], classes it saw [C]
 
 
@@ -123,6 +124,8 @@ def assemble(folder: str | Path, class_id: Sequence[str], labelled: Sequence[str
         PredictionsError: a damaged file.
     """
     folder = Path(folder)
+    if (folder / IMPORTED).is_file() and not (folder / "foldall").exists():
+        test = "folds"  # a model from elsewhere has the fits that its maker gave
     known = set(labelled)
     out_of_fold: dict[str, tuple[int, Floats]] = {}
     tests: list[_TestRows] = []

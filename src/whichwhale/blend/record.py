@@ -15,7 +15,7 @@ from typing import Any
 import yaml
 
 from whichwhale.blend import neighbours
-from whichwhale.blend.assemble import Member
+from whichwhale.blend.assemble import IMPORTED, Member
 from whichwhale.blend.config import EnsembleConfig
 from whichwhale.blend.pool import Pool
 from whichwhale.checkout import Checkout
@@ -102,8 +102,8 @@ def _member(runs: Path, member: Member) -> dict[str, Any]:
         about = json.loads((home / neighbours.ABOUT).read_text(encoding="utf-8"))
         of = {fit.name: sha256(source / fit.name / "predictions.npz") for fit in member.fits}
         told["neighbours"] = about | {"fits": of}
-    if (home / "imported.json").is_file():
-        told["imported"] = json.loads((home / "imported.json").read_text(encoding="utf-8"))
+    if (home / IMPORTED).is_file():
+        told["imported"] = json.loads((home / IMPORTED).read_text(encoding="utf-8"))
     return told
 
 

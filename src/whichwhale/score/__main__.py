@@ -19,7 +19,7 @@ EXAMPLE = """example:
   python -m whichwhale.score ours.csv.gz theirs.csv runs/survey/passports/foldall/predictions.npz --truth solution.csv
   python -m whichwhale.score ours.csv.gz --truth solution.csv --quality runs/survey/aligner/annotations.csv --worst 20
 
-All fits of a model together, out of fold: python -m whichwhale.blend score runs/right_whale_heads/lite0_160 --help
+Folders of models, all their fits together, out of fold or on test photos: python -m whichwhale.blend score --help
 """
 
 

@@ -15,8 +15,9 @@ class SubmissionError(ValueError):
 class Problems:
     """Collects problems by kind and raises them together, so that one run shows all that is to be mended."""
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, refusal: str = "not a valid submission") -> None:
         self.path = path
+        self.refusal = refusal
         self.shown: dict[str, list[str]] = {}
         self.count: Counter[str] = Counter()
 
@@ -28,7 +29,7 @@ class Problems:
     def refuse_if_any(self) -> None:
         if not self.count:
             return
-        lines = [f"{self.path}: not a valid submission"]
+        lines = [f"{self.path}: {self.refusal}"]
         for kind, shown in self.shown.items():
             lines.append(f"  {kind} ({self.count[kind]}):")
             lines += [f"    {where}" for where in shown]
