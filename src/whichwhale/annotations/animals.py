@@ -42,14 +42,14 @@ def join(rows: list[Row], name: str, marks: list[Mark]) -> None:
             rows.append({"item": key[0], "part": key[1]})
         else:
             free.remove(own)
-        _put(rows[-1 if own is None else own], name, mark)
+        put(rows[-1 if own is None else own], name, mark)
     cost = np.array([[_distance(mark, rows[i]) for i in free] for mark in loose]).reshape(len(loose), len(free))
     pairs = dict(zip(*(side.tolist() for side in linear_sum_assignment(cost)), strict=True))
     pairs = {i: j for i, j in pairs.items() if cost[i, j] < ANOTHER_PART}
     for i, mark in enumerate(loose):
         if i not in pairs:
             rows.append({"item": -1, "part": mark.part or "head"})
-        _put(rows[free[pairs[i]]] if i in pairs else rows[-1], name, mark)
+        put(rows[free[pairs[i]]] if i in pairs else rows[-1], name, mark)
 
 
 def number(rows: list[Row], image: str, size: tuple[float, float]) -> list[Row]:
@@ -71,7 +71,8 @@ def number(rows: list[Row], image: str, size: tuple[float, float]) -> list[Row]:
     return [row | {"item": f"{image}#{row['item']}"} for row in numbered]
 
 
-def _put(row: Row, name: str, mark: Mark) -> None:
+def put(row: Row, name: str, mark: Mark) -> None:
+    """Write a point into a row; one of this name that is there already is replaced."""
     row |= {f"{name}_x": mark.x, f"{name}_y": mark.y, f"{name}_v": mark.v}
 
 

@@ -81,11 +81,7 @@ def read(path: str | Path) -> dict[str, list[Shape]]:
 
 def write(path: str | Path, photos: Mapping[str, list[Shape]]) -> None:
     """Write a Sloth file, beside and then renamed, laid out as Sloth does; `read` gives the same back."""
-    entries = [
-        {"annotations": [_annotation(shape) for shape in shapes], "class": "image", "filename": image}
-        for image, shapes in photos.items()
-    ]
-    write_text(path, json.dumps(entries, indent=4, sort_keys=True, allow_nan=False) + "\n")
+    write_text(path, _text(photos))
 
 
 def from_sloth(
@@ -122,12 +118,18 @@ def from_sloth(
 
 
 def to_sloth(table: pd.DataFrame, folder: str | Path) -> None:
-    """Write a table as Sloth files: slot.json and one file a point, each with an entry for each photo.
+    """Write `texts` of a table into a folder; raises AnnotationsError like it, and nothing is written."""
+    for name, content in texts(table).items():
+        write_text(Path(folder) / name, content)
+
+
+def texts(table: pd.DataFrame) -> dict[str, str]:
+    """A table as Sloth files: slot.json and one file a point, each with an entry for each photo; file name → content.
 
     Sloth has no place for score, sd, source, fold and photo size; an unreadable photo reads back as one with nothing found.
 
     Raises:
-        AnnotationsError: the table breaks contract 1; nothing is written.
+        AnnotationsError: the table breaks contract 1.
     """
     problems = contract.validate(table)
     if problems:
@@ -148,8 +150,15 @@ def to_sloth(table: pd.DataFrame, folder: str | Path) -> None:
                 x, y, hidden = row[f"{name}_x"] + HALF, row[f"{name}_y"] + HALF, row[f"{name}_v"] == contract.HIDDEN
                 point = Shape("point", "point", x, y, item=item, part="" if plain else part, hidden=hidden)
                 files[name][image].append(point)
-    for name, photos in files.items():
-        write(Path(folder) / (BOX_FILE if name == BOX_FILE else POINT_FILES.get(name, f"{name}.json")), photos)
+    return {POINT_FILES.get(name, f"{name}.json") if name != BOX_FILE else name: _text(photos) for name, photos in files.items()}
+
+
+def _text(photos: Mapping[str, list[Shape]]) -> str:
+    entries = [
+        {"annotations": [_annotation(shape) for shape in shapes], "class": "image", "filename": image}
+        for image, shapes in photos.items()
+    ]
+    return json.dumps(entries, indent=4, sort_keys=True, allow_nan=False) + "\n"
 
 
 def _shape(value: object, where: str) -> Shape:

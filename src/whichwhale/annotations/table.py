@@ -169,9 +169,14 @@ def write(path: str | Path, table: pd.DataFrame) -> None:
     problems = validate(table)
     if problems:
         raise AnnotationsError(path, problems)
+    write_text(path, text(table))
+
+
+def text(table: pd.DataFrame) -> str:
+    """A table as the content of annotations.csv, unchecked."""
     # sizes are whole but may be empty, which numpy's integers can't be
     out = table[columns(point_names(table))].astype({"photo_width": "Int64", "photo_height": "Int64"})
-    write_text(path, out.to_csv(index=False, lineterminator="\n"))
+    return out.to_csv(index=False, lineterminator="\n")
 
 
 def _whole(column: str) -> bool:
