@@ -319,6 +319,10 @@ def test_what_stands_in_the_way_is_named(place, ensemble, capsys):
     assert "training table: differs (input/sea; fingerprint" in told()
     Path("submissions/sea.csv.gz").write_bytes(b"changed")
     assert "is not the file that its record tells of" in told()
+    record = Path("submissions/sea.json")
+    record.write_text(record.read_text().replace('"l2": 0.001', '"l2": 0.001, "bold": true', 1))
+    Path("submissions/sea.csv.gz").unlink()
+    assert "this code doesn't know its config" in told()
     Path("submissions/sea.json").unlink()
     assert "nothing says what sea.csv.gz was made of" in told()
 

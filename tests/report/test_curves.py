@@ -1,11 +1,13 @@
 """Learning curves, run folders as they are read, and the table of where all comes from."""
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from whichwhale.blend.config import EnsembleConfig
 from whichwhale.passport.given import given_store
 from whichwhale.passport.plane import PlaneView
 from whichwhale.report.charts import held_out_score, learning_curves
@@ -56,6 +58,15 @@ def test_fits_are_in_the_members_order(sources: Sources) -> None:
     assert page.count("<svg") == 3
     assert "×2.5 for 1 epoch after epoch 2" in page
     assert "localizer, fold 0: not finished; 1 of 4 epochs are done." in page
+
+
+def test_a_member_from_elsewhere_has_no_fit_to_start(place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    shutil.copytree(place / "runs" / "sea" / "soft", tmp_path / "sea" / "soft")
+    (tmp_path / "sea" / "stranger" / "fold0").mkdir(parents=True)
+    shutil.copy(place / "runs" / "sea" / "soft" / "fold0" / "predictions.npz", tmp_path / "sea" / "stranger" / "fold0")
+    monkeypatch.setenv("WHICHWHALE_RUNS", str(tmp_path))
+    told = curves(Sources(EnsembleConfig(dataset="sea", members=["soft", "stranger", "nobody"])))
+    assert "nobody: no fit has started." in told and "stranger" not in told
 
 
 def test_where_it_comes_from(sources: Sources) -> None:

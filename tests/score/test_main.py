@@ -73,7 +73,7 @@ def test_photos_that_a_file_lacks(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ours.csv.gz", "--truth", "truth.csv"]) == 2
     assert "ours.csv.gz: 1 photos of the truth are not in the submission: w_9.jpg" in capsys.readouterr().err
     assert main(["ours.csv.gz", "--truth", "truth.csv", "--partial"]) == 0
-    assert "left out         1 photos of the truth that the submission lacks" in capsys.readouterr().out
+    assert "left out         1 photos of the truth without answer" in capsys.readouterr().out
 
 
 @pytest.mark.usefixtures("folder")

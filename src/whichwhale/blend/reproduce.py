@@ -34,7 +34,10 @@ def reproduce(submission: Path) -> list[str]:
         ReproduceError: parts that are gone or differ, a file that was changed, or other bytes from the same parts.
     """
     told = read_record(submission, beside(submission, ".json"))
-    config = EnsembleConfig.model_validate(told["config"])
+    try:
+        config = EnsembleConfig.model_validate(told["config"])
+    except ValueError as error:
+        raise ReproduceError(f"{submission}: this code doesn't know its config ({error}); check out {told['commit']}") from None
     if submission.is_file() and sha256(submission) != told["sha256"]:
         raise ReproduceError(
             f"{submission}: is not the file that its record tells of (sha256 {sha256(submission)[:16]}, recorded "

@@ -29,7 +29,9 @@ def curves(sources: Sources) -> str:
             parts.append(page.figure(learning_curves(drawn, f"curves{number}"), _caption(drawn), "chart"))
         parts += [page.paragraph(unfinished, "note") for fit in fits if (unfinished := progress(fit))]
     here = {fit.model for fit in sources.fits}
-    parts += [page.paragraph(f"{name}: no fit has started.", "note") for name in sources.config.members if name not in here]
+    home = sources.config.runs  # neighbours and models from elsewhere have predictions, but no run folder
+    absent = [name for name in sources.config.members if name not in here and not any(home.glob(f"{name}/fold*/predictions.npz"))]
+    parts += [page.paragraph(f"{name}: no fit has started.", "note") for name in absent]
     return "".join(parts)
 
 

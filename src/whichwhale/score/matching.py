@@ -63,7 +63,7 @@ def match(submission: Submission, truth: Mapping[str, str], partial: bool = Fals
     if missing and not partial:
         raise ValueError(
             f"{len(missing)} photos of the truth are not in the submission: {', '.join(missing[:SHOWN])}; "
-            "predict them or leave them out of the truth"
+            "predict them, or leave them out (--partial)"
         )
     scored = sorted((row for row, image in enumerate(submission.image) if image in truth), key=lambda row: submission.image[row])
     if not scored:

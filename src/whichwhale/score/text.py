@@ -75,7 +75,7 @@ def table(result: Evaluation, worst: int = 10, new_whale: float | None = None) -
     if result.without_truth:
         lines.append(f"left out         {result.without_truth} photos of the submission that the truth doesn't name")
     if result.without_answer:
-        lines.append(f"left out         {result.without_answer} photos of the truth that the submission lacks")
+        lines.append(f"left out         {result.without_answer} photos of the truth without answer, such as those learned from")
     lines += _groups("training photos", result.by_training_photos, _whole)
     lines += _groups("d, pixels", result.by_distance, lambda group: f"{group.low:.4g} to {group.high:.4g}")
     lines += _groups("sd of a point", result.by_uncertainty, lambda group: f"{group.low:.1%} to {group.high:.1%} of d")
