@@ -5,7 +5,8 @@ import pandas as pd
 import pytest
 
 from whichwhale import annotations
-from whichwhale.annotations.check import Upright, check
+from whichwhale.annotations.check import check
+from whichwhale.annotations.faults import Upright
 from whichwhale.annotations.findings import ERROR, WARNING, as_csv, as_json, line, summary
 from whichwhale.annotations.reading import Loaded
 

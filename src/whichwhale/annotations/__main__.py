@@ -24,7 +24,7 @@ from pathlib import Path
 
 import numpy as np
 
-from whichwhale.annotations import agree, check, findings, formats, label_studio
+from whichwhale.annotations import agree, check, faults, findings, formats, label_studio, outliers
 from whichwhale.annotations import table as contract
 from whichwhale.annotations.reading import FormatError, Loaded
 from whichwhale.competition.photos import PhotoError, header  # the door's alone: no format opens photos
@@ -123,7 +123,7 @@ def _check(options: argparse.Namespace) -> int:
     if headers and (absent := int((~table["Image"].drop_duplicates().isin(headers)).sum())):
         print(f"{absent} of the photos are not in {options.photos}; their sizes are believed", file=sys.stderr)
     print(findings.summary(found, table["Image"].nunique(), int((table["status"] == "ok").sum())))
-    if not math.isnan(power := check.swap_power(table, options.pair, options.part)):
+    if not math.isnan(power := outliers.swap_power(table, check.points_of_d(loaded, options.pair), options.part)):
         print(f"of exchanged points these boxes would tell {power:.1%}; hold them against a second opinion too (`agree`)")
     if options.json:
         write_text(options.json, findings.as_json(found))
@@ -162,7 +162,7 @@ def _plain(value: object) -> object:
     raise TypeError(f"{value!r} is no JSON")
 
 
-def _read(options: argparse.Namespace, path: Path, form: str | None) -> tuple[Loaded, dict[str, check.Upright]]:
+def _read(options: argparse.Namespace, path: Path, form: str | None) -> tuple[Loaded, dict[str, faults.Upright]]:
     """A file, and the headers of the photos that were named, or that lie in a YOLO folder's images/.
 
     `check` asks what the file itself says of its photos' sizes, so headers fill them only for the other commands, and for YOLO.
@@ -179,11 +179,11 @@ def _read(options: argparse.Namespace, path: Path, form: str | None) -> tuple[Lo
     return formats.read(path, form, asked), headers
 
 
-def _headers(folder: Path) -> dict[str, check.Upright]:
+def _headers(folder: Path) -> dict[str, faults.Upright]:
     """The photos in a folder and below it, by name."""
     if not folder.is_dir():
         raise FormatError(f"{folder}: no such folder of photos")
-    found: dict[str, check.Upright] = {}
+    found: dict[str, faults.Upright] = {}
     for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTOS):
         if path.name in found:
             raise FormatError(f"{path}: another photo below {folder} has this name, by which contract 1 knows photos; rename one")
@@ -192,7 +192,7 @@ def _headers(folder: Path) -> dict[str, check.Upright]:
         except PhotoError as problem:
             print(f"{problem} (left out)", file=sys.stderr)
             continue
-        found[path.name] = check.Upright(head.width, head.height, head.orientation)
+        found[path.name] = faults.Upright(head.width, head.height, head.orientation)
     return found
 
 
