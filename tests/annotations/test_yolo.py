@@ -57,6 +57,7 @@ def test_what_is_written(tmp_path: Path) -> None:
     assert files["labels/a.txt"] == "0 0.5 0.5 1.0 1.0 0.0125 0.025 2 0.0 0.0 0 0.0 0.0 0\n"
     assert files["labels/b.txt"] == ""
     settings = yaml.safe_load(files["data.yaml"])
+    assert "path" not in settings and settings["train"] == "images"  # beside data.yaml, wherever that lies
     assert settings["names"] == {0: "head"} and settings["kpt_shape"] == [3, 3] and settings["flip_idx"] == [1, 0, 2]
     assert settings["kpt_names"] == {0: ["left_eye", "right_eye", "nose"]}
     boxes = yolo.texts(annotations.build([head], []))

@@ -118,7 +118,8 @@ def texts(table: pd.DataFrame) -> dict[str, str]:
     if problems:
         more = [f"... and {len(problems) - 20} more"] if len(problems) > 20 else []
         raise FormatError("\n".join(problems[:20] + more))
-    settings: dict[str, Any] = {"path": ".", "train": "images", "val": "images", "names": dict(enumerate(parts))}
+    # without `path`, which Ultralytics would take from where it is started: images lie beside data.yaml
+    settings: dict[str, Any] = {"train": "images", "val": "images", "names": dict(enumerate(parts))}
     if names:
         settings |= {"kpt_shape": [len(names), 3], "flip_idx": [names.index(_mirrored(name, names)) for name in names]}
         settings["kpt_names"] = {i: list(names) for i in range(len(parts))}
