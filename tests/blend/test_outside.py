@@ -216,6 +216,12 @@ def test_the_door(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("solution.csv").write_text("Image,whaleID\nx_0.jpg,a\nx_1.jpg,stranger\n")
     assert main(["score", "runs/sea/theirs", "--truth", "solution.csv"]) == 0
     assert "not in log loss  1 photos" in capsys.readouterr().out
+    Path("kept").mkdir()
+    Path("runs/sea/theirs").rename("kept/theirs")
+    Path("runs/sea/theirs").symlink_to(Path("kept/theirs").absolute())
+    assert main(["score", "runs/sea/theirs"]) == 0
+    assert main(["score", "kept/theirs"]) == 2
+    assert "must all lie in one runs/<dataset>" in capsys.readouterr().err
     assert main(["score", "runs/sea/nobody"]) == 2
     assert "no such folder" in capsys.readouterr().err
     assert main(["import", "oof.csv", "data.root=lake", "--dataset", "sea", "--name", "m"]) == 2

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -85,13 +86,13 @@ def _import(options: argparse.Namespace) -> None:
 
 def _score(options: argparse.Namespace) -> None:
     folders, overrides = _parted(options.models)
-    paths = [Path(folder) for folder in dict.fromkeys(folders)]
+    paths = [Path(os.path.abspath(folder)) for folder in dict.fromkeys(folders)]  # not resolved: a model may be a link
     if missing := [path for path in paths if not path.is_dir()]:
         raise ConfigError(f"{missing[0]}: no such folder; name models as runs/<dataset>/<name>")
-    homes = {path.resolve().parent for path in paths}
-    if len(homes) > 1 or homes.pop().parent != runs_dir().resolve():
+    homes = {path.parent for path in paths}
+    if len(homes) > 1 or homes.pop().parent.resolve() != runs_dir().resolve():
         raise ConfigError(f"{', '.join(map(str, paths))}: must all lie in one {runs_dir()}/<dataset> (WHICHWHALE_RUNS moves it)")
-    config = _config(paths[0].resolve().parent.name, [path.name for path in paths], overrides)
+    config = _config(paths[0].parent.name, [path.name for path in paths], overrides)
     tables = config.competition()
     answers = test_answers(paths, tables, config) if options.truth else out_of_fold_answers(paths, tables, config)
     train = dict(zip(tables.train["Image"].tolist(), tables.train["whaleID"].tolist(), strict=True))
