@@ -1,7 +1,7 @@
 """What are finding the head, two models, their blend and its calibration worth? The table that the README quotes.
 
 examples:
-  python benchmarks/survey.py                          about two hours on two cores; stop it and type the same again: it goes on
+  python benchmarks/survey.py                          two hours and a half on two cores; stop it and type it again: it goes on
   python benchmarks/survey.py --quick                  the same stages with toy networks: a minute or two, meaningless figures
   python benchmarks/survey.py --seeds 1                one seed; --seeds 3 later adds the others
   python benchmarks/survey.py --only points            the survey, the localizer and the aligner (groups before it must be done)

@@ -31,8 +31,8 @@ class Size:
     width: int = 1152
     folds: int = 3
     epochs: int = 12  # of classifier, embedding model and whole-photo model alike
-    localizer_epochs: int = 6
-    aligner_epochs: int = 8
+    localizer_epochs: int = 8
+    aligner_epochs: int = 16
     workers: int = 2  # processes that draw the survey
     tiny: bool = False
 
