@@ -18,7 +18,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,11 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from whichwhale.blend.assemble import Member, OutOfFold, assemble, centred, rows_of_test, rows_out_of_fold
+from whichwhale.blend.assemble import OutOfFold, centred
+from whichwhale.blend.blended import blend
 from whichwhale.blend.config import EnsembleConfig
 from whichwhale.blend.neighbours import source_of, write_neighbours_of
-from whichwhale.blend.pool import cross_fit, fit, mix_floor
+from whichwhale.blend.pool import cross_fit, mix_floor
 from whichwhale.blend.scores import with_prior
 from whichwhale.competition import Competition
 from whichwhale.config import load
@@ -76,14 +77,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def ladder(config: EnsembleConfig, truth_file: Path | None = None) -> dict[str, Any]:
     """All figures, plain numbers; also written to runs/DATASET/ladder.json."""
     tables = config.competition()
-    labelled, labels = tables.train["Image"].tolist(), tables.labels()
     write_neighbours_of(config.members, config.runs, tables, config.neighbours_scale)
-    members = [assemble(config.runs / name, tables.class_id, labelled, "folds") for name in config.members]
-    rows = rows_out_of_fold(members, labelled, config.folds(tables))
-    truth_of = dict(zip(labelled, labels.tolist(), strict=True))
-    truth = np.array([truth_of[image] for image in rows.images], np.int64)
-    prior = rows.prior(truth, labels, len(tables.class_id))
-    steps = climb(config, tables, members, rows, truth, prior)
+    blended = blend(config.model_copy(update={"test": "folds"}), tables)
+    rows, truth = blended.rows, blended.truth
+    steps = climb(config, tables, rows, truth, rows.prior(truth, tables.labels(), len(tables.class_id)))
     known = _trained_on(config, tables, rows, truth)
     results: dict[str, Any] = {
         "dataset": config.dataset,
@@ -91,14 +88,12 @@ def ladder(config: EnsembleConfig, truth_file: Path | None = None) -> dict[str, 
         "steps": [_figures(step, before, truth, known) for step, before in zip(steps, [None, *steps], strict=False)],
     }
     if truth_file is not None:
-        results["test"] = _test(config, tables, rows, truth, truth_file)
+        results["test"] = _test(config, tables, truth_file)
     write_json(config.runs / "ladder.json", results)
     return results
 
 
-def climb(
-    config: EnsembleConfig, tables: Competition, members: Sequence[Member], rows: OutOfFold, truth: NDArray, prior: Floats
-) -> list[Step]:
+def climb(config: EnsembleConfig, tables: Competition, rows: OutOfFold, truth: NDArray[np.int64], prior: Floats) -> list[Step]:
     """The steps, in order; a photo without a row counts with the class prior."""
     first = config.members[0]
 
@@ -112,7 +107,7 @@ def climb(
     if source_of(config.runs / first) is None and (z := one_view(config, tables, rows)) is not None:
         steps.append(Step(f"{first}, one view", plain(z), *_took(config, first)))
     steps.append(Step("+ views" if steps else first, plain(rows.z[0])))
-    for count in range(1, len(members) + 1):
+    for count in range(1, len(config.members) + 1):
         z, has = rows.z[:count], rows.has[:count]
         p = cross_fit(z, truth, rows.fold, config.members[:count], config.l2, config.floor, has.all(0))
         name = config.members[count - 1]
@@ -179,21 +174,16 @@ def _figures(step: Step, before: Step | None, truth: NDArray[np.int64], known: N
     return found
 
 
-def _test(config: EnsembleConfig, tables: Competition, rows: OutOfFold, truth: NDArray, truth_file: Path) -> list[dict[str, Any]]:
+def _test(config: EnsembleConfig, tables: Competition, truth_file: Path) -> list[dict[str, Any]]:
     """The last blend on the test photos of known whales, by which fits' mean the rows are."""
     told, column = read_truth(truth_file), {whale: i for i, whale in enumerate(tables.class_id)}
-    photos = [image for image in tables.test if told.get(image) in column]
-    whale = np.array([column[told[image]] for image in photos], np.int64)
-    pool = fit(rows.z[:, rows.complete], truth[rows.complete], config.members, config.l2, config.floor)
-    pool, found = replace(pool, test_power=config.test_power), []
+    at = [row for row, image in enumerate(tables.test) if told.get(image) in column]
+    whale = np.array([column[told[tables.test[row]]] for row in at], np.int64)
+    found = []
     for kind in ("folds", "all", "both"):
         if kind != "folds" and not all((config.runs / name / "foldall").is_dir() for name in config.members):
             continue
-        labelled = tables.train["Image"].tolist()
-        members = [assemble(config.runs / name, tables.class_id, labelled, kind) for name in config.members]
-        z, by = rows_of_test(members, photos)
-        p = pool.probabilities(z, means=True)
-        p[by == 0] = mix_floor(tables.prior()[None], config.floor)
+        p = blend(config.model_copy(update={"test": kind}), tables).answers()[at]
         rank, interval = rank_of_truth(p, whale), mean_interval(log_loss_rows(p, whale), seed=0)
         scores = {"log_loss": interval.mean, "interval": [interval.low, interval.high]}
         found.append({"rows": kind} | scores | {"top_1": float((rank < 1).mean()), "top_5": float((rank < 5).mean())})
