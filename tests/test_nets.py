@@ -176,6 +176,39 @@ def test_a_grid_pools_each_cell_on_its_own(pooling: str) -> None:
     assert both(images).shape == (2, both.dims)
 
 
+def test_a_narrow_grid_is_a_convolution_of_all_cells() -> None:
+    images = torch.randint(0, 256, (2, 3, 64, 128), dtype=torch.uint8)
+    backbone = Backbone(BackboneConfig(name=SMALL, weights=False, grid=(2, 4), narrow=3)).eval()
+    with torch.inference_mode():
+        maps, (convolution, norm) = backbone.maps(images), backbone.narrow
+        norm.running_mean.uniform_(-1, 1), norm.running_var.uniform_(1, 2)
+        mixed = torch.einsum("bchw,dc->bdhw", maps, convolution.weight[:, :, 0, 0])
+        expected = (mixed - norm.running_mean[:, None, None]) / (norm.running_var[:, None, None] + norm.eps).sqrt()
+        assert maps.shape[2:] == (2, 4) and backbone.dims == 3 * 2 * 4
+        torch.testing.assert_close(backbone(images), expected.flatten(1), rtol=1e-4, atol=1e-5)
+    both = Backbone(BackboneConfig(name=SMALL, weights=False, grid=(2, 2), narrow=3, levels=2)).eval()
+    assert both(images).shape == (2, both.dims) == (2, 2 * 3 * 4)
+
+
+def test_a_network_of_fewer_stages_is_the_front_of_the_whole() -> None:
+    images = torch.randint(0, 256, (2, 3, 64, 128), dtype=torch.uint8)
+    whole = Backbone(BackboneConfig(name=LITE0)).eval()
+    front, two = (Backbone(BackboneConfig(name=LITE0, stages=4, levels=levels)).eval() for levels in (1, 2))
+    with torch.inference_mode():
+        at = [whole.net.feature_info[stage]["num_chs"] for stage in (2, 3)]
+        before, last = whole.net.forward_intermediates(whole._standard(images), indices=[2, 3], intermediates_only=True)
+        assert last.shape == (2, at[1], 4, 8)
+        torch.testing.assert_close(front.maps(images), last)
+        torch.testing.assert_close(front(images), last.mean((2, 3)))
+        torch.testing.assert_close(two(images), torch.cat([last.mean((2, 3)), before.mean((2, 3))], 1))
+    assert front.dims == at[1] and two.dims == sum(at)
+    assert len(list(front.parameters())) < len(list(whole.parameters())) / 1.4
+    with pytest.raises(ConfigError, match="backbone.stages=5: name=tf_efficientnet_lite0 has 5"):
+        Backbone(BackboneConfig(name=LITE0, weights=False, stages=5))
+    with pytest.raises(ValueError, match="stride and stages of name=conv3x3"):
+        BackboneConfig(name="conv3x3", stages=3)
+
+
 def test_a_smaller_stride_keeps_more_places_and_the_same_weights() -> None:
     images = torch.randint(0, 256, (1, 3, 64, 128), dtype=torch.uint8)
     coarse, fine = (Backbone(BackboneConfig(name=LITE0, weights=False, stride=stride)).eval() for stride in (32, 16))
@@ -183,7 +216,7 @@ def test_a_smaller_stride_keeps_more_places_and_the_same_weights() -> None:
     fine.load_state_dict(coarse.state_dict())
     with pytest.raises(ConfigError, match=f"backbone.name={SMALL}.*output_stride"):
         Backbone(BackboneConfig(name=SMALL, weights=False, stride=16))
-    with pytest.raises(ValueError, match="stride of name=conv3x3"):
+    with pytest.raises(ValueError, match="stride and stages of name=conv3x3"):
         BackboneConfig(name="conv3x3", stride=16)
 
 

@@ -6,7 +6,7 @@ import difflib
 import hashlib
 import importlib
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pydantic
 import timm
@@ -38,7 +38,8 @@ class BackboneConfig(Config):
     model.safetensors, whose backbone it takes.
 
     `grid` says where in the picture features are: rows and columns of cells, each pooled on its own (heads are aligned, so a cell
-    is a place on the head; Sun et al. 2018, "Beyond part models", do it with stripes of a person).
+    is a place on the head; Sun et al. 2018, "Beyond part models", do it with stripes of a person). Before that a 1x1 convolution
+    with batch norm, the same for all cells, may leave `narrow` channels: a grid of all of them makes a large head.
     """
 
     name: str = "tf_efficientnet_lite0"
@@ -47,6 +48,8 @@ class BackboneConfig(Config):
     frozen: float = pydantic.Field(0.0, ge=0, le=1)  # share of the parameter tensors, from the input on, that never train
     pooling: str = pydantic.Field("avg", pattern="^(avg|gem)$")
     grid: tuple[pydantic.PositiveInt, pydantic.PositiveInt] = (1, 1)
+    narrow: int = pydantic.Field(0, ge=0)  # channels that are pooled, chosen by a 1x1 convolution; 0: all that there are
+    stages: Annotated[int, pydantic.Field(ge=2)] | None = None  # of the network, the rest is cut off; None: all
     stride: Literal[32, 16, 8] = 32  # pixels of the picture a step of the last maps; less: the last strides are left out
     levels: int = pydantic.Field(1, ge=1, le=2)  # 2: features are the pooled maps of the last stage, then those of the one before
     widths: list[pydantic.PositiveInt] = pydantic.Field([32, 64, 128, 256, 256], min_length=2)  # of conv3x3 alone, as `depth`
@@ -60,8 +63,8 @@ class BackboneConfig(Config):
                 raise ValueError(f"widths and depth are of name={CONV3X3}; name={self.name} has its own: leave them out")
         elif self.drop_path:
             raise ValueError(f"drop_path is of residual networks; name={CONV3X3} is none: leave it out")
-        elif self.stride != 32:
-            raise ValueError(f"stride of name={CONV3X3} comes of the number of widths: leave it out")
+        elif self.stride != 32 or self.stages:
+            raise ValueError(f"stride and stages of name={CONV3X3} come of the number of widths: leave them out")
         elif self.weights in (True, "hub", "package"):
             raise ValueError(f"weights={self.weights}: nobody has trained name={CONV3X3}; leave it out, or give a file")
         return self
@@ -87,30 +90,45 @@ class Backbone(nn.Module):
     def __init__(self, config: BackboneConfig) -> None:
         super().__init__()
         self.net = _create(config)
-        self.dims: int = self.net.num_features
         self.weights_from = load_weights(self.net, config.name, config.weights)
         about = self.net.pretrained_cfg
         self.register_buffer("mean", 255 * torch.tensor(about["mean"]).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("std", 255 * torch.tensor(about["std"]).view(1, 3, 1, 1), persistent=False)
         self.pool = _pool(config)
-        self._before: int | None = None  # the last stage but one, if its maps count too
+        last = len(self.net.feature_info) - 1 if config.stages is None else _cut(self.net, config) - 1
+        self._stage: int | None = None  # the last one, if the network goes on behind it
+        channels = self.net.num_features
+        if config.stages is not None:
+            self._stage, channels = last, self.net.feature_info[last]["num_chs"]
+        self.narrow = _narrow(channels, config.narrow)
+        self.dims: int = config.narrow or channels
+        self._before: int | None = None  # the stage before, if its maps count too
         if config.levels == 2:
-            self._before = len(self.net.feature_info) - 2
-            self.dims += self.net.feature_info[self._before]["num_chs"]
-            self.pool_before = _pool(config)
+            self._before, channels = last - 1, self.net.feature_info[last - 1]["num_chs"]
+            self.pool_before, self.narrow_before = _pool(config), _narrow(channels, config.narrow)
+            self.dims += config.narrow or channels
         self.dims *= config.grid[0] * config.grid[1]
         depthwise_in_fp32(self.net)
         freeze(self.net, config.frozen)
 
     def maps(self, images: Tensor) -> Tensor:
-        """The last stage's maps [B, dims, h, w]."""
-        return self.net.forward_features(self._standard(images))
+        """The last stage's maps [B, channels, h, w]."""
+        return self._maps(images, [])[0]
 
     def forward(self, images: Tensor) -> Tensor:
+        last, before = self._maps(images, [] if self._before is None else [self._before])
+        features = self.pool(self.narrow(last)).flatten(1)
         if self._before is None:
-            return self.pool(self.maps(images)).flatten(1)
-        last, (before,) = self.net.forward_intermediates(self._standard(images), indices=[self._before])
-        return torch.cat([self.pool(last).flatten(1), self.pool_before(before).flatten(1)], 1)
+            return features
+        return torch.cat([features, self.pool_before(self.narrow_before(before[0])).flatten(1)], 1)
+
+    def _maps(self, images: Tensor, others: list[int]) -> tuple[Tensor, list[Tensor]]:
+        """The last stage's maps, and those of the stages `others`."""
+        images = self._standard(images)
+        if self._stage is not None:
+            maps = self.net.forward_intermediates(images, indices=[*others, self._stage], stop_early=True, intermediates_only=True)
+            return maps[-1], maps[:-1]
+        return self.net.forward_intermediates(images, indices=others) if others else (self.net.forward_features(images), [])
 
     def _standard(self, images: Tensor) -> Tensor:
         return (images.to(self.mean.dtype) - self.mean) / self.std
@@ -118,6 +136,20 @@ class Backbone(nn.Module):
 
 def _pool(config: BackboneConfig) -> nn.Module:
     return GeneralizedMean(config.grid) if config.pooling == "gem" else nn.AdaptiveAvgPool2d(config.grid)
+
+
+def _narrow(channels: int, narrow: int) -> nn.Module:
+    return nn.Sequential(nn.Conv2d(channels, narrow, 1, bias=False), nn.BatchNorm2d(narrow)) if narrow else nn.Identity()
+
+
+def _cut(net: nn.Module, config: BackboneConfig) -> int:
+    """Drop what stands behind the first `stages` stages; returns their number. Raises ConfigError if there are no more."""
+    if config.stages >= (there := len(net.feature_info)):
+        raise ConfigError(f"backbone.stages={config.stages}: name={config.name} has {there}; leave it out, or take less")
+    if not hasattr(net, "prune_intermediate_layers"):
+        raise ConfigError(f"backbone.stages={config.stages}: name={config.name} can't be cut; leave it out")
+    net.prune_intermediate_layers([config.stages - 1], prune_norm=True, prune_head=True)
+    return config.stages
 
 
 def load_weights(net: nn.Module, name: str, weights: str | bool) -> str:

@@ -97,7 +97,8 @@ class IdentifyObjective(Objective):
         return losses
 
     def fresh_parameters(self) -> list[nn.Parameter]:
-        return [parameter for name, parameter in self.net.named_parameters() if not name.startswith("backbone.")]
+        known = "backbone.net.", "backbone.pool"  # trained elsewhere, or a power that starts where it should
+        return [parameter for name, parameter in self.net.named_parameters() if not name.startswith(known)]
 
 
 def _of_both(of_picture: Tensor, target: Tensor, twin: Tensor | None = None) -> tuple[Tensor, Tensor, Tensor | None]:

@@ -63,8 +63,9 @@ class HeatmapNet(nn.Module):
     def __init__(self, config: LocateConfig) -> None:
         super().__init__()
         self.config = config
-        if config.backbone.levels != 1:
-            raise ConfigError("backbone.levels is of pooled features, a heat map has its own (heatmap.stride); leave it out")
+        for key, usual in (("levels", 1), ("narrow", 0), ("stages", None)):
+            if getattr(config.backbone, key) != usual:
+                raise ConfigError(f"backbone.{key} is of pooled features, a heat map has its own (heatmap.stride); leave it out")
         self.backbone = Backbone(config.backbone)
         about = self.backbone.net.feature_info
         fine, coarse = config.heatmap.stride, config.heatmap.coarsest
