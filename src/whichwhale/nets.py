@@ -126,7 +126,8 @@ class Backbone(nn.Module):
         """The last stage's maps, and those of the stages `others`."""
         images = self._standard(images)
         if self._stage is not None:
-            maps = self.net.forward_intermediates(images, indices=[*others, self._stage], stop_early=True, intermediates_only=True)
+            wanted = [*others, self._stage]
+            maps = self.net.forward_intermediates(images, indices=wanted, stop_early=True, intermediates_only=True)
             return maps[-1], maps[:-1]
         return self.net.forward_intermediates(images, indices=others) if others else (self.net.forward_features(images), [])
 
