@@ -183,7 +183,7 @@ def test_a_narrow_grid_is_a_convolution_of_all_cells() -> None:
         maps, (convolution, norm) = backbone.maps(images), backbone.narrow
         norm.running_mean.uniform_(-1, 1), norm.running_var.uniform_(1, 2)
         mixed = torch.einsum("bchw,dc->bdhw", maps, convolution.weight[:, :, 0, 0])
-        expected = (mixed - norm.running_mean[:, None, None]) / (norm.running_var[:, None, None] + norm.eps).sqrt()
+        expected = (mixed - norm.running_mean[:, None, None]) / (norm.running_var[:, None, None] + norm.eps).sqrt() / 8**0.5
         assert maps.shape[2:] == (2, 4) and backbone.dims == 3 * 2 * 4
         torch.testing.assert_close(backbone(images), expected.flatten(1), rtol=1e-4, atol=1e-5)
     both = Backbone(BackboneConfig(name=SMALL, weights=False, grid=(2, 2), narrow=3, levels=2)).eval()

@@ -100,12 +100,12 @@ class Backbone(nn.Module):
         channels = self.net.num_features
         if config.stages is not None:
             self._stage, channels = last, self.net.feature_info[last]["num_chs"]
-        self.narrow = _narrow(channels, config.narrow)
+        self.narrow = _narrow(channels, config)
         self.dims: int = config.narrow or channels
         self._before: int | None = None  # the stage before, if its maps count too
         if config.levels == 2:
             self._before, channels = last - 1, self.net.feature_info[last - 1]["num_chs"]
-            self.pool_before, self.narrow_before = _pool(config), _narrow(channels, config.narrow)
+            self.pool_before, self.narrow_before = _pool(config), _narrow(channels, config)
             self.dims += config.narrow or channels
         self.dims *= config.grid[0] * config.grid[1]
         depthwise_in_fp32(self.net)
@@ -139,8 +139,13 @@ def _pool(config: BackboneConfig) -> nn.Module:
     return GeneralizedMean(config.grid) if config.pooling == "gem" else nn.AdaptiveAvgPool2d(config.grid)
 
 
-def _narrow(channels: int, narrow: int) -> nn.Module:
-    return nn.Sequential(nn.Conv2d(channels, narrow, 1, bias=False), nn.BatchNorm2d(narrow)) if narrow else nn.Identity()
+def _narrow(channels: int, config: BackboneConfig) -> nn.Module:
+    if not config.narrow:
+        return nn.Identity()
+    norm = nn.BatchNorm2d(config.narrow)
+    # Features are then about as long for many cells as for one, and a head can learn at the same rate.
+    nn.init.constant_(norm.weight, (config.grid[0] * config.grid[1]) ** -0.5)
+    return nn.Sequential(nn.Conv2d(channels, config.narrow, 1, bias=False), norm)
 
 
 def _cut(net: nn.Module, config: BackboneConfig) -> int:
