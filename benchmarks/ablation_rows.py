@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-# What all rows share, unless the row itself says otherwise: a heavily augmented softmax classifier with all the house's means.
+EMBEDDING = "dims: 512, dropout: 0.1"
+ARCFACE = f"kind: arcface, {EMBEDDING}, scale: 20, margin_steps: 500, margin: 0.25"
+SUBCENTRE = f"kind: subcentre, {EMBEDDING}, scale: 20, margin_steps: 500, margin: 0.3"
+
+# What all rows share, unless the row itself says otherwise: ArcFace on cells of the head, with heavy augmentation.
 BASE = (
-    "backbone.frozen=0.3",
-    "head={dropout: 0.4, smoothing: 0.05}",
+    "backbone={frozen: 0.3, grid: [4, 4], narrow: 64}",
+    f"head={{{ARCFACE}}}",
     "auxiliary.weight=0.2",
     "augment={photometric: heavy, occlusion: 0.3, geometry: {rotation: 15, zoom: 0.2, stretch: 0.12, shift: 0.08}}",
     "fit.lr=1e-3",
@@ -29,11 +33,6 @@ class Row:
     fit: str = ""
 
 
-EMBEDDING = "dims: 512, dropout: 0.1"
-SUBCENTRE = f"kind: subcentre, {EMBEDDING}, scale: 20, margin_steps: 500"
-ARCFACE = f"kind: arcface, {EMBEDDING}, scale: 20, margin_steps: 500, margin: 0.25"
-
-
 def _head(text: str) -> tuple[str, ...]:
     return (f"head={{{text}}}",)
 
@@ -44,7 +43,7 @@ def _pairs(text: str) -> tuple[str, ...]:
 
 
 ROWS = [
-    Row("base", "base: softmax, heavy augmentation, callosity, one kick, 30 % frozen, four views"),
+    Row("base", "base: ArcFace on 4 x 4 cells, heavy augmentation, callosity, one kick, 30 % frozen, four views"),
     Row("no-auxiliary", "no auxiliary target", ("auxiliary.weight=0",)),
     Row("no-kick", "no kick", ("fit.kicks=[]",)),
     Row("plateau", "kicks where the loss stands still", ("fit.kicks=[]", "fit.plateau={most: 2, patience: 2, factor: 2.5}")),
@@ -58,16 +57,19 @@ ROWS = [
     Row("mixup", "mixup", ("augment.mix={mixup: 0.3, chance: 0.5}",)),
     Row("cutmix", "cutmix", ("augment.mix={cutmix: 1.0, chance: 0.5}",)),
     Row("jitter", "point jitter and perspective", ("augment.geometry={jitter: 0.03, perspective: 0.1}",)),
+    Row("gentle", "half of that geometry", ("augment.geometry={rotation: 8, zoom: 0.1, stretch: 0.06, shift: 0.04}",)),
     Row("sea", "wash, spray, water line and glint", ("augment={wash: 0.2, spray: 0.1, waterline: 0.15, glint: 0.2}",)),
     Row("air", "haze and colour noise", ("augment={haze: 0.2, pca: 0.5, pca_spread: 0.6}",)),
-    Row("gem", "GeM pooling", ("backbone.pooling=gem",)),
-    Row("grid", "pooled in 2 x 4 cells of the head", ("backbone.grid=[2, 4]",)),
-    Row("stride", "last stride left out", ("backbone.stride=16",)),
+    Row("no-grid", "pooled over the whole head", ("backbone.grid=[1, 1]", "backbone.narrow=0")),
+    Row("gem", "GeM pooling over the whole head", ("backbone.grid=[1, 1]", "backbone.narrow=0", "backbone.pooling=gem")),
+    Row("wide", "all channels of each cell", ("backbone.narrow=0",)),
+    Row("stages", "last stage left out: 8 x 8 cells", ("backbone.stages=4", "backbone.grid=[8, 8]")),
+    Row("stride", "last stride left out: 8 x 8 cells", ("backbone.stride=16", "backbone.grid=[8, 8]")),
     Row("levels", "two feature levels", ("backbone.levels=2",)),
     Row("end-to-end", "all layers trained", ("backbone.frozen=0",)),
     Row("last-share", "only the last 30 % of the tensors trained", ("backbone.frozen=0.7",)),
     Row("frozen", "frozen: the head alone trained", ("backbone.frozen=1",)),
-    Row("arcface", "loss: ArcFace", _head(ARCFACE)),
+    Row("softmax", "loss: softmax", _head("dropout: 0.4, smoothing: 0.05")),
     Row("subcentre", "loss: sub-centre ArcFace, dynamic margin", _head(f"{SUBCENTRE}, subcentres: 3, dynamic_margin: {{}}")),
     Row("triplet-hard", "loss: triplet, batch-hard", _pairs("kind: triplet, margin: 0.3")),
     Row("triplet-semihard", "loss: triplet, semi-hard", _pairs("kind: triplet, margin: 0.3, mining: semihard")),
