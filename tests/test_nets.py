@@ -270,3 +270,5 @@ def test_depthwise_in_fp32_leaves_autocast_and_nothing_else_does() -> None:
         maps = net[0](torch.randn(1, 4, 5, 5).bfloat16())
         assert maps.dtype == torch.float32
         assert net[1](maps).dtype == torch.bfloat16
+        net[0].weight.requires_grad_(False)
+        assert net[0](torch.randn(1, 4, 5, 5).bfloat16()).dtype == torch.bfloat16
