@@ -277,6 +277,42 @@ def test_a_submission_is_made_again_from_its_runs(place, ensemble, capsys):
     assert {file: file.read_bytes() for file in Path("runs/sea/ensemble").iterdir()} == kept, "the blend's folder is left alone"
 
 
+def test_another_way_to_blend(place, ensemble, capsys):
+    """auto tries the ladder and says so; what is chosen answers, is a member's file, is stored, and is made again."""
+    assert ensemble.main(["ensemble.yaml", "output=plain.csv"]) == 0
+    plain = json.loads(Path("runs/sea/ensemble/blend.json").read_text())
+    assert "chosen" not in plain and "choice" not in plain["scores"]
+    capsys.readouterr()
+    assert ensemble.main(["ensemble.yaml", "choose=auto", "name=auto", "output=auto.csv.gz"]) == 0
+    out = capsys.readouterr().out
+    assert "Blended by" in out and "chosen among 9 ways; without each of 5 parts" in out and "left out: " in out
+    told = json.loads(Path("runs/sea/auto/blend.json").read_text())
+    choice = told["scores"]["choice"]
+    assert [trial["name"] for trial in choice["trials"]][:2] == ["equal", "log_linear"] and choice["asked"] == "auto"
+    assert told["weights"] == plain["weights"]
+    assert {one["name"] for one in told["scores"]["out_of_fold"]} == {"good", "sharp", "log_linear", "blend"}
+    assert ensemble.main(["reproduce=auto.csv.gz"]) == 0
+    assert "byte for byte" in capsys.readouterr().out
+
+    assert ensemble.main(["ensemble.yaml", "choose=trees", "name=trees", "output=trees.csv.gz"]) == 0
+    out = capsys.readouterr().out
+    assert "Blended by trees, as asked for; cross-fitted over 5 parts of the photos." in out
+    assert "answered by trees in the place of these weights" in Path("trees.txt").read_text()
+    stored = pools.read("runs/sea/trees/blend.json")
+    assert stored.chosen["name"] == "trees" and stored.chosen["pool"]["text"].startswith("tree\n")
+    own = predictions.read("runs/sea/trees/predictions.npz")
+    scores = {one["weights"].split(":")[0]: one for one in stored.scores["out_of_fold"] if one["name"] == "blend"}
+    truth = [WHALES.index(TRAIN[item.removesuffix("#0")]) for item in own.item[:56].tolist()]
+    assert -own.logits[np.arange(56), truth].mean() == pytest.approx(scores["cross-fitted"]["log_loss"], abs=1e-6)
+    p = np.exp(own.logits[own.role == predictions.ROLE_TEST].astype(float))
+    np.testing.assert_allclose(p, submission.read("trees.csv.gz").p, atol=2e-6)
+    np.testing.assert_allclose(p[8], submission.read("plain.csv").p[8], atol=2e-6)  # nobody predicts x_8: the class prior
+    assert ensemble.main(["reproduce=trees.csv.gz"]) == 0
+    assert "byte for byte" in capsys.readouterr().out
+    assert ensemble.main(["ensemble.yaml", "choose=forest"]) == 2
+    assert "there is no pool 'forest'" in capsys.readouterr().err
+
+
 def test_weights_that_other_arithmetic_fits_are_taken_from_the_record(place, ensemble, capsys):
     assert ensemble.main(["ensemble.yaml"]) == 0
     record = Path("submissions/sea.json")

@@ -19,9 +19,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whichwhale.blend import neighbours, pool
+from whichwhale.blend.answering import answer
 from whichwhale.blend.assemble import IMPORTED, centred, shares
+from whichwhale.blend.evidence import Evidence
 from whichwhale.blend.neighbours import Gallery
 from whichwhale.blend.pool import LEAST_FLOOR, Pool, TestFrom
+from whichwhale.blend.recipes import Fitted
 from whichwhale.competition.photos import decode
 from whichwhale.identify import fitted
 from whichwhale.identify.config import GivenPassports, IdentifyConfig, PassportsFromPoints
@@ -31,6 +34,8 @@ from whichwhale.localize import locating
 from whichwhale.passport.from_points import cut
 from whichwhale.passport.points import animals
 from whichwhale.passport.store import Store
+
+UNCERTAINTY = "uncertainty"  # column of a store in memory
 
 
 class LoadError(ValueError):
@@ -87,7 +92,10 @@ class PhotoIdentifier:
         ways = {repr(fold.config.passports): fold.config.passports for model in self.models for fold in model}
         stores = {way: self._passports(paths, passports) for way, passports in ways.items()}
         said: dict[int, tuple[NDArray, NDArray]] = {}
-        return self.pool.probabilities(np.stack([self._mean(model, stores, said) for model in self.models]), means=True)
+        z = np.stack([self._mean(model, stores, said) for model in self.models])
+        prior = None if self.pool.chosen is None else Fitted.of_plain(self.pool.chosen).prior_of(self.class_id)
+        unsure = next((found for found in map(_uncertainty, stores.values()) if found is not None), None)
+        return answer(self.pool, Evidence.of(self.pool.members, self.class_id, z, prior, unsure), means=True)
 
     def _mean(
         self, model: list[FittedFold], stores: dict[str, Store], said: dict[int, tuple[NDArray, NDArray]]
@@ -112,7 +120,7 @@ class PhotoIdentifier:
             view = passports.view
             images = [cv2.resize(decode(path), view.size, interpolation=cv2.INTER_AREA) for path in paths]
         else:
-            view, images = passports.store_view(), []
+            view, images, unsure = passports.store_view(), [], []
             locator = locating.load((self.runs / passports.annotations).parent)
             names = [str(number) for number in range(len(paths))]
             herd = animals(locator.locate(dict(zip(names, paths, strict=True))), passports)
@@ -123,7 +131,14 @@ class PhotoIdentifier:
                     decode(path)  # raises PhotoError if that is why
                     raise NoAnimalError(f"{path}: no {passports.part} was found in it")
                 images.append(image)
+                unsure.append(meant[name].sd / np.linalg.norm(np.subtract(*meant[name].points)))
+            return Store(Path(), "", np.stack(images), pd.DataFrame({UNCERTAINTY: unsure}), view.matrix())
         return Store(Path(), "", np.stack(images), pd.DataFrame(), view.matrix())
+
+
+def _uncertainty(store: Store) -> NDArray[np.float64] | None:
+    """Standard deviation of the points that the passports were cut by, over d [photos]; None if they were given."""
+    return store.index[UNCERTAINTY].to_numpy() if UNCERTAINTY in store.index else None
 
 
 def load(folder: str | Path) -> PhotoIdentifier:

@@ -102,9 +102,10 @@ def test_from_crops_to_a_valid_submission(config: Path, heads: Path, tmp_path: P
     names = [identifier.class_id.index(whale) for whale in answer.class_id]
     photos = [heads / "heads" / "imgs" / f"w_{n}.jpg" for n in range(40, 47)]
     np.testing.assert_allclose(identifier.probabilities(photos)[:, names], answer.p[:7], rtol=1e-3, atol=1e-5)
-    for test in ("folds", "all"):  # its fits count as they did for the test photos
-        other, kept = tmp_path / f"{test}.csv", tmp_path / "runs" / "heads" / test
-        assert ensemble.main([str(ensemble_config), f"name={test}", f"test={test}", f"output={other}"]) == 0
+    # Its fits count as they did for the test photos, and it answers in the way that was chosen.
+    for name, how in {"folds": "test=folds", "all": "test=all", "trees": "choose=trees", "mean": "choose=mixture+prior"}.items():
+        other, kept = tmp_path / f"{name}.csv", tmp_path / "runs" / "heads" / name
+        assert ensemble.main([str(ensemble_config), f"name={name}", how, f"output={other}"]) == 0
         rows = submission.read(other).p[:7]
         assert np.abs(rows - answer.p[:7]).max() > 1e-3
         np.testing.assert_allclose(whichwhale.load(kept).probabilities(photos)[:, names], rows, rtol=1e-3, atol=1e-5)

@@ -3,7 +3,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whichwhale.score import calibration_error, debiased_square, expected_calibration_error, reliability_curve
+from whichwhale.score import (
+    calibration_error,
+    calibration_interval,
+    debiased_square,
+    expected_calibration_error,
+    reliability_curve,
+)
 
 
 def two_classes(confidence: np.ndarray) -> np.ndarray:
@@ -69,6 +75,26 @@ def test_known_error_is_recovered() -> None:
     p = two_classes(np.full(40, 0.9))
     squares = [debiased_square(reliability_curve(p, (random.random(40) > 0.7).astype(int), bins=1)) for _ in range(4000)]
     assert np.mean(squares) == pytest.approx(0.04, abs=4 * np.std(squares) / np.sqrt(4000))
+
+
+def test_the_interval_holds_the_true_error_about_as_often_as_it_says() -> None:
+    """Perfect claims have 0 in it, in a sample of 300 photos; claims 0.9 that are right in 0.7 have 0.2 in it."""
+    perfect = [calibration_interval(*drawn(300, seed), seed=0, draws=400) for seed in range(60)]
+    assert np.mean([found.low == 0 for found in perfect]) > 0.9
+    random = np.random.default_rng(4)
+    p = two_classes(np.full(200, 0.9))
+    off = [calibration_interval(p, (random.random(200) > 0.7).astype(int), 1, seed=0, draws=400) for _ in range(100)]
+    assert 0.88 <= np.mean([found.low <= 0.2 <= found.high for found in off]) <= 1
+    assert np.mean([found.high - found.low for found in off]) == pytest.approx(2 * 1.96 * np.sqrt(0.21 / 200), rel=0.25)
+
+
+def test_interval_is_about_the_error_and_keyed() -> None:
+    p, truth = drawn(500, seed=3, power=2.0)
+    found = calibration_interval(p, truth, seed=1)
+    assert found.low < found.mean < found.high and found.mean == calibration_error(p, truth)
+    assert calibration_interval(p, truth, seed=1) == found != calibration_interval(p, truth, seed=2)
+    with pytest.raises(ValueError, match="draws must be at least 1"):
+        calibration_interval(p, truth, seed=1, draws=0)
 
 
 def test_overconfidence_shows() -> None:

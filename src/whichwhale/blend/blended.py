@@ -7,11 +7,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from whichwhale.blend.answering import answer
 from whichwhale.blend.assemble import Member, OutOfFold, assemble, rows_of_test, rows_out_of_fold
+from whichwhale.blend.choice import Choice, choose
 from whichwhale.blend.config import EnsembleConfig
+from whichwhale.blend.evidence import Evidence
 from whichwhale.blend.pool import Pool, fit, mix_floor
+from whichwhale.blend.recipes import DEFAULT
 from whichwhale.blend.remarks import remarks
-from whichwhale.blend.scores import Score, score_all
+from whichwhale.blend.scores import Score, score_all, score_chosen
+from whichwhale.blend.uncertainty import uncertainty
 from whichwhale.competition import Competition
 from whichwhale.predictions import ROLE_TEST, ROLE_VALIDATION, Predictions
 from whichwhale.score import ranked_lists, submission, top5
@@ -39,12 +44,19 @@ class Blended:
     honest: Floats | None
     test_z: Floats
     predicted_by: NDArray[np.int64]
+    choice: Choice | None = None  # if the config asks for another way than the log-linear pool
 
     def answers(self, pool: Pool | None = None) -> Floats:
         """p [T, C] of the test photos; those without any prediction get the class prior. `pool`: with other weights."""
-        p = (pool or self.pool).probabilities(self.test_z, means=True)
+        p = answer(pool or self.pool, self.test_evidence(), means=True)
         p[self.predicted_by == 0] = mix_floor(self.tables.prior()[None], self.config.floor)
         return p
+
+    def test_evidence(self) -> Evidence:
+        """What is known of the test photos."""
+        config, tables = self.config, self.tables
+        unsure = None if self.choice is None else uncertainty(config.runs, config.members, tables.test)
+        return Evidence.of(config.members, tables.class_id, self.test_z, tables.prior(), unsure)
 
     def notes(self, p: Floats) -> list[str]:
         """What a reader of the scores and of the answers p [T, C] must know, a line each."""
@@ -54,7 +66,8 @@ class Blended:
             named = "never names new_whale" if limit is None else f"has new_whale before guesses below {limit:g}"
             lists.append(f"The submission lists five guesses a photo, best first, and {named}.")
         told = remarks(self.members, self.rows, self.tables, self.predicted_by, config)
-        return told + lists + answered(self.tables, p)
+        chosen = self.choice.lines() if self.choice else []
+        return told + chosen + lists + answered(self.tables, p)
 
     def as_predictions(self, p: Floats) -> Predictions:
         """The blend as one more model: cross-fitted rows for validation (none with a single fold), test rows; logits = log p.
@@ -66,7 +79,8 @@ class Blended:
         role = [ROLE_VALIDATION] * (len(images) - len(test)) + [ROLE_TEST] * len(test)
         logits = np.log(p if self.honest is None else np.concatenate([self.honest, p]))
         members = ", ".join(self.pool.members)
-        how = f"log-linear pool of {members}; validation rows cross-fitted; class prior where no member has a row"
+        way = "log-linear pool" if self.pool.chosen is None else self.pool.chosen["name"]
+        how = f"{way} of {members}; validation rows cross-fitted; class prior where no member has a row"
         return Predictions.of([f"{image}#0" for image in images], role, self.tables.class_id, logits, averaging=how)
 
 
@@ -81,8 +95,38 @@ def blend(config: EnsembleConfig, tables: Competition) -> Blended:
     pool = replace(pool, test_power=config.test_power, test=config.test)
     prior = rows.prior(truth, labels, len(tables.class_id))
     scores, honest = score_all(rows, truth, config.members, pool, prior)
+    choice = None
+    if config.choose != DEFAULT:
+        choice = _choose(config, tables, rows, truth, prior)
+        scores = [replace(one, name=DEFAULT) if one.name == "blend" else one for one in scores]
+        if choice.fitted.name != DEFAULT:
+            pool = replace(pool, chosen=choice.fitted.plain())
+        same = answer(pool, _evidence(config, tables, rows, prior))
+        more, honest = score_chosen(rows, truth, same, choice.honest, prior, config.floor)
+        scores += more
+        pool.scores["choice"] = choice.as_dict()
     pool.scores["out_of_fold"] = [score.as_dict() for score in scores]
-    return Blended(config, tables, members, rows, truth, pool, scores, honest, *rows_of_test(members, tables.test))
+    return Blended(config, tables, members, rows, truth, pool, scores, honest, *rows_of_test(members, tables.test), choice)
+
+
+def _choose(config: EnsembleConfig, tables: Competition, rows: OutOfFold, truth: NDArray[np.int64], prior: Floats) -> Choice:
+    here = rows.answered
+    return choose(
+        config.choose,
+        _evidence(config, tables, rows, prior),
+        truth[here],
+        [image for image, there in zip(rows.images, here, strict=True) if there],
+        l2=config.l2,
+        floor=config.floor,
+        usable=rows.complete[here],
+        prior=tables.prior(),
+    )
+
+
+def _evidence(config: EnsembleConfig, tables: Competition, rows: OutOfFold, prior: Floats) -> Evidence:
+    """Of the photos that are answered, whose prior is that of the other folds."""
+    known = Evidence.of(config.members, tables.class_id, rows.z, prior, uncertainty(config.runs, config.members, rows.images))
+    return known.rows(rows.answered)
 
 
 def truth_of(images: Sequence[str], tables: Competition) -> NDArray[np.int64]:

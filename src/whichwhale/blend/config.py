@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field, field_validator, model_validator
 
 from whichwhale.blend.pool import LEAST_FLOOR, TestFrom
+from whichwhale.blend.recipes import AUTO, DEFAULT, parse
 from whichwhale.competition import Competition, folds
 from whichwhale.competition import config as competition
 from whichwhale.config import Config, input_dir, runs_dir
@@ -30,6 +31,9 @@ class EnsembleConfig(Config):
     name: str = "ensemble"  # runs/<dataset>/<name>/ keeps the weights (blend.json) and the blend's own predictions.npz
     l2: float = Field(1e-3, ge=0, allow_inf_nan=False)  # pull toward equal scaled weights, see blend.pool.fit
     floor: float = Field(1e-6, ge=LEAST_FLOOR, lt=1)  # least probability of any whale
+    # How: a pool and what follows it, such as log_linear, mixture+power, log_linear+prior, logit or trees (blend/recipes.py), or
+    # auto: the simplest that nothing beats in nested cross-validation.
+    choose: str = DEFAULT
     test: TestFrom = "both"  # test rows: mean of fold models, the model fitted on all photos, half each
     # Further power for test rows: means over fits err less than the single fold models on whose rows the weights are fitted.
     # No labelled row tells how much less; a survey's test truth does (docs/decisions.md).
@@ -46,6 +50,13 @@ class EnsembleConfig(Config):
         if output is not None and not output.name.endswith((".csv", ".csv.gz")):
             raise ValueError("a submission's name ends in .csv or .csv.gz")
         return output
+
+    @field_validator("choose")
+    @classmethod
+    def _is_a_recipe(cls, choose: str) -> str:
+        if choose != AUTO:
+            parse(choose)
+        return choose
 
     @model_validator(mode="after")
     def _names_differ(self) -> "EnsembleConfig":

@@ -44,6 +44,7 @@ class Pool:
     test_power         further power for rows that are means over several fits, as test rows are: such means err less than the
                        single fold models on whose rows the weights were fitted
     test               which fits' mean test rows are: the fold models', that of the one fitted on all photos, or half of each
+    chosen             a fitted recipe that answers in the place of the weights (blend/recipes.py), as plain numbers, or None
     """
 
     members: list[str]
@@ -54,9 +55,14 @@ class Pool:
     scores: dict[str, Any] = field(default_factory=dict)
     test_power: float = 1.0
     test: TestFrom = "both"
+    chosen: dict[str, Any] | None = None
+
+    def plain(self) -> dict[str, Any]:
+        """JSON's types alone."""
+        return {key: value for key, value in vars(self).items() if key != "chosen" or value is not None}
 
     def probabilities(self, z: ArrayLike, means: bool = False) -> Floats:
-        """z [M, N, C] centred logits in the order of `members` -> p [N, C], rows sum to 1, no entry below the floor.
+        """By the weights: z [M, N, C] centred logits in the order of `members` -> p [N, C], rows sum to 1, none below the floor.
 
         `means` says that they are means over a model's fits, to which `test_power` belongs.
         """
@@ -68,7 +74,7 @@ class Pool:
 
     def write(self, path: str | Path) -> None:
         """Write blend.json atomically."""
-        write_json(path, {"schema": SCHEMA, "kind": "log-linear pool"} | vars(self))
+        write_json(path, {"schema": SCHEMA, "kind": "log-linear pool"} | self.plain())
 
 
 def read(path: str | Path) -> Pool:
@@ -87,6 +93,8 @@ def read(path: str | Path) -> Pool:
             raise ValueError(f"test_power {pool.test_power} is no positive number")
         if pool.test not in get_args(TestFrom):
             raise ValueError(f"test {pool.test!r} is none of {', '.join(get_args(TestFrom))}")
+        if not isinstance(pool.chosen, dict | None):
+            raise ValueError(f"chosen is {type(pool.chosen).__name__}, no recipe")
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise PoolError(f"{path}: not a readable blend.json ({error}); fit the blend anew") from error
     if (schema, kind) != (SCHEMA, "log-linear pool"):

@@ -29,5 +29,7 @@ def provenance(
         lines.append(f"  {member.name}  weight {weight:.6g}")
         for one in member.fits:
             lines.append(f"    {one.name}  weights {one.weights_sha[:16] or 'unknown'}  predictions {one.predictions_sha[:16]}")
+    if pool.chosen is not None:
+        lines.append(f"answered by {pool.chosen['name']} in the place of these weights; its numbers are in the record")
     lines += ["", *notes, "", "Out-of-fold scores, natural logarithm; intervals: bootstrap over photos.", table, ""]
     return "\n".join(lines)

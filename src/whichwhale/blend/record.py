@@ -18,6 +18,8 @@ from whichwhale.blend import neighbours
 from whichwhale.blend.assemble import IMPORTED, Member
 from whichwhale.blend.config import EnsembleConfig
 from whichwhale.blend.pool import Pool
+from whichwhale.blend.recipes import DEFAULT
+from whichwhale.blend.uncertainty import points_of
 from whichwhale.checkout import Checkout
 from whichwhale.competition import Competition
 from whichwhale.files import sha256
@@ -39,7 +41,7 @@ def record(
     Args:
         command: as it can be typed again; code: that is running; members: in the pool's order.
     """
-    numbers = {key: value for key, value in vars(pool).items() if key != "scores"}
+    numbers = {key: value for key, value in pool.plain().items() if key != "scores"}
     return {
         "schema": SCHEMA,
         "submission": config.submission.name,
@@ -78,11 +80,14 @@ def data_of(config: EnsembleConfig, tables: Competition) -> dict[str, Any]:
     """Fingerprints of what a blend takes from the data set: who is in the labelled photos, what must be answered, the folds."""
     folds = config.runs / "folds.csv"
     asked = json.dumps([tables.test, tables.class_id]).encode()
-    return {
+    told = {
         "training table": tables.fingerprint(),
         "test photos and whales": hashlib.sha256(asked).hexdigest(),
         "folds.csv": sha256(folds) if folds.is_file() else None,
     }
+    if config.choose != DEFAULT and (points := points_of(config.runs, config.members)) is not None:
+        told["points of the passports"] = sha256(points[0])
+    return told
 
 
 def versions() -> dict[str, str]:

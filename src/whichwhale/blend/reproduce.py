@@ -110,7 +110,7 @@ def _make(blended: Blended, told: dict[str, Any], made: Path) -> list[str]:
 
     if how := same(blended.answers()):
         return [f"{made.name}: made again from {len(blended.members)} members, weights fitted anew: {how}"]
-    recorded = replace(blended.pool, **told["pool"])
+    recorded = replace(blended.pool, **({"chosen": None} | told["pool"]))
     off = max(abs(a - b) for a, b in zip(blended.pool.weights, recorded.weights, strict=True))
     if how := same(blended.answers(recorded)):
         return [

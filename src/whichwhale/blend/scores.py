@@ -83,6 +83,24 @@ def score_all(
     return scores, honest
 
 
+def score_chosen(
+    table: OutOfFold,
+    truth: NDArray[np.int64],
+    same_rows: NDArray[np.float64],
+    honest: NDArray[np.float64],
+    prior: NDArray[np.float64],
+    floor: float,
+) -> tuple[list[Score], NDArray[np.float64]]:
+    """The blend's lines where it is another than the log-linear pool, by its p [A, C] of the photos that are answered, fitted on
+    all of them and cross-fitted; and the latter for all photos, those without an answer by the prior [N, C]."""
+    scores, p = [], prior
+    for weights, some in ((SAME_ROWS, same_rows), (CROSS_FITTED, honest)):
+        p = mix_floor(prior, floor)
+        p[table.answered] = some
+        scores.append(Score.of("blend", weights, None, p, truth, int((~table.answered).sum())))
+    return scores, p
+
+
 def with_prior(
     p: NDArray[np.float64], answered: NDArray[np.bool_], prior: NDArray[np.float64], floor: float
 ) -> NDArray[np.float64]:

@@ -11,7 +11,7 @@ from whichwhale.report import page
 from whichwhale.report.charts import reliability
 from whichwhale.report.results import member_answers
 from whichwhale.report.sources import Absent, Answers, Sources
-from whichwhale.score import calibration_error, expected_calibration_error, reliability_curve
+from whichwhale.score import calibration_interval, expected_calibration_error, reliability_curve
 
 BINS = 12
 FEWEST = 50  # photos; below, a curve would be noise
@@ -43,9 +43,11 @@ def calibrated(sources: Sources) -> str:
     rows = []
     for title, answers, curve, claims in entries:
         right = float(np.average(curve.accuracy, weights=curve.count))
-        debiased, plain = calibration_error(answers.p, answers.truth, BINS), expected_calibration_error(curve)
-        rows.append([title, f"{len(claims):,}", f"{claims.mean():.1%}", f"{right:.1%}", f"{debiased:.1%}", f"{plain:.1%}"])
-    head = ["", "photos", "mean claim", "right", "calibration error, debiased", "plain ECE"]
+        debiased, plain = calibration_interval(answers.p, answers.truth, BINS, seed=0), expected_calibration_error(curve)
+        between = f"{debiased.low:.1%} to {debiased.high:.1%}"
+        shares = [f"{one:.1%}" for one in (claims.mean(), right, debiased.mean)]
+        rows.append([title, f"{len(claims):,}", *shares, between, f"{plain:.1%}"])
+    head = ["", "photos", "mean claim", "right", "calibration error, debiased", "95% interval", "plain ECE"]
     parts.append(page.table("Calibration of the first guess, out-of-fold", head, rows))
     photos, per_bin = len(entries[-1][3]), int(entries[-1][2].count.min())
     caveat = (

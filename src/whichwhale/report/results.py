@@ -14,6 +14,7 @@ from whichwhale.blend.pool import mix_floor
 from whichwhale.blend.scores import CROSS_FITTED, RAW, Score, with_prior
 from whichwhale.predictions import ROLE_TEST, ROLE_VALIDATION
 from whichwhale.report import page
+from whichwhale.report.chosen import chosen
 from whichwhale.report.sources import Absent, Answers, Sources
 from whichwhale.score import Submission, evaluate
 
@@ -39,7 +40,7 @@ def results(sources: Sources) -> str:
     strong = [number for number, one in enumerate(scores) if one is best]
     parts.append(page.table("Out-of-fold scores of each model and of the blend", HEAD, [_line(one) for one in scores], 2, strong))
     parts += [page.paragraph(remark, "note") for remark in remarks]
-    parts += [make(sources) for make in (_fitted, _by_photos, _test)]
+    parts += [make(sources) for make in (_fitted, chosen, _by_photos, _test)]
     return "".join(parts)
 
 
@@ -131,6 +132,8 @@ def _fitted(sources: Sources) -> str:
         f"{1 / pool.floor:,.0f}. The weights' sum, {sum(pool.weights):.3f}, is the power that calibrates: below 1 it makes the "
         "answers more modest, above 1 bolder."
     )
+    if pool.chosen is not None:
+        lead += f" The blend answers by {pool.chosen['name']} in the place of these weights, as told below."
     rows = []
     for name, weight in zip(pool.members, pool.weights, strict=True):
         fits = [fit for fit in sources.fits if fit.model == name]

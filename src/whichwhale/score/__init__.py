@@ -6,6 +6,7 @@ from whichwhale.score.breakdown import Group, WhaleScore
 from whichwhale.score.calibration import (
     Reliability,
     calibration_error,
+    calibration_interval,
     debiased_square,
     expected_calibration_error,
     reliability_curve,
@@ -35,6 +36,7 @@ __all__ = [
     "among_themselves",
     "best_threshold",
     "calibration_error",
+    "calibration_interval",
     "compare",
     "debiased_square",
     "evaluate",

@@ -6,8 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from whichwhale.score.bootstrap import Interval
 from whichwhale.score.ranking import rank_of_truth
 from whichwhale.score.rows import check_probabilities
+
+_NUMBERS_AT_ONCE = 2_000_000
+"""Bounds the memory; a constant, since the drawn samples depend on it."""
 
 
 @dataclass(frozen=True)
@@ -35,12 +39,22 @@ def reliability_curve(p: ArrayLike, truth: ArrayLike, bins: int = 15) -> Reliabi
     Raises:
         ValueError: as ``log_loss_rows``; fewer than two rows; ``bins`` < 1.
     """
+    confidence, right, bin_of = _binned(p, truth, bins)
+    count = np.bincount(bin_of)
+    claimed, hits = (np.bincount(bin_of, values) for values in (confidence, right))
+    return Reliability(claimed / count, hits / count, count)
+
+
+def _binned(
+    p: ArrayLike, truth: ArrayLike, bins: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+    """The first guess's probability, whether it is right (1 or 0), and the bin, of each photo [rows]."""
     table, column = check_probabilities(p, truth)
     rows = len(table)
     if rows < 2 or bins < 1:
         raise ValueError(f"a reliability curve needs at least two rows and one bin, not {rows} and {bins}")
     confidence = table.max(axis=1) / table.sum(axis=1)
-    right = rank_of_truth(table, column) == 0
+    right = (rank_of_truth(table, column) == 0).astype(np.float64)
     order = np.argsort(confidence, kind="stable")
     ordered = confidence[order]
     starts = [0]
@@ -48,9 +62,9 @@ def reliability_curve(p: ArrayLike, truth: ArrayLike, bins: int = 15) -> Reliabi
         start = int(np.searchsorted(ordered, ordered[wanted * rows // bins]))
         if start - starts[-1] >= 2 and rows - start >= 2:  # the debiasing divides by count - 1
             starts.append(start)
-    count = np.diff([*starts, rows])
-    claimed, hits = (np.add.reduceat(values, starts) for values in (ordered, right[order].astype(np.float64)))
-    return Reliability(claimed / count, hits / count, count)
+    bin_of = np.empty(rows, np.int64)
+    bin_of[order] = np.repeat(np.arange(len(starts)), np.diff([*starts, rows]))
+    return confidence, right, bin_of
 
 
 def expected_calibration_error(curve: Reliability) -> float:
@@ -82,3 +96,36 @@ def calibration_error(p: ArrayLike, truth: ArrayLike, bins: int = 15) -> float:
     0.05 means that claims are off by five percentage points. Arguments and errors as :func:`reliability_curve`.
     """
     return math.sqrt(max(0.0, debiased_square(reliability_curve(p, truth, bins))))
+
+
+def calibration_interval(
+    p: ArrayLike, truth: ArrayLike, bins: int = 15, *, seed: int, draws: int = 2000, level: float = 0.95
+) -> Interval:
+    """:func:`calibration_error` with its bootstrap interval: photos are drawn with replacement, bins stay as they are.
+
+    In a drawn sample the noise of the sample itself counts as true error, so the drawn debiased squares gather about the *plain*
+    square of the sample. How far they stray from it is how far the debiased square strays from the truth (the basic bootstrap:
+    Davison & Hinkley, Bootstrap Methods and their Application, 1997, section 5.2). A low end of 0: maybe nothing is wrong.
+
+    Args and Raises as :func:`reliability_curve` and ``mean_interval``.
+    """
+    if draws < 1 or not 0 < level < 1:
+        raise ValueError(f"draws must be at least 1 and level between 0 and 1, not {draws} and {level}")
+    confidence, right, bin_of = _binned(p, truth, bins)
+    rows, member = len(bin_of), np.eye(bin_of.max() + 1)[bin_of]
+    sums = np.concatenate([member, member * confidence[:, None], member * right[:, None]], axis=1)
+    random, squares = np.random.default_rng(seed), np.empty(draws)
+    at_once = max(1, _NUMBERS_AT_ONCE // rows)
+    for start in range(0, draws, at_once):
+        part = squares[start : start + at_once]
+        times = random.multinomial(rows, np.full(rows, 1 / rows), size=len(part)).astype(np.float64)
+        count, claimed, hits = np.split(times @ sums, 3, axis=1)
+        some = np.maximum(count, 1)
+        off, accuracy = (claimed - hits) / some, hits / some
+        noise = np.where(count > 1, accuracy * (1 - accuracy) / np.maximum(count - 1, 1), 0.0)
+        part[:] = (count * (off**2 - noise)).sum(axis=1) / rows
+    curve = reliability_curve(p, truth, bins)
+    plain = float(np.average((curve.confidence - curve.accuracy) ** 2, weights=curve.count))
+    low, high = np.quantile(squares, [(1 - level) / 2, (1 + level) / 2])
+    ends = (math.sqrt(max(0.0, debiased_square(curve) + plain - one)) for one in (high, low))
+    return Interval(math.sqrt(max(0.0, debiased_square(curve))), *ends, level)

@@ -1,0 +1,217 @@
+"""What is each way to blend and to calibrate worth, against the 2016 winners' recipe on the same members?
+
+examples:
+  python benchmarks/blending.py configs/right_whale_heads/ensemble.yaml
+  python benchmarks/blending.py configs/survey/ensemble.yaml dataset=benchmark members=[classifier-0,embedding-0] \\
+      --truth input/benchmark/truth/solution.csv
+  python benchmarks/blending.py configs/right_whale_heads/ensemble.yaml --only log_linear log_linear+prior trees
+
+All rows are out-of-fold and every recipe is fitted without the fifth of the photos that it answers (blend/nested.py): log loss is
+the mean over three partitions of the photos, all else is of the first. Gain: log loss against the winners' recipe, 95 % paired
+bootstrap over photos. Calibration error: first guess, debiased, with its interval. `auto`: chosen anew without each fifth, the
+score of the choice itself. Below it the ladder that `choose: auto` climbs, with what each step gains over the best so far. With
+--truth the test rows as well, of recipes fitted on all out-of-fold rows, at power 1 and at the config's `test_power`. Members
+must be fitted and predicted; goes to runs/DATASET/blending-NAME.json, NAME being the ensemble's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whichwhale.blend.assemble import assemble, rows_of_test, rows_out_of_fold
+from whichwhale.blend.blended import truth_of
+from whichwhale.blend.choice import trial_lines
+from whichwhale.blend.config import EnsembleConfig
+from whichwhale.blend.evidence import Evidence
+from whichwhale.blend.neighbours import write_neighbours_of
+from whichwhale.blend.nested import Nested, nested
+from whichwhale.blend.recipes import LADDER, fit, parse
+from whichwhale.blend.uncertainty import uncertainty
+from whichwhale.competition import Competition
+from whichwhale.config import load
+from whichwhale.files import write_json
+from whichwhale.score import (
+    calibration_interval,
+    expected_calibration_error,
+    log_loss_rows,
+    mean_interval,
+    paired_bootstrap,
+    rank_of_truth,
+    read_truth,
+    reliability_curve,
+)
+
+BASELINE = "winners"
+ROWS = (BASELINE, *LADDER, "log_linear+prior+floor", "log_linear+isotonic")
+Floats = NDArray[np.floating]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit codes: 0 done, 2 it can't be carried out."""
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="benchmarks/blending.py", description=__doc__, formatter_class=form)
+    parser.add_argument("config", type=Path, help="an ensemble's YAML, whose members are fitted and predicted")
+    parser.add_argument("override", nargs="*", metavar="key=value", help="as ensemble.py takes them")
+    parser.add_argument("--truth", type=Path, help="CSV of the test photos' whales (Image,whaleID), where they are known")
+    parser.add_argument("--only", nargs="+", metavar="RECIPE", default=list(ROWS), help="these ways to blend, and the winners'")
+    parser.add_argument("--partitions", type=int, default=3, help="of the photos (default 3)")
+    options = parser.parse_args(arguments)
+    try:
+        for name in options.only:
+            parse(name)
+        names = list(dict.fromkeys([BASELINE, *options.only]))
+        results = measure(load(EnsembleConfig, options.config, options.override), names, options.partitions, options.truth)
+    except ValueError as problem:
+        print(f"benchmarks/blending.py: {problem}", file=sys.stderr)
+        return 2
+    print(as_text(results))
+    return 0
+
+
+def measure(config: EnsembleConfig, names: list[str], partitions: int, truth_file: Path | None = None) -> dict[str, Any]:
+    """All figures, plain numbers; also written to runs/DATASET/blending-NAME.json."""
+    tables, started = config.competition(), time.process_time()
+    write_neighbours_of(config.members, config.runs, tables, config.neighbours_scale)
+    labelled = tables.train["Image"].tolist()
+    members = [assemble(config.runs / name, tables.class_id, labelled, config.test) for name in config.members]
+    rows = rows_out_of_fold(members, labelled, config.folds(tables))
+    here = rows.answered
+    images = [image for image, there in zip(rows.images, here, strict=True) if there]
+    prior = rows.prior(truth_of(rows.images, tables), tables.labels(), len(tables.class_id))
+    truth, usable = truth_of(images, tables), rows.complete[here]
+    unsure = uncertainty(config.runs, config.members, rows.images)
+    known = Evidence.of(config.members, tables.class_id, rows.z, prior, unsure).rows(here)
+    read = time.process_time() - started
+    how = {"l2": config.l2, "floor": config.floor, "usable": usable}
+    alone = {
+        f"{name}, one power": nested(known.of_members([name]), truth, images, ["equal"], partitions=1, **how)
+        for name in config.members
+    }
+    started = time.process_time()
+    done = nested(known, truth, images, names, partitions=partitions, **how)
+    seconds = time.process_time() - started
+    base = done.loss[0].mean(axis=0)
+    lines = [_line(name, one.loss[0, 0], one.p[0], truth, base) for name, one in alone.items()]
+    lines += [_line(name, done.loss[r].mean(axis=0), done.p[r], truth, base) for r, name in enumerate(names)]
+    for row, loss in zip(lines[len(alone) :], done.loss, strict=True):
+        row["sd"] = float(loss.mean(axis=1).std(ddof=1)) if partitions > 1 else 0.0
+    ladder = done.of([name for name in LADDER if name in names])
+    results: dict[str, Any] = {
+        "dataset": config.dataset,
+        "members": config.members,
+        "photos": len(truth),
+        "usable": int(usable.sum()),
+        "whales": len(tables.class_id),
+        "read_seconds": read,
+        "seconds": seconds,
+    }
+    if len(ladder.names) > 1:
+        name, trials = ladder.choose()
+        honest = ladder.honest()
+        lines.append(_line("auto", log_loss_rows(honest, truth), honest, truth, base) | {"chosen": name})
+        results |= {"chosen": name, "without_parts": ladder.choices(), "trials": [asdict(one) for one in trials]}
+        results["ladder"] = trial_lines(trials)
+    results["rows"] = lines
+    if truth_file is not None:
+        results["test"] = _test(config, tables, members, known, truth, usable, names, ladder, truth_file)
+    write_json(config.runs / f"blending-{config.name}.json", results)
+    return results
+
+
+def _line(name: str, losses: Floats, p: Floats, truth: NDArray[np.int64], base: Floats) -> dict[str, Any]:
+    rank, interval = rank_of_truth(p, truth), mean_interval(losses, seed=0, draws=2000)
+    gain, off = paired_bootstrap(base, losses, seed=0, draws=2000), calibration_interval(p, truth, seed=0)
+    return {
+        "name": name,
+        "log_loss": interval.mean,
+        "interval": [interval.low, interval.high],
+        "gain": [gain.mean, gain.low, gain.high],
+        "lower_by": gain.mean / float(base.mean()),
+        "top_1": float((rank < 1).mean()),
+        "top_5": float((rank < 5).mean()),
+        "calibration": [off.mean, off.low, off.high],
+        "plain_ece": expected_calibration_error(reliability_curve(p, truth)),
+    }
+
+
+def _test(
+    config: EnsembleConfig,
+    tables: Competition,
+    members: Sequence[Any],
+    known: Evidence,
+    truth: NDArray[np.int64],
+    usable: NDArray[np.bool_],
+    names: Sequence[str],
+    ladder: Nested,
+    truth_file: Path,
+) -> list[dict[str, Any]]:
+    """Test photos of known whales that some member predicts."""
+    told, column = read_truth(truth_file), {whale: i for i, whale in enumerate(tables.class_id)}
+    photos = [image for image in tables.test if told.get(image) in column]
+    z, by = rows_of_test(members, photos)
+    right = np.array([column[told[image]] for image in photos], np.int64)[by > 0]
+    unsure = uncertainty(config.runs, config.members, photos)
+    asked = Evidence.of(config.members, tables.class_id, z, tables.prior(), unsure).rows(by > 0)
+    learned, found, base = known.rows(usable), [], {}
+    auto = {"auto": ladder.choose()[0]} if len(ladder.names) > 1 else {}
+    for name, recipe in ({name: name for name in names} | auto).items():
+        fitted = fit(recipe, learned, truth[usable], config.l2, config.floor, tables.prior())
+        line: dict[str, Any] = {"name": name, "photos": len(right)}
+        for key, power in (("power_1", 1.0), ("test_power", config.test_power)):
+            p = fitted.probabilities(asked, power)
+            losses = log_loss_rows(p, right)
+            gain = paired_bootstrap(base.setdefault(key, losses), losses, seed=0, draws=2000)
+            line[key] = {"log_loss": float(losses.mean()), "gain": [gain.mean, gain.low, gain.high]}
+        rank = rank_of_truth(p, right)
+        found.append(line | {"top_1": float((rank < 1).mean()), "top_5": float((rank < 5).mean())})
+    return found
+
+
+def as_text(results: dict[str, Any]) -> str:
+    """The tables in Markdown."""
+    head = ["", "log loss (95 %)", "sd", "gain on the winners' (95 %)", "lower by", "top-1", "top-5", "calibration (95 %)", "ECE"]
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for row in results["rows"]:
+        off = row["calibration"]
+        cells = [
+            row["name"] + (f" ({row['chosen']})" if "chosen" in row else ""),
+            f"{row['log_loss']:.3f} ({row['interval'][0]:.3f} to {row['interval'][1]:.3f})",
+            f"{row['sd']:.3f}" if "sd" in row else "",
+            _gain(row["gain"]),
+            f"{row['lower_by']:.1%}",
+            f"{row['top_1']:.1%}",
+            f"{row['top_5']:.1%}",
+            f"{off[0]:.1%} ({off[1]:.1%} to {off[2]:.1%})",
+            f"{row['plain_ece']:.1%}",
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    told = f"{results['photos']} out-of-fold photos, {results['whales']} whales, members {', '.join(results['members'])}"
+    lines += ["", f"{told}; {results['seconds']:.0f} s of one core to fit and choose."]
+    if "ladder" in results:
+        lines += ["", "The ladder (gain over the best so far; in each partition):", *results["ladder"]]
+        lines.append(f"Chosen: {results['chosen']}; without each part: {', '.join(results['without_parts'])}")
+    if "test" in results:
+        powers = ("power_1", "test_power")
+        lines += ["", "| test photos | power 1 | gain (95 %) | test_power | gain (95 %) | top-1 | top-5 |", "|---" * 7 + "|"]
+        for row in results["test"]:
+            cells = [cell for key in powers for cell in (f"{row[key]['log_loss']:.3f}", _gain(row[key]["gain"]))]
+            shares = [f"{row[key]:.1%}" for key in ("top_1", "top_5")]
+            lines.append(f"| {' | '.join([row['name'], *cells, *shares])} |")
+    return "\n".join(lines)
+
+
+def _gain(gain: Sequence[float]) -> str:
+    return f"{gain[0]:+.3f} ({gain[1]:+.3f} to {gain[2]:+.3f})"
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,136 @@
+"""Rows of (photo, candidate): which whales are in question for a photo, and what the members say of each.
+
+A candidate is a whale among the first `LIST` of any member. Its features, for every member that is not another's copy, in the
+order of names: the centred logit (of an angular-margin head and of neighbours that is a cosine, up to a constant of the photo),
+the rank, and the lead, which is how far the logit is above the best other one (for the first its gap to the next, for the others
+minus the gap to the first). For all members together the same of the mean of their scaled logits, the shares of members that have
+the candidate first and in their list, the logarithm of the whale's share of the photos, and how surely the photo's points are
+known. Ranks are log2(1 + rank), so that a place more counts most at the top.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whichwhale.blend.evidence import Evidence
+
+LIST = 8
+OF_PHOTO = ("uncertainty",)  # features that all candidates of a photo share
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """R rows, sorted by photo, then whale.
+
+    scale          members that speak, by name, and the root mean square of each one's logits
+    photo, whale   indices into photos and columns [R]
+    start          first row of each photo [N + 1]
+    features       [R, F] float64, named `names` [F]; NaN: unknown
+    """
+
+    scale: dict[str, float]
+    photo: NDArray[np.int64]
+    whale: NDArray[np.int64]
+    start: NDArray[np.int64]
+    features: NDArray[np.float64]
+    names: list[str]
+
+    def of_photos(self, at: NDArray[np.int64]) -> Candidates:
+        """Those of the photos `at`, which are photos 0, 1, ... then."""
+        count = np.diff(self.start)[at]
+        start = np.concatenate([[0], np.cumsum(count)])
+        rows = np.repeat(self.start[at] - start[:-1], count) + np.arange(start[-1])
+        return replace(
+            self,
+            photo=np.repeat(np.arange(len(at)), count),
+            whale=self.whale[rows],
+            start=start,
+            features=self.features[rows],
+        )
+
+    def spread(self, score: NDArray, log_p: NDArray) -> NDArray:
+        """log p [N, C] of which each photo's candidates share anew what they have together, by the softmax of `score` [R]."""
+        out = log_p.copy()
+        had = self.sums(log_p[self.photo, self.whale])
+        out[self.photo, self.whale] = score - (self.sums(score) - had)[self.photo]
+        return out
+
+    def sums(self, score: NDArray) -> NDArray[np.float64]:
+        """log sum exp over the candidates of each photo [N]; every photo has one."""
+        top = np.maximum.reduceat(score, self.start[:-1])
+        return np.log(np.add.reduceat(np.exp(score - top[self.photo]), self.start[:-1])) + top
+
+    def softmax(self, score: NDArray) -> NDArray:
+        """Share of each row among the candidates of its photo [R]."""
+        return np.exp(score - self.sums(score)[self.photo])
+
+    def true_rows(self, truth: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """Whether a row is the photo's true whale [R]."""
+        return self.whale == truth[self.photo]
+
+
+def scales(evidence: Evidence) -> dict[str, float]:
+    """Root mean square of the logits of each distinct member."""
+    z = evidence.of_members(evidence.distinct).z
+    rms = np.sqrt(np.mean(np.square(z, dtype=np.float64), axis=(1, 2)))
+    return {name: float(one) or 1.0 for name, one in zip(evidence.distinct, rms, strict=True)}
+
+
+def candidates(evidence: Evidence, scale: dict[str, float] | None = None) -> Candidates:
+    """The candidates of N >= 1 photos and C >= 2 whales, or those that the evidence has listed already.
+
+    Members are those of `scale`, whose numbers make their logits comparable; without it the distinct ones, as they are here.
+    """
+    if evidence.listed is not None and scale in (None, evidence.listed.scale):
+        return evidence.listed
+    if scale is None:
+        scale = scales(evidence)
+    evidence = evidence.of_members(list(scale))
+    z, has = evidence.z.astype(np.float64), evidence.has
+    photos, whales = z.shape[1:]
+    unit = z / np.array(list(scale.values()))[:, None, None]
+    mean = unit.sum(axis=0) / np.maximum(has.sum(axis=0), 1)[:, None]
+    tables = [*z, mean]
+    ranks = np.stack([_ranks(table) for table in tables])
+    in_list = (ranks[:-1] < LIST) & has[:, :, None]
+    mask = in_list.any(axis=0)
+    mask |= (ranks[-1] < LIST) & ~mask.any(axis=1, keepdims=True)  # no member has the row
+    photo, whale = np.nonzero(mask)
+    columns, names = [], []
+    known = [*has, np.ones(photos, bool)]
+    for table, rank, there, name in zip(tables, ranks, known, [*scale, "mean"], strict=True):
+        best = np.partition(table, whales - 2, axis=1)[:, -2:]
+        at = rank[photo, whale]
+        own = table[photo, whale]
+        lead = own - np.where(at == 0, best[photo, 0], best[photo, 1])
+        low = np.log2(1 + whales / 2)
+        columns += [own, np.where(there[photo], np.log2(1.0 + at), low), np.where(there[photo], lead, 0.0)]
+        names += [f"{name}, logit", f"{name}, rank", f"{name}, lead"]
+    members = np.maximum(has.sum(axis=0), 1)[photo]
+    columns += [
+        ((ranks[:-1] == 0) & has[:, :, None]).sum(axis=0)[photo, whale] / members,
+        in_list.sum(axis=0)[photo, whale] / members,
+        np.broadcast_to(evidence.log_prior, (photos, whales))[photo, whale],
+        evidence.uncertainty[photo],
+    ]
+    names += ["first", "in lists", "log prior", *OF_PHOTO]
+    start = np.concatenate([[0], np.cumsum(mask.sum(axis=1))])
+    return Candidates(scale, photo, whale, start, np.stack(columns, axis=1), names)
+
+
+def _ranks(table: NDArray) -> NDArray[np.int64]:
+    """Place of each column in its row, 0 for the greatest [N, C]."""
+    order = np.argsort(-table, axis=1, kind="stable")
+    ranks = np.empty_like(order)
+    np.put_along_axis(ranks, order, np.broadcast_to(np.arange(table.shape[1]), table.shape), axis=1)
+    return ranks
+
+
+def base_score(found: Candidates, log_p: NDArray) -> NDArray[np.float64]:
+    """log p [N, C] of the candidates [R]."""
+    return log_p[found.photo, found.whale].astype(np.float64)
+
+

@@ -1,0 +1,55 @@
+"""The blending benchmark on made-up members: every row against its own files, the winners' first."""
+
+import json
+from pathlib import Path
+
+import blending
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.test_ensemble import TEST, TRAIN, WHALES, place  # noqa: F401 (a fixture)
+from whichwhale import predictions
+
+
+@pytest.mark.usefixtures("place")
+def test_rows_ladder_and_test_truth(capsys: pytest.CaptureFixture) -> None:
+    truth = pd.DataFrame({"Image": TEST, "whaleID": [WHALES[i % 6] for i in range(9)]})
+    truth.to_csv("truth.csv", index=False)
+    only = ["equal", "log_linear", "mixture+power"]
+    command = ["ensemble.yaml", "test=folds", "test_power=2", "--truth", "truth.csv", "--only", *only, "--partitions", "2"]
+    assert blending.main(command) == 0
+    told, kept = capsys.readouterr().out, json.loads(Path("runs/sea/blending-ensemble.json").read_text())
+    rows = {row["name"]: row for row in kept["rows"]}
+    assert list(rows) == ["good, one power", "sharp, one power", "winners", *only, "auto"]
+    assert (kept["photos"], kept["usable"]) == (56, 56)
+    assert all(f"{row['log_loss']:.3f} ({row['interval'][0]:.3f} to" in told for row in kept["rows"])
+    for name, row in rows.items():
+        assert row["gain"][0] == pytest.approx(rows["winners"]["log_loss"] - row["log_loss"], abs=1e-9), name
+        assert row["calibration"][1] <= row["calibration"][0] <= row["calibration"][2]
+    assert rows["auto"]["chosen"] in only and len(kept["without_parts"]) == 5
+    assert [trial["name"] for trial in kept["trials"]] == only
+    assert "left out" in told or "taken" in told
+
+    # the winners' recipe has nothing fitted: from the files themselves
+    losses = []
+    for fold in range(3):
+        files = [predictions.read(f"runs/sea/{name}/fold{fold}/predictions.npz") for name in ("good", "sharp")]
+        for row in np.flatnonzero(files[0].role == predictions.ROLE_VALIDATION):
+            image = files[0].item[row].removesuffix("#0")
+            p = 0.0
+            for file, weight in zip(files, (2, 1), strict=True):
+                logits = file.logits[file.item.tolist().index(f"{image}#0")].astype(float)[np.argsort(file.class_id)]
+                p += weight / 3 * np.exp(logits) / np.exp(logits).sum()
+            rest = [w for n, (i, w) in enumerate(TRAIN.items()) if i != image and (n == 0 or n % 3 != fold)]
+            prior = np.array([rest.count(whale) + 1 for whale in WHALES])
+            blend = (p + 1e-4) ** 1.5 * (prior / prior.sum()) ** 0.01
+            losses.append(-np.log(blend[WHALES.index(TRAIN[image])] / blend.sum()))
+    assert rows["winners"]["log_loss"] == pytest.approx(np.mean(losses), abs=2e-4)
+
+    test = {row["name"]: row for row in kept["test"]}
+    assert list(test) == ["winners", *only, "auto"] and test["winners"]["photos"] == 8
+    assert test["auto"]["power_1"] == test[rows["auto"]["chosen"]]["power_1"]
+    assert test["equal"]["power_1"] != test["equal"]["test_power"]
+    assert blending.main(["ensemble.yaml", "--only", "magic"]) == 2
+    assert "there is no pool 'magic'" in capsys.readouterr().err
