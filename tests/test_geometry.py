@@ -10,6 +10,7 @@ from whichwhale.geometry import (
     apply,
     compose,
     identity,
+    inverse_rows,
     invert,
     mirrors,
     resizing,
@@ -254,3 +255,28 @@ def test_a_projective_warp_without_perspective_is_the_affine_one() -> None:
 def test_what_flattens_projectively_has_no_inverse() -> None:
     with pytest.raises(ValueError, match="no inverse"):
         invert([[1, 2, 0], [2, 4, 0], [0, 0, 1]])
+
+
+@given(tilt, tilt, angle, st.floats(0.5, 2), st.booleans())
+def test_what_is_written_out_is_what_numpy_says(x: float, y: float, turn: float, size: float, mirror: bool) -> None:
+    affine = compose(scaling(size, -size if mirror else size), rotation(turn), translation(3, -2))
+    for matrix in (affine, compose(affine, tilting(x, y))):
+        square = np.vstack([matrix, [0, 0, 1]]) if len(matrix) == 2 else matrix
+        np.testing.assert_allclose(inverse_rows(matrix), np.linalg.inv(square), rtol=1e-9, atol=1e-12)
+        assert mirrors(matrix) == (np.linalg.det(square) < 0)
+    assert scale_of(affine) == pytest.approx(size, rel=1e-12)
+    assert scale_of(affine) == pytest.approx(np.sqrt(abs(np.linalg.det(affine[:, :2]))), rel=1e-12)
+
+
+@pytest.mark.parametrize("lean", [0.0, 0.002])
+@pytest.mark.parametrize("shift", [(0, 0), (25, 0), (-30, 12), (0, -40), (200, 0)])
+def test_what_lies_outside_is_mirrored_as_opencv_does(shift: tuple, lean: float) -> None:
+    """The border is laid round the image first, which is quicker; positions are rounded a little otherwise."""
+    image = cv2.GaussianBlur(np.random.default_rng(2).integers(0, 256, (60, 80, 3), dtype=np.uint8), (0, 0), 1)
+    matrix = compose(rotation(0.2, (40, 30)), translation(*shift))
+    matrix = compose(matrix, tilting(lean, -lean, (40, 30))) if lean else matrix
+    draw = cv2.warpPerspective if lean else cv2.warpAffine
+    expected = draw(image, matrix, (90, 64), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REFLECT_101).astype(int)
+    assert np.abs(warp(image, matrix, (90, 64)) - expected).max() <= 2
+    outside = draw(np.ones_like(image), matrix, (90, 64), flags=cv2.INTER_NEAREST) == 0
+    assert outside.any()  # the test can fail
