@@ -67,3 +67,18 @@ def test_threads_make_the_items_and_change_nothing(threads: int) -> None:
     for batch, numbers in zip(made, batches, strict=True):
         np.testing.assert_array_equal(batch, [np.random.default_rng((5, number)).random(3) for number in numbers])
     assert len(workers) == threads
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_an_item_that_fails_is_told_and_the_next_batch_is_made(threads: int) -> None:
+    def make(number: int) -> dict[str, int]:
+        if number == 5:
+            raise ValueError("item 5 is broken")
+        return {"n": number}
+
+    items = Items(8, make, threads)
+    for _ in range(10):  # whichever thread meets it
+        with pytest.raises(ValueError, match="item 5 is broken"):
+            items.__getitems__([0, 1, 2, 5, 3, 4])
+    assert items.__getitems__([4, 2, 0]) == [{"n": 4}, {"n": 2}, {"n": 0}]
+    assert items.__getitems__([]) == [] and items[7] == {"n": 7}

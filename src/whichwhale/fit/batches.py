@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, Protocol
 
 import numpy as np
@@ -47,7 +48,8 @@ class Items(Dataset):
 
     def __init__(self, count: int, make: Callable[[int], dict[str, Any]], threads: int | None = None) -> None:
         self.count, self.make = count, make
-        self._pool = ThreadPoolExecutor(threads or usable_cores())
+        self._others = (threads or usable_cores()) - 1  # the one that asks makes items too
+        self._pool = ThreadPoolExecutor(max(self._others, 1))
 
     def __len__(self) -> int:
         return self.count
@@ -56,7 +58,26 @@ class Items(Dataset):
         return self.make(number)
 
     def __getitems__(self, numbers: list[int]) -> list[dict[str, Any]]:
-        return list(self._pool.map(self.make, numbers))
+        made: list[dict[str, Any]] = [{}] * len(numbers)
+        left = deque(enumerate(numbers))
+
+        def work() -> None:
+            while True:
+                try:
+                    place, number = left.popleft()
+                except IndexError:
+                    return
+                made[place] = self.make(number)
+
+        others = [self._pool.submit(work) for _ in range(min(self._others, len(numbers) - 1))]
+        try:
+            work()
+        finally:
+            left.clear()
+            wait(others)
+        for other in others:
+            other.result()  # raises what went wrong there
+        return made
 
 
 def stack(items: list[dict[str, Any]]) -> Batch:
