@@ -117,6 +117,19 @@ def test_an_unknown_network_is_refused_by_the_nearest_one() -> None:
         Backbone(BackboneConfig(name="resnet81", weights=False))
 
 
+@pytest.mark.parametrize("like", [torch.uint8, torch.float32])
+def test_pictures_are_standardised_alike_however_they_lie_in_memory(like: torch.dtype) -> None:
+    """As mean and deviation say, to the bit; what lay channels-last still does, and the pictures stay as they are."""
+    backbone = Backbone(BackboneConfig(name=SMALL, weights=False))
+    images = (torch.arange(2 * 3 * 4 * 5) * 2 % 256).view(2, 3, 4, 5).to(like)
+    mean, std = (255 * torch.tensor(backbone.net.pretrained_cfg[key]).view(3, 1, 1) for key in ("mean", "std"))
+    for memory in (torch.contiguous_format, torch.channels_last):
+        given = images.contiguous(memory_format=memory)
+        found = backbone._standard(given)
+        assert torch.equal(found, (images.float() - mean) / std) and torch.equal(given, images)
+        assert found.is_contiguous(memory_format=memory)
+
+
 def test_stochastic_depth_only_where_the_network_has_it() -> None:
     Backbone(BackboneConfig(name="densenet121", weights=False))
     with pytest.raises(ConfigError, match="backbone.name=densenet121.*drop_path_rate"):
