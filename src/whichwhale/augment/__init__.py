@@ -4,8 +4,8 @@ Every draw is keyed by (seed, epoch, item): resuming a fit, the number of worker
 """
 
 from whichwhale.augment.config import AugmentConfig, GeometryConfig, MixConfig
-from whichwhale.augment.draws import generator, stream
+from whichwhale.augment.draws import Draw, generator, numbers
 from whichwhale.augment.moves import draw_geometry
 from whichwhale.augment.photometric import Photometric
 
-__all__ = ["AugmentConfig", "GeometryConfig", "MixConfig", "Photometric", "draw_geometry", "generator", "stream"]
+__all__ = ["AugmentConfig", "Draw", "GeometryConfig", "MixConfig", "Photometric", "draw_geometry", "generator", "numbers"]

@@ -6,36 +6,41 @@ order is keyed too. So a resumed fit mixes what the one that ran through would h
 
 from __future__ import annotations
 
+from math import sqrt
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import betaincinv
 from torch import Tensor
 
 from whichwhale.augment.config import MixConfig
-from whichwhale.augment.draws import stream
+from whichwhale.augment.draws import Draw, numbers
 
 Mix = NDArray[np.float32]  # [5]: left, top, right, bottom (px, ends not included), and the weight of the other picture therein
 
 
-def draw_mix(config: MixConfig, draw: np.random.Generator, size: tuple[int, int]) -> Mix:
+def draw_mix(config: MixConfig, draw: Draw, size: tuple[int, int]) -> Mix:
     """What a picture of `size` (width, height) px takes of its partner; zeros: nothing.
 
     mixup: all of it, at weight 1 - share. cutmix: at weight 1, in a rectangle that takes 1 - share of the picture, less what lies
     outside (Yun et al. 2019, equation 2). The share is the greater part of a Beta(alpha, alpha).
     """
-    own = stream(draw, "mix")
+    own = numbers(draw, "mix")
     lucky, kind = own.random() < config.chance, own.random()
     if not lucky or not (config.mixup or config.cutmix):
         return np.zeros(5, np.float32)
     cut = config.cutmix and (kind < 0.5 or not config.mixup)
     alpha = config.cutmix if cut else config.mixup
-    share = own.beta(alpha, alpha)
+    share = float(betaincinv(alpha, alpha, own.random()))
     share = max(share, 1 - share)
+    width, height = size
     if not cut:
-        return np.array([0, 0, *size, 1 - share], np.float32)
-    half, centre = np.sqrt(1 - share) * np.array(size) / 2, own.uniform(0, size)
-    start, end = (np.rint(edge).clip(0, size) for edge in (centre - half, centre + half))
-    return np.array([*start, *end, 1], np.float32)
+        return np.array([0, 0, width, height, 1 - share], np.float32)
+    x, y, half = own.uniform(0, width), own.uniform(0, height), sqrt(1 - share) / 2
+    left, right = (min(max(round(x + side * half * width), 0), width) for side in (-1, 1))
+    top, bottom = (min(max(round(y + side * half * height), 0), height) for side in (-1, 1))
+    return np.array([left, top, right, bottom, 1], np.float32)
 
 
 def partner(values: Tensor) -> Tensor:

@@ -2,33 +2,45 @@
 
 from __future__ import annotations
 
+from math import cos, radians, sin
+
 import numpy as np
 
 from whichwhale.augment.config import GeometryConfig
-from whichwhale.augment.draws import stream
-from whichwhale.geometry import Transform, compose, rotation, scaling, similarity_from_points, tilting, translation
+from whichwhale.augment.draws import Draw, numbers
+from whichwhale.geometry import Transform
 
 POINTS = np.array([[0.5, 0.0], [-0.5, 0.0]])  # where the two points lie in the passport plane, whose unit is their distance d
 
 
-def draw_geometry(config: GeometryConfig, draw: np.random.Generator, centre: tuple[float, float]) -> Transform:
+def draw_geometry(config: GeometryConfig, draw: Draw, centre: tuple[float, float]) -> Transform:
     """A random change of the passport plane about `centre` (unit d), plane to plane: float64 [2, 3], [3, 3] with perspective.
 
-    The rotation happens where heads are not squashed, so a turned head keeps its shape.
+    One after another: the jitter of the points; the mirror image in the line through them; rotation, then zoom and stretch about
+    the centre; shift; perspective. The rotation happens where heads are not squashed, so a turned head keeps its shape.
+
+    The product is written out in numbers: numpy takes ten times as long for matrices of this size (tests/augment/test_moves.py
+    has it with those of `geometry`).
     """
-    turn, grow, stretch, dx, dy = draw.uniform(-1, 1, 5)
-    mirrored = draw.random() < config.mirror
-    size = (1 + config.zoom) ** grow
-    wide = (1 + config.stretch) ** (stretch / 2)
-    moves = [
-        scaling(1.0, -1.0 if mirrored else 1.0),  # in the line through the two points
-        rotation(np.deg2rad(config.rotation) * turn, centre),
-        scaling(size * wide, size / wide, centre),
-        translation(config.shift * dx, config.shift * dy),
-    ]
+    turn, grow, stretch, dx, dy = draw.uniform(-1, 1, 5).tolist()
+    flip = -1.0 if draw.random() < config.mirror else 1.0
+    size, wide = (1 + config.zoom) ** grow, (1 + config.stretch) ** (stretch / 2)
+    angle, (cx, cy) = radians(config.rotation) * turn, centre
+    across, down = size * wide, size / wide
+    a, b = across * cos(angle), -across * sin(angle)
+    c, d = down * sin(angle), down * cos(angle)
+    e, f = cx - a * cx - b * cy + config.shift * dx, cy - c * cx - d * cy + config.shift * dy
+    b, d = b * flip, d * flip
     if config.jitter:
-        moved = POINTS + stream(draw, "jitter").normal(0, config.jitter, (2, 2))
-        moves.insert(0, similarity_from_points(POINTS, moved))
-    if config.perspective:
-        moves.append(tilting(*stream(draw, "perspective").uniform(-config.perspective, config.perspective, 2), about=centre))
-    return compose(*moves)
+        own = numbers(draw, "jitter")
+        first, second = (complex(x + own.normal(config.jitter), y + own.normal(config.jitter)) for x, y in POINTS.tolist())
+        # The similarity z -> p z + q, points as complex numbers, that takes 0.5 and -0.5 there.
+        p, q = first - second, (first + second) / 2
+        e, f = a * q.real + b * q.imag + e, c * q.real + d * q.imag + f
+        (a, b), (c, d) = (a * p.real + b * p.imag, b * p.real - a * p.imag), (c * p.real + d * p.imag, d * p.real - c * p.imag)
+    if not config.perspective:
+        return np.array([[a, b, e], [c, d, f]])
+    own = numbers(draw, "perspective")
+    x, y = own.uniform(-config.perspective, config.perspective), own.uniform(-config.perspective, config.perspective)
+    u, v, w = a * x + c * y, b * x + d * y, (e - cx) * x + (f - cy) * y  # `geometry.tilting` about the centre
+    return np.array([[a + cx * u, b + cx * v, e + cx * w], [c + cy * u, d + cy * v, f + cy * w], [u, v, 1 + w]])

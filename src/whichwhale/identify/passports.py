@@ -36,6 +36,8 @@ class TrainingPassports:
     ) -> None:
         self.store, self.rows, self.labels, self.view, self.augment, self.seed = store, rows, labels, view, augment, seed
         self.mixed_epochs, self.draws = mixed_epochs, draws
+        # As `view_passport`, with what is the same for each: and a memory map takes its time to be a memory map.
+        self._images, self._back, self._plane = np.asarray(store.images), invert(store.plane_to_store), view.matrix()
         self.epoch = 0
         self._spare: list[Photometric] = []  # one chain serves one thread at a time
 
@@ -48,12 +50,12 @@ class TrainingPassports:
         key = row if self.draws is None else int(self.draws[row])
         draw = generator(self.seed, self.epoch, key, again)  # again = 0 is the stream of the key without it
         move = draw_geometry(self.augment.geometry, draw, self.view.centre)
-        image = view_passport(self.store, row, self.view, move)
+        image = warp(self._images[row], compose(self._back, move, self._plane), self.view.size)
         try:
             photometric = self._spare.pop()
         except IndexError:
             photometric = Photometric(self.augment)
-        image = photometric(image, draw, compose(move, self.view.matrix()))
+        image = photometric(image, draw, compose(move, self._plane))
         self._spare.append(photometric)
         item = {"image": image, "mirrored": mirrors(move), **{name: values[number] for name, values in self.labels.items()}}
         return item | {"mix": draw_mix(self.augment.mix, draw, self.view.size)} if self.epoch < self.mixed_epochs else item
