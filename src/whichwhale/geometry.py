@@ -132,7 +132,7 @@ def mirrors(matrix: ArrayLike) -> bool:
 
 
 def _determinant(matrix: Transform) -> float:
-    """Written out: numpy takes five times as long for a matrix of this size."""
+    """Written out: numpy takes longer to look at a matrix of this size."""
     (a, b, c), (d, e, f), (g, h, i) = _square(matrix).tolist()
     return a * (e * i - f * h) - b * (d * i - f * g) + c * (d * h - e * g)
 

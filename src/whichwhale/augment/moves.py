@@ -19,8 +19,8 @@ def draw_geometry(config: GeometryConfig, draw: Draw, centre: tuple[float, float
     One after another: the jitter of the points; the mirror image in the line through them; rotation, then zoom and stretch about
     the centre; shift; perspective. The rotation happens where heads are not squashed, so a turned head keeps its shape.
 
-    The product is written out in numbers: numpy takes ten times as long for matrices of this size (tests/augment/test_moves.py
-    has it with those of `geometry`).
+    The product is written out in numbers, for matrices of this size cost numpy many times what their numbers do
+    (tests/augment/test_moves.py has it as the product of those of `geometry`).
     """
     turn, grow, stretch, dx, dy = draw.uniform(-1, 1, 5).tolist()
     flip = -1.0 if draw.random() < config.mirror else 1.0

@@ -1,6 +1,6 @@
 """What the first fits drew by albumentations: a picture brighter or darker, and patches that hide parts of it.
 
-The same numbers from the same streams, and the same pictures to the bit, in a fifth of the library's time.
+The same numbers from the same streams, and the same pictures to the bit, without what the library takes for itself.
 """
 
 from __future__ import annotations
