@@ -58,6 +58,9 @@ def test_the_seed_makes_the_plan():
         ({"seed": -1}, "--seed"),
         ({"test_photos": 200}, "--photos"),
         ({"photos": 70}, "--whales"),
+        ({"two": 201}, "--two"),
+        ({"none": -1}, "--none"),
+        ({"two": 1, "close_up": True}, "--close-up"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(change, word):
@@ -73,3 +76,32 @@ def test_close_ups_are_the_same_whales_in_the_same_encounters():
         d = np.hypot(*(b.points[0] - b.points[1]))
         assert abs(d - 300 / 3.2) < 1e-6 and b.points[0, 0] > b.points[1, 0]
         assert (b.points > 0).all() and (b.points < [300, 200]).all()
+
+
+def _same(a: plan.Frame, b: plan.Frame) -> bool:
+    return (a.image, a.name, a.test, a.encounter, a.box, a.shot.place, a.shot.pose) == (
+        b.image, b.name, b.test, b.encounter, b.box, b.shot.place, b.shot.pose
+    )  # fmt: skip
+
+
+def test_second_whales_and_open_sea_leave_all_else_as_it_was():
+    alone, crowded = plan.draw(SMALL), plan.draw(replace(SMALL, two=25, none=20))
+    assert all(_same(a, b) for a, b in zip(alone, crowded[:200], strict=True))
+    assert sum(bool(frame.company) for frame in crowded) == 25
+    fewer = plan.draw(replace(SMALL, two=10))
+    assert {f.image for f in fewer if f.company} < {f.image for f in crowded if f.company}
+    sea = crowded[200:]
+    assert {frame.name for frame in sea} == {"no_whale"} and sum(frame.test for frame in sea) == 6  # 60 of 200 are test photos
+    assert len({frame.image for frame in crowded}) == 220
+    assert all(np.isnan(frame.points).all() and np.isnan(frame.box).all() for frame in sea)
+
+
+def test_a_second_whale_is_smaller_lies_in_the_photo_and_has_its_sea():
+    for frame in plan.draw(replace(SMALL, two=40)):
+        for other in frame.company:
+            first, second = (np.hypot(*(points[0] - points[1])) for points in (frame.points, other.points))
+            assert 0.75 * first - 1e-9 <= second <= 0.95 * first + 1e-9
+            assert (other.points > 0).all() and (other.points < [300, 200]).all()
+            assert np.hypot(*(frame.points.mean(0) - other.points.mean(0))) > 1.5 * first
+            assert (other.shot.sea, other.shot.light, other.shot.camera) == (frame.shot.sea, frame.shot.light, frame.shot.camera)
+            assert other.shot.key != frame.shot.key and other.whale >= plan.COMPANIONS

@@ -63,3 +63,28 @@ def test_water_takes_red_first():
         return green - red
 
     assert colour(0.25) > colour(-0.25) + 10
+
+
+def test_a_second_whale_changes_its_own_place_alone():
+    shot = _shot()
+    other = replace(shot, key=(0, 10), place=Placement(0.1, 0.3, 0.25, 0.2))
+    company = [(other, SECOND, skin.draw(SECOND))]
+    alone = _render(shot, FIRST)
+    both = scene.render(shot, FIRST, skin.draw(FIRST), WIDTH, HEIGHT, company)
+    changed = np.nonzero((alone.pixels != both.pixels).any(2))
+    ys, xs = np.nonzero(both.part != alone.part)
+    assert len(ys) > 200
+    assert ys.min() - 40 <= changed[0].min() and changed[0].max() <= ys.max() + 40
+    assert (both.part == 1).sum() > 1.4 * (alone.part == 1).sum()
+    assert np.array_equal(alone.points, both.points)
+
+
+def test_the_open_sea_is_what_lies_round_a_whale():
+    shot = _shot()
+    sea, whale = scene.render(shot, None, None, WIDTH, HEIGHT), _render(shot, FIRST)
+    assert sea.part.max() == 0 and sea.out.max() == 0
+    ys, xs = np.nonzero(whale.part)
+    away = np.ones((HEIGHT, WIDTH), bool)
+    away[max(ys.min() - 40, 0) : ys.max() + 40, max(xs.min() - 40, 0) : xs.max() + 40] = False
+    assert away.sum() > 2000 and np.array_equal(sea.pixels[away], whale.pixels[away])
+    assert not np.array_equal(sea.pixels, whale.pixels)

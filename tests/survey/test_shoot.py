@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import cv2
 import numpy as np
 import pytest
@@ -52,3 +54,12 @@ def test_the_door_says_what_was_written(tmp_path, capsys):
     assert "3 photos of 2 whales, 1 of them test photos, 3 drawn" in capsys.readouterr().out
     assert main([str(tmp_path / "new2"), "--whales", "9", "--photos", "3"]) == 2
     assert "--photos" in capsys.readouterr().err
+
+
+def test_second_whales_and_open_sea_change_no_other_photo(alone, tmp_path):
+    survey = replace(TINY, two=2, none=2, parts=True)
+    assert shoot.make(survey, tmp_path / "crowd") == 8
+    before, after = _pixels(alone), _pixels(tmp_path / "crowd")
+    same = {name for name in before if np.array_equal(before[name], after[name])}
+    assert same == {frame.image for frame in plan.draw(survey)[:6] if not frame.company} and len(same) == 4
+    assert (tmp_path / "crowd" / "parts.csv").exists() and not (alone / "parts.csv").exists()

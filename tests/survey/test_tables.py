@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
 from whichwhale import competition
-from whichwhale.annotations import sloth
+from whichwhale.annotations import read, sloth
 from whichwhale.survey import plan, tables
 
 SURVEY = plan.Survey(whales=6, photos=50, width=300, seed=1, test_photos=20, unknown=2)
@@ -66,3 +68,36 @@ def test_callosity_types_are_given_for_training_photos_only(written):
     truth = pd.read_csv(root / "truth" / "metadata.csv").set_index("Image")
     assert (truth.loc[kinds.index, "callosity"] == kinds).all()
     assert truth.groupby("whaleID")["callosity"].nunique().max() == 1 and len(truth) == 50
+
+
+def test_parts_of_one_whale_of_two_and_of_none(tmp_path):
+    survey = replace(SURVEY, two=8, none=5, parts=True)
+    frames = {frame.image: frame for frame in plan.draw(survey)}
+    tables.write(survey, list(frames.values()), tmp_path)
+    table = read(tmp_path / "parts.csv")  # contract 1 holds
+    assert set(table["Image"]) == set(frames) and len(frames) == 55
+    sea = [image for image, frame in frames.items() if frame.name == plan.OPEN_SEA]
+    assert set(table.loc[table["Image"].isin(sea), "status"]) == {"none"}
+    assert (table["bonnet_tip_v"] == 2).equals(table["part"].eq("head") & table["status"].eq("ok"))
+    found = table[table["status"] == "ok"]
+    assert set(found["part"]) == set(tables.parts.NAMES)
+    assert ((found["x"] >= -0.5) & (found["x"] + found["width"] <= 299.5)).all()
+    assert ((found["y"] >= -0.5) & (found["y"] + found["height"] <= 199.5)).all()
+    seconds = found.loc[found["item"].str.endswith("#1"), "Image"].unique()
+    assert len(seconds) >= 4 and all(frames[image].company for image in seconds)
+    first = found[found["part"].eq("head") & found["item"].str.endswith("#0")].iloc[0]
+    assert (first["bonnet_tip_x"], first["bonnet_tip_y"]) == pytest.approx(tuple(frames[first["Image"]].points[0]))
+
+
+def test_the_other_tables_with_two_whales_and_none(tmp_path):
+    survey = replace(SURVEY, two=8, none=5)
+    frames = plan.draw(survey)
+    tables.write(survey, frames, tmp_path)
+    assert not (tmp_path / "parts.csv").exists()
+    train, solution = (pd.read_csv(tmp_path / name) for name in ("train.csv", "truth/solution.csv"))
+    assert (train["whaleID"] == "no_whale").sum() == 3 and (solution["whaleID"] == "no_whale").sum() == 2
+    assert set(pd.read_csv(tmp_path / "callosity.csv")["Image"]) == set(train.loc[train["whaleID"] != "no_whale", "Image"])
+    heads = sloth.from_sloth({}, tmp_path / sloth.BOX_FILE)
+    assert heads["Image"].value_counts().eq(2).sum() == 8 and (heads["status"] == "none").sum() == 5
+    animals = pd.read_csv(tmp_path / "truth" / "metadata.csv").set_index("Image")["animals"]
+    assert animals.value_counts().to_dict() == {1: 42, 2: 8, 0: 5}

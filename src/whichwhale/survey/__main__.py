@@ -3,11 +3,12 @@
 examples:
   python -m whichwhale.survey input/survey --whales 60 --photos 900 --width 1152 --seed 0 --workers 2
   python -m whichwhale.survey input/heads --close-up --width 384 --whales 2000 --photos 20000 --test-photos 1000 --workers 2
+  python -m whichwhale.survey input/parts --whales 40 --photos 360 --width 768 --two 60 --none 40 --parts --workers 2
 
 OUT gets imgs/w_*.jpg, train.csv, sample_submission.csv, callosity.csv, the annotations points1.json (bonnet tips), points2.json
 (blowholes) and slot.json (head boxes), for training and test photos alike as in the real competition's files, and truth/:
-solution.csv (who is in the test photos; new_whale for unknown animals), metadata.csv, survey.json. Run again, it draws only
-what is missing.
+solution.csv (who is in the test photos; new_whale for unknown animals), metadata.csv, survey.json. With --parts also parts.csv,
+the boxes of head, flippers, fluke and callosities in contract 1. Run again, it draws only what is missing.
 """
 
 from __future__ import annotations
@@ -43,20 +44,29 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--unknown", type=int, default=0, metavar="N", help="further animals that appear only among the test photos (default 0)"
     )
+    parser.add_argument(
+        "--two", type=int, default=0, metavar="N", help="photos that show a second, unknown whale beside the first (default 0)"
+    )
+    parser.add_argument(
+        "--none", type=int, default=0, metavar="N", help="further photos of the open sea; their whale is no_whale (default 0)"
+    )
+    parser.add_argument("--parts", action="store_true", help="write parts.csv: boxes of head, flippers, fluke, callosities")
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
     options = parser.parse_args(arguments)
     count = options.test_photos if options.test_photos is not None else round(options.photos * options.test_share)
     began = time.monotonic()
     try:
         size = options.whales, options.photos, options.width, options.seed, count, options.unknown
-        survey = plan.Survey(*size, close_up=options.close_up)
+        more = {"two": options.two, "none": options.none, "parts": options.parts}
+        survey = plan.Survey(*size, close_up=options.close_up, **more)
         drawn = shoot.make(survey, options.out, options.workers)
     except (ValueError, OSError) as problem:
         print(problem, file=sys.stderr)
         return 2
     took = time.monotonic() - began
     pace = f", {drawn} drawn in {took:.0f} s ({drawn / took:.1f} a second)" if drawn else ", all there already"
-    print(f"{options.out}: {survey.photos} photos of {survey.whales} whales, {survey.test_photos} of them test photos{pace}")
+    sea = f" and {survey.none} of the open sea" if survey.none else ""
+    print(f"{options.out}: {survey.photos} photos of {survey.whales} whales, {survey.test_photos} of them test photos{sea}{pace}")
     return 0
 
 

@@ -24,6 +24,8 @@ SIZE_MEAN, SIZE_SD, SIZE_RANGE = 0.0835, 0.0226, (0.025, 0.16)
 HEADING_FIRST, HEADING_SECOND = (0.184, math.radians(95.7)), (0.182, math.radians(5.9))
 CENTRE_X = (0.4917, 0.0505, 0.0816)  # constant, slope on cos(heading), residual sd; of the photo's width
 CENTRE_Y = (0.4825, 0.0636, 0.1138)  # constant, slope on sin(heading), residual sd; of the photo's height
+# A second whale: d of the first one's; heading's sd against it (radians); across and along of its head from the first one's (d).
+BESIDE_SIZE, BESIDE_TURN_SD, BESIDE_ACROSS, BESIDE_ALONG = (0.75, 0.95), 0.35, (1.6, 3.2), (-2.5, 1.5)
 CLOSE_SIZE, CLOSE_HEADING_SD, CLOSE_OFFSET_SD = 1 / 3.2, 5.0, 0.015  # close-ups: d / width, degrees, share of the photo's size
 BOX_AXES = (1.935, 1.551)
 BOX_SIZE = (1.048, 0.421, 0.187)  # log factor = -(a + b log(d / width)) + normal of this sd
@@ -66,6 +68,24 @@ def draw_close_up(rng: np.random.Generator) -> Placement:
     heading = math.radians(CLOSE_HEADING_SD) * rng.standard_normal()
     x, y = 0.5 + CLOSE_OFFSET_SD * rng.standard_normal(2).clip(-3, 3)
     return Placement(CLOSE_SIZE, heading, float(x), float(y))
+
+
+def draw_beside(rng: np.random.Generator, first: Placement) -> Placement | None:
+    """A second, smaller whale in the company of the first, side by side as they travel; None if the photo has no room for it.
+
+    The first one stays the animal that the label means. These numbers are a guess: the annotated photos know one whale each.
+    """
+    c, s = math.cos(first.heading), math.sin(first.heading)
+    for _ in range(64):
+        size = first.size * rng.uniform(*BESIDE_SIZE)
+        heading = first.heading + BESIDE_TURN_SD * rng.standard_normal()
+        across = first.size * rng.uniform(*BESIDE_ACROSS) * rng.choice([-1.0, 1.0])
+        along = first.size * rng.uniform(*BESIDE_ALONG)
+        x, y = first.x + along * c - across * s, first.y + 1.5 * (along * s + across * c)
+        reach = (size / 2 * abs(math.cos(heading)) + 0.01, size * 0.75 * abs(math.sin(heading)) + 0.01)
+        if reach[0] <= x <= 1 - reach[0] and reach[1] <= y <= 1 - reach[1]:
+            return Placement(size, math.remainder(heading, 2 * math.pi), x, y)
+    return None
 
 
 def draw_box(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,12 +28,16 @@ PLACES = {
     "roseway_basin": (7, 8, 9),
 }
 NEW_WHALE = "new_whale"
+OPEN_SEA = "no_whale"  # what the tables call photos in which there is none
+NOBODY = -1  # the number of the whale in them
+COMPANIONS = 1_000_000  # numbers of second whales begin here: each appears in one photo and is nobody that the tables know
 
 
 @dataclass(frozen=True)
 class Survey:
     """What the command line asks for. `test_photos` are among `photos`; `unknown` animals appear in the test set only, beside
-    `whales` known ones. `close_up` photos show little but the head, bonnet tip to the right."""
+    `whales` known ones. `close_up` photos show little but the head, bonnet tip to the right. `two` of the photos show a second
+    whale, `none` further ones the open sea; all others stay as they are. `parts`: boxes of named parts are written too."""
 
     whales: int = 60
     photos: int = 900
@@ -41,6 +46,9 @@ class Survey:
     test_photos: int = 225
     unknown: int = 0
     close_up: bool = False
+    two: int = 0
+    none: int = 0
+    parts: bool = False
 
     def __post_init__(self) -> None:
         """Raises ValueError, naming the option and what would do."""
@@ -53,6 +61,11 @@ class Survey:
         if not self.unknown < max(self.test_photos, 1) < self.photos:
             limits = f"more than --unknown ({self.unknown}) and less than --photos ({self.photos})"
             raise ValueError(f"test photos ({self.test_photos}) must be {limits}")
+        for option, value in (("--two", self.two), ("--none", self.none)):
+            if not 0 <= value <= self.photos:
+                raise ValueError(f"{option} {value}: must be at least 0 and at most --photos ({self.photos})")
+        if self.close_up and self.two:
+            raise ValueError("--two: a close-up has no room for a second whale; leave --close-up or --two out")
         training = self.photos - self.test_photos
         if training < self.whales:
             fix = "raise --photos, or lower --whales or the test share"
@@ -65,9 +78,20 @@ class Survey:
 
 
 @dataclass(frozen=True)
+class Companion:
+    """A second whale in a photo: its number, how it lies (`shot` has the photo's sea, light and camera), points [2, 2] and box in
+    pixels."""
+
+    whale: int
+    shot: Shot
+    points: NDArray[np.float64]
+    box: tuple[float, float, float, float]
+
+
+@dataclass(frozen=True)
 class Frame:
-    """One photo of the plan: `whale` number (those ≥ survey.whales are unknown animals), the name it has in the tables,
-    points [2, 2] and box in pixels."""
+    """One photo of the plan: `whale` number (those ≥ survey.whales are unknown animals, NOBODY: there is none), the name it has
+    in the tables, points [2, 2] and box in pixels (NaN if there is none)."""
 
     image: str
     whale: int
@@ -79,10 +103,11 @@ class Frame:
     shot: Shot
     points: NDArray[np.float64]
     box: tuple[float, float, float, float]
+    company: tuple[Companion, ...] = ()
 
 
 def draw(survey: Survey) -> list[Frame]:
-    """All photos, whale by whale. The same survey gives the same plan."""
+    """All photos, whale by whale, then those of the open sea. The same survey gives the same plan."""
     rng = np.random.default_rng([survey.seed, 0])
     total = survey.whales + survey.unknown
     weight = rng.gamma(PHOTOS_SHAPE, size=total)
@@ -91,7 +116,7 @@ def draw(survey: Survey) -> list[Frame]:
     train[: survey.whales] = 1 + rng.multinomial(survey.photos - survey.test_photos - survey.whales, known)
     test = np.concatenate([np.zeros(survey.whales, int), np.ones(survey.unknown, int)])
     test += rng.multinomial(survey.test_photos - survey.unknown, weight / weight.sum())
-    numbers = rng.permutation(2 * survey.photos)[: survey.photos] + 1
+    numbers = rng.permutation(2 * survey.photos) + 1
     names = [f"whale_{number:05d}" for number in rng.permutation(99_999)[:total] + 1]
     frames: list[Frame] = []
     encounter = 0
@@ -105,7 +130,43 @@ def draw(survey: Survey) -> list[Frame]:
             frames += _encounter(survey, whale, names[whale], encounter, images, roles)
             encounter += 1
             left -= size
+    return _joined(survey, frames) + _open_sea(survey, encounter, [f"w_{number}.jpg" for number in numbers[survey.photos :]])
+
+
+def _joined(survey: Survey, frames: list[Frame]) -> list[Frame]:
+    """The photos, with a second whale in `survey.two` of them."""
+    frames, left = list(frames), survey.two
+    for i in np.random.default_rng([survey.seed, 6]).permutation(len(frames)) if left else ():
+        companion = _companion(survey, frames[i])
+        if companion is not None:
+            frames[i] = replace(frames[i], company=(companion,))
+            left -= 1
+        if not left:
+            break
+    if left:
+        raise ValueError(f"--two {survey.two}: only {survey.two - left} photos have room for a second whale; ask for fewer")
     return frames
+
+
+def _companion(survey: Survey, frame: Frame) -> Companion | None:
+    number = int(frame.image[2:-4])
+    rng = np.random.default_rng([survey.seed, 7, number])
+    place = placement.draw_beside(rng, frame.shot.place)
+    if place is None:
+        return None
+    shot = replace(frame.shot, key=(survey.seed, 8, number), place=place, pose=conditions.draw_pose(rng))
+    points = View(shot.pose, shot.camera, place, survey.width, survey.height).points()
+    box = placement.draw_box(rng, points[0], points[1], survey.width, survey.height)
+    return Companion(COMPANIONS + number, shot, points, box)
+
+
+def _open_sea(survey: Survey, encounter: int, images: list[str]) -> list[Frame]:
+    """`survey.none` photos without a whale, as many of them test photos as of the others."""
+    frames, tests = [], round(survey.none * survey.test_photos / survey.photos)
+    for i in range(survey.none):
+        role = np.array([i < tests])
+        frames += _encounter(survey, NOBODY, OPEN_SEA, encounter + i, [images[i]], role)
+    return [replace(frame, points=np.full((2, 2), np.nan), box=(math.nan,) * 4) for frame in frames]
 
 
 def _encounter(survey: Survey, whale: int, name: str, encounter: int, images: list[str], roles: NDArray[np.bool_]) -> list[Frame]:
@@ -134,5 +195,10 @@ def _encounter(survey: Survey, whale: int, name: str, encounter: int, images: li
 
 
 def whale_of(survey: Survey, frame: Frame) -> Whale:
-    """The animal in a photo."""
+    """The animal in a photo that has one."""
     return Whale.draw(survey.seed, frame.whale)
+
+
+def company_of(survey: Survey, frame: Frame) -> list[Whale]:
+    """The other animals in a photo."""
+    return [Whale.draw(survey.seed, other.whale) for other in frame.company]

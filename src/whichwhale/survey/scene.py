@@ -5,6 +5,7 @@ Background and animal are drawn apart and joined by a mask, so that the same ani
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -45,13 +46,40 @@ class Photo:
     out: Image
 
 
-def render(shot: Shot, whale: Whale, textures: tuple[skin.Texture, skin.Texture], width: int, height: int) -> Photo:
-    """Draw the photo at `width` × `height` pixels."""
+Textures = tuple[skin.Texture, skin.Texture]
+
+
+def render(
+    shot: Shot,
+    whale: Whale | None,
+    textures: Textures | None,
+    width: int,
+    height: int,
+    company: Sequence[tuple[Shot, Whale, Textures]] = (),
+) -> Photo:
+    """Draw the photo at `width` × `height` pixels: of `whale`, or of the open sea if that is None, and of those in `company`,
+    whose shots have the same sea, light and camera."""
     view = pose.View(shot.pose, shot.camera, shot.place, width, height)
     # Separate generators, so that the sea stays the same behind another animal, and the other way round.
-    water, wake, film = (np.random.default_rng([*shot.key, part]) for part in range(3))
+    water, film = (np.random.default_rng([*shot.key, part]) for part in (0, 2))
     surface = sea.draw(shot.sea, shot.light, shot.camera, view.scale, (width, height), water)
     scene, deep, mirrored = _open_sea(shot, surface, view.scale, water)
+    part, above = np.zeros((height, width), np.uint8), np.zeros((height, width), np.float32)
+    animals = [(shot, whale, textures)] if whale is not None and textures is not None else []
+    for own, one, its_textures in [*animals, *company]:
+        window, its_part, out = _swim(own, one, its_textures, surface, deep, mirrored, scene)
+        part[window] = np.where(its_part > 0, its_part, part[window])
+        above[window] = np.maximum(above[window], out)
+    return Photo(cameras.expose(scene, shot.camera, shot.light, film), view.points(), part, above)
+
+
+def _swim(
+    shot: Shot, whale: Whale, textures: Textures, surface: sea.Surface, deep: Image, mirrored: list[Image], scene: Image
+) -> tuple[tuple[slice, slice], NDArray[np.uint8], Image]:
+    """Draw an animal into `scene`, in place; returns its window, and in it its parts and its share of skin above water."""
+    height, width = scene.shape[:2]
+    view = pose.View(shot.pose, shot.camera, shot.place, width, height)
+    wake = np.random.default_rng([*shot.key, 1])
     animal = pose.draw(textures, view, shot.light, whale.plump, (width, height), margin=0.8)
     rows, columns = animal.cover.shape
     window = np.s_[animal.y : animal.y + rows, animal.x : animal.x + columns]
@@ -65,11 +93,7 @@ def render(shot: Shot, whale: Whale, textures: tuple[skin.Texture, skin.Texture]
     if shot.pose.blow > 0:
         inset = blend(inset, np.float32(0.8) * bright, foam.blow(shot.pose, view, (animal.x, animal.y), (rows, columns), wake))
     scene[window] = inset
-    part = np.zeros((height, width), np.uint8)
-    part[window] = animal.part
-    above = np.zeros((height, width), np.float32)
-    above[window] = out
-    return Photo(cameras.expose(scene, shot.camera, shot.light, film), view.points(), part, above)
+    return window, animal.part, out
 
 
 def _open_sea(shot: Shot, surface: sea.Surface, scale: float, rng: np.random.Generator) -> tuple[Image, Image, list[Image]]:

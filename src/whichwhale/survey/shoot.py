@@ -65,10 +65,12 @@ def _shoot_all(task: tuple[plan.Survey, Path, list[plan.Frame]]) -> list[str]:
 
 def _shoot(task: tuple[plan.Survey, Path, list[plan.Frame]]) -> Iterator[str]:
     survey, root, frames = task
-    whale = plan.whale_of(survey, frames[0])
-    textures = skin.draw(whale)
+    whale = plan.whale_of(survey, frames[0]) if frames[0].whale != plan.NOBODY else None
+    textures = skin.draw(whale) if whale is not None else None
     for frame in frames:
-        photo = render(frame.shot, whale, textures, survey.width, survey.height)
+        others = plan.company_of(survey, frame)
+        company = [(one.shot, other, skin.draw(other)) for one, other in zip(frame.company, others, strict=True)]
+        photo = render(frame.shot, whale, textures, survey.width, survey.height, company)
         data = simplejpeg.encode_jpeg(photo.pixels, quality=frame.shot.camera.quality, colorsubsampling="420")
         write_atomically(root / "imgs" / frame.image, lambda stream, data=data: stream.write(data))
         yield frame.image

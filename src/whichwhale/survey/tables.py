@@ -12,9 +12,12 @@ import pandas as pd
 from whichwhale.annotations import sloth
 from whichwhale.annotations import table as contract
 from whichwhale.files import write_text
-from whichwhale.survey.plan import NEW_WHALE, Frame, Survey, whale_of
+from whichwhale.survey import parts
+from whichwhale.survey.plan import NEW_WHALE, NOBODY, Companion, Frame, Survey, company_of, whale_of
+from whichwhale.survey.pose import View
 
 POINTS = ("bonnet_tip", "blowhole")
+PARTS_FILE = "parts.csv"
 
 
 def write(survey: Survey, frames: list[Frame], root: Path) -> None:
@@ -23,27 +26,61 @@ def write(survey: Survey, frames: list[Frame], root: Path) -> None:
     by_name = sorted(frames, key=lambda frame: frame.image)
     train = [frame for frame in by_name if not frame.test]
     test = [frame for frame in by_name if frame.test]
-    kind = {frame.whale: whale_of(survey, frame).callosity for frame in frames}
+    kind = {frame.whale: whale_of(survey, frame).callosity for frame in frames if frame.whale != NOBODY}
+    shown = [frame for frame in train if frame.whale != NOBODY]
     _csv(root / "train.csv", pd.DataFrame({"Image": [f.image for f in train], "whaleID": [f.name for f in train]}))
-    _csv(root / "callosity.csv", pd.DataFrame({"Image": [f.image for f in train], "callosity": [kind[f.whale] for f in train]}))
+    _csv(root / "callosity.csv", pd.DataFrame({"Image": [f.image for f in shown], "callosity": [kind[f.whale] for f in shown]}))
     classes = sorted({frame.name for frame in train})
     sample = pd.DataFrame(1 / len(classes), index=range(len(test)), columns=classes)
     sample.insert(0, "Image", [f.image for f in test])
     _csv(root / "sample_submission.csv", sample)
-    sloth.to_sloth(contract.build([_annotation(survey, f) for f in by_name], POINTS), root)
+    sloth.to_sloth(contract.build([row for f in by_name for row in _annotations(survey, f)], POINTS), root)
+    if survey.parts:
+        contract.write(root / PARTS_FILE, contract.build([row for f in by_name for row in _parts(survey, f)], POINTS))
     answer = [f.name if f.whale < survey.whales else NEW_WHALE for f in test]
     _csv(root / "truth" / "solution.csv", pd.DataFrame({"Image": [f.image for f in test], "whaleID": answer}))
-    _csv(root / "truth" / "metadata.csv", pd.DataFrame([_metadata(survey, f, kind[f.whale]) for f in by_name]))
+    _csv(root / "truth" / "metadata.csv", pd.DataFrame([_metadata(survey, f, kind.get(f.whale, -1)) for f in by_name]))
 
 
 def _csv(path: Path, table: pd.DataFrame) -> None:
     write_text(path, table.to_csv(index=False, float_format="%.6g", lineterminator="\n"))
 
 
-def _annotation(survey: Survey, frame: Frame) -> dict[str, object]:
-    row: dict[str, object] = {"Image": frame.image, "photo_width": survey.width, "photo_height": survey.height}
-    row |= dict(zip(("x", "y", "width", "height"), frame.box, strict=True))
-    for name, (x, y) in zip(POINTS, frame.points, strict=True):
+def _annotations(survey: Survey, frame: Frame) -> list[dict[str, object]]:
+    """Head boxes as people draw them, and points: a row an animal."""
+    return [
+        _row(survey, frame, number) | dict(zip(contract.BOX, one.box, strict=True)) | _points(one)
+        for number, one in enumerate(_animals(frame))
+    ] or [_row(survey, frame) | {"status": "none"}]
+
+
+def _parts(survey: Survey, frame: Frame) -> list[dict[str, object]]:
+    """Boxes round what is seen of each named part: a row a part; a head has its points."""
+    animals = _animals(frame)
+    whales = [whale_of(survey, frame), *company_of(survey, frame)] if animals else []
+    size = (survey.width, survey.height)
+    views = [View(one.shot.pose, one.shot.camera, one.shot.place, *size) for one in animals]
+    found = parts.boxes(list(zip(views, whales, strict=True)), frame.shot.sea, frame.shot.light, size)
+    rows = []
+    for number, (one, boxes) in enumerate(zip(animals, found, strict=True)):
+        for part, box in boxes.items():
+            row = _row(survey, frame, number) | {"part": part} | dict(zip(contract.BOX, box, strict=True))
+            rows.append(row | (_points(one) if part == "head" else {}))
+    return rows or [_row(survey, frame) | {"status": "none"}]
+
+
+def _animals(frame: Frame) -> list[Frame | Companion]:
+    return [] if frame.whale == NOBODY else [frame, *frame.company]
+
+
+def _row(survey: Survey, frame: Frame, number: int = 0) -> dict[str, object]:
+    size = {"photo_width": survey.width, "photo_height": survey.height}
+    return {"Image": frame.image, "item": f"{frame.image}#{number}"} | size
+
+
+def _points(animal: Frame | Companion) -> dict[str, object]:
+    row: dict[str, object] = {}
+    for name, (x, y) in zip(POINTS, animal.points, strict=True):
         row |= {f"{name}_x": x, f"{name}_y": y, f"{name}_v": contract.VISIBLE}
     return row
 
@@ -54,7 +91,8 @@ def _metadata(survey: Survey, frame: Frame, callosity: int) -> dict[str, object]
     return {
         "Image": frame.image,
         "whaleID": frame.name,
-        "known": frame.whale < survey.whales,
+        "known": 0 <= frame.whale < survey.whales,
+        "animals": len(_animals(frame)),
         "test": frame.test,
         "callosity": callosity,
         "date": frame.date.isoformat(),
