@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def over_data_set(config: Path, overrides: list[str]) -> None:
-    """Write predictions.npz (models) or annotations.csv (localizers, aligners) of every fit of the config."""
+    """Write predictions.npz (models) or annotations.csv (localizers, aligners, detectors) of every fit of the config."""
     if config.suffix not in (".yaml", ".yml"):
         raise ValueError(f"{config}: not a YAML; to identify a photo, say --model runs/<dataset>/ensemble as well")
     door, experiment = open_experiment(config, overrides)

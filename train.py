@@ -17,7 +17,7 @@ from typing import Any
 from whichwhale.config import ConfigError, read_yaml
 
 # What a config's `room` says, and whose door that is.
-DOORS = {"identify": "identify", "localize": "localize", "align": "localize"}
+DOORS = {"identify": "identify", "localize": "localize", "align": "localize", "detect": "detect"}
 
 
 def main(arguments: list[str] | None = None) -> int:

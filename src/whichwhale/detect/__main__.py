@@ -1,0 +1,176 @@
+"""Found parts scored against true ones, looked at, and cut out. FOUND is a model's folder or fit (its candidates.csv or
+annotations.csv), or any annotations.csv; TRUTH any file of docs/annotations.md.
+
+examples:
+  python -m whichwhale.detect score runs/survey/parts input/survey/parts.csv --threshold 0.3
+  python -m whichwhale.detect score runs/survey/parts/fold0 input/survey/parts.csv --on test --csv scores.csv
+  python -m whichwhale.detect negatives runs/survey/parts input/survey/parts.csv --csv hard.csv
+  python -m whichwhale.detect look runs/survey/parts input/survey/imgs found.png --truth input/survey/parts.csv
+  python -m whichwhale.detect crops runs/survey/parts input/survey/imgs heads --part head --most 2 --square photo --size 224
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from PIL import Image
+
+from whichwhale.annotations import formats, read
+from whichwhale.annotations.table import MEAN_OF_FOLDS
+from whichwhale.competition.photos import decode
+from whichwhale.detect import crops, drawing, seen
+from whichwhale.detect.negatives import hard_negatives
+from whichwhale.detect.score import in_words, score
+from whichwhale.files import write_atomically, write_text
+
+FOUND, CANDIDATES = "annotations.csv", "candidates.csv"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Exit codes: 0 done, 2 the command can't be carried out."""
+    options = _parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except (ValueError, OSError) as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="python -m whichwhale.detect", description=__doc__, formatter_class=form)
+    commands = parser.add_subparsers(dest="command", required=True)
+    judge = commands.add_parser(
+        "score", help="AP50, AP50:95 and, at a threshold, precision, recall, F1, counts and IoU, a row a part"
+    )
+    judge.set_defaults(run=_score)
+    hard = commands.add_parser("negatives", help="confident false positives, worst first, and what they are instead")
+    hard.set_defaults(run=_negatives)
+    look = commands.add_parser("look", help="photos with boxes, part and score drawn")
+    look.set_defaults(run=_look)
+    out = commands.add_parser("crops", help="found parts cut out, in a folder with a table")
+    out.set_defaults(run=_crops)
+    for command in (judge, hard, look, out):
+        command.add_argument("found", type=Path, metavar="FOUND", help="folder of a model or fit, or an annotations.csv")
+    for command in (judge, hard):
+        command.add_argument("truth", type=Path, metavar="TRUTH", help="boxes by hand, in any format")
+        command.add_argument(
+            "--on",
+            choices=("out-of-fold", "test", "unseen"),
+            default="unseen",
+            help="photos: those of a fold, test photos, or (default) all on which no model that found them was trained",
+        )
+        command.add_argument(
+            "--photos", type=Path, metavar="LIST", help="file with a photo's name a line: these, none of them trained on"
+        )
+        command.add_argument("--csv", type=Path, metavar="FILE", help="write it as CSV too")
+    look.add_argument("photos", type=Path, metavar="PHOTOS", help="folder of the photos")
+    look.add_argument("out", type=Path, metavar="OUT.png")
+    look.add_argument("--truth", type=Path, metavar="TRUTH", help="true boxes, drawn white")
+    look.add_argument("--count", type=int, default=8, help="how many photos (default %(default)s)")
+    look.add_argument("--width", type=int, default=768, help="px of each (default %(default)s)")
+    out.set_defaults(run=_crops)
+    out.add_argument("photos", type=Path, metavar="PHOTOS", help="folder of the photos")
+    out.add_argument("out", type=Path, metavar="OUT", help="folder to write to")
+    out.add_argument("--part", action="append", metavar="NAME", help="part to cut out (default: all); may be given several times")
+    out.add_argument("--most", type=int, default=0, metavar="N", help="parts a photo, largest first (default: all)")
+    out.add_argument("--margin", type=float, default=0.1, help="on each side, as a share of the box's (default %(default)s)")
+    out.add_argument(
+        "--square", choices=("no", "black", "photo"), default="no", help="pad to a square: with black, or with more of the photo"
+    )
+    out.add_argument("--size", type=int, default=0, metavar="PX", help="side of the squares (default: as large as in the photo)")
+    for command in (judge, hard, look, out):
+        command.add_argument(
+            "--threshold",
+            type=float,
+            help="least score of what counts as found (default: 0.3; of look and crops all that annotations.csv has)",
+        )
+    return parser
+
+
+def _score(options: argparse.Namespace) -> None:
+    found, truth, learnt = _held_against(options)
+    threshold = 0.3 if options.threshold is None else options.threshold
+    table = score(found, truth, threshold, learnt)
+    photos = len(set(found["Image"]) & set(truth["Image"]))
+    print(f"{options.found}: {photos} photos\n{in_words(table, threshold)}")
+    if options.csv:
+        write_text(options.csv, table.to_csv(index=False, lineterminator="\n"))
+
+
+def _negatives(options: argparse.Namespace) -> None:
+    found, truth, learnt = _held_against(options)
+    table = hard_negatives(found, truth, 0.3 if options.threshold is None else options.threshold, learnt)
+    print(f"{options.found}: {len(table)} false positives")
+    for row in table[:20].itertuples():
+        print(f"{row.score:.3f}  {row.Image}  {row.part}: {row.why} (IoU {row.iou:.2f}), at {row.x:.0f}, {row.y:.0f}")
+    if options.csv:
+        write_text(options.csv, table.to_csv(index=False, lineterminator="\n"))
+
+
+def _look(options: argparse.Namespace) -> None:
+    found = _found(options, FOUND)
+    truth = formats.read(options.truth).table if options.truth else None
+    images = list(dict.fromkeys(found["Image"]))[: options.count]
+    colour = drawing.colours(sorted(found["part"].unique()))
+    size = (options.width, round(options.width * 2 / 3))
+    drawn = []
+    for image in images:
+        true = None if truth is None else truth[truth["Image"] == image]
+        drawn.append(drawing.draw(decode(options.photos / image), found[found["Image"] == image], true, size, colour))
+    drawn += [np.zeros_like(drawn[0])] * (len(drawn) % 2)
+    picture = np.concatenate([np.concatenate(drawn[i : i + 2], 1) for i in range(0, len(drawn), 2)])
+    write_atomically(options.out, lambda stream: Image.fromarray(picture).save(stream, "PNG"))
+    print(f"{options.out}: {len(images)} photos")
+
+
+def _crops(options: argparse.Namespace) -> None:
+    found = _found(options, FOUND)
+    if options.part:
+        if unknown := [part for part in options.part if part not in set(found["part"])]:
+            raise ValueError(f"{options.found}: has no {', '.join(unknown)}, but {', '.join(sorted(found['part'].unique()))}")
+        found = found[found["part"].isin(options.part)]
+    rule = crops.CropRule(options.margin, options.square, options.size, options.most)
+    written = crops.write(found, options.photos, options.out, rule)
+    print(f"{options.out}: {len(written)} crops of {written['Image'].nunique()} photos, and {crops.TABLE}")
+
+
+def _held_against(options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, dict[int, set[str]]]:
+    """What was found in the photos that were asked for, the truth, and what each fold's model was trained on."""
+    found, truth = _found(options, CANDIDATES), formats.read(options.truth).table
+    learnt = seen.read(options.found if options.found.is_dir() else options.found.parent)
+    if options.on == "out-of-fold":
+        found = found[found["fold"] >= 0]
+    elif options.on == "test":
+        found = found[found["fold"] == MEAN_OF_FOLDS]
+    if options.photos is not None:
+        asked = {line.strip() for line in options.photos.read_text(encoding="utf-8").splitlines() if line.strip()} - {"Image"}
+        if missing := sorted(asked - set(found["Image"])):
+            raise ValueError(f"{options.photos}: {len(missing)} photos are not in {options.found}, the first is {missing[0]}")
+        return found[found["Image"].isin(asked)], truth, learnt
+    bad = seen.seen(found[found["Image"].isin(set(truth["Image"]))], learnt)
+    if bad:
+        print(f"{len(bad)} photos are left out, since a model that found their parts was trained on them: {next(iter(bad))}, …")
+    return found[~found["Image"].isin(bad)], truth, learnt
+
+
+def _found(options: argparse.Namespace, file: str) -> pd.DataFrame:
+    """The table that was named, or that lies in the folder that was."""
+    path = options.found
+    if path.is_dir():
+        path = path / file
+        if not path.is_file():
+            raise ValueError(f"{path}: there is none; predict.py writes it (the one of all folds once each is predicted)")
+    table = read(path)
+    if file == FOUND and options.threshold is not None:
+        table = table[~(table["score"] < options.threshold)]
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main())

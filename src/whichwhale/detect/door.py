@@ -1,0 +1,19 @@
+"""The room's door: what train.py and predict.py call."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from whichwhale.config import load
+from whichwhale.detect.config import DetectConfig
+from whichwhale.detect.experiment import Experiment
+from whichwhale.detect.fitting import fit_fold
+from whichwhale.detect.predicting import predict_fold
+
+__all__ = ["fit_fold", "open_experiment", "predict_fold"]
+
+
+def open_experiment(path: Path, overrides: list[str]) -> Experiment:
+    """The experiment of a detector's YAML, which has the file's name unless it says another."""
+    config = load(DetectConfig, path, overrides)
+    return Experiment.open(config if config.name else config.model_copy(update={"name": path.stem}))

@@ -1,0 +1,90 @@
+"""Fitting one fold of a part detector."""
+
+from __future__ import annotations
+
+import hashlib
+
+import pandas as pd
+from torch import nn
+
+from whichwhale.detect import seen
+from whichwhale.detect.experiment import Experiment
+from whichwhale.detect.net import DetectObjective, PartsNet
+from whichwhale.detect.predicting import detect
+from whichwhale.detect.score import ALL, score
+from whichwhale.detect.tables import candidate_table
+from whichwhale.detect.truth import exchanged
+from whichwhale.detect.views import TrainingViews
+from whichwhale.fit.batches import Items, Shuffled
+from whichwhale.fit.loop import fit, remove_checkpoints, seeded
+from whichwhale.fit.processes import is_main, main_first
+from whichwhale.runs import RunFolder
+
+
+def fit_fold(experiment: Experiment, fold: int) -> RunFolder:
+    """Fit one fold's model, going on where an earlier call stopped; a finished one is left alone."""
+    config = experiment.config
+    learnt, unseen = experiment.learnt_from(fold), experiment.held_out(fold)
+    if not learnt:
+        raise ValueError(f"{config.name}: none of the photos of fold {fold}'s training is labelled")
+    targets = experiment.targets(learnt)
+    if not any(len(parts) for parts in targets.parts):
+        raise ValueError(f"{config.name}: the {len(learnt)} labelled photos of fold {fold} show no part; raise labelled")
+    provenance = {
+        "fold": fold,
+        "seed": config.seed,
+        "tables": {
+            "train": experiment.data.fingerprint(),
+            "truth": experiment.truth.fingerprint,
+            "pictures": experiment.pictures.key,
+            "folds": hashlib.sha256(experiment.folds.to_csv(index=False).encode()).hexdigest(),
+            "trained on": hashlib.sha256("\n".join(learnt).encode()).hexdigest(),
+        },
+        "parts": experiment.truth.parts,
+        "photos": {"training": len(learnt), "held out": len(unseen)},
+    }
+    own = config.model_copy(update={"fold": [fold]})
+    with main_first():
+        run = RunFolder.start(experiment.run_path(fold), own, provenance, writes=is_main())
+        if run.writes:
+            seen.write(run.path, learnt)
+    if run.fitted:
+        print(f"{run.path}: fitted already")
+        return run
+    with seeded(config.seed, fold):
+        net = PartsNet(config, len(experiment.truth.parts))
+    names = exchanged(experiment.truth.parts, config.mirrored)
+    views = TrainingViews(experiment.pictures, targets, config.view_size, config.augment, names, config.seed)
+    count = max(len(learnt), config.per_epoch)
+    with run.running():
+        fit(
+            DetectObjective(net),
+            Items(count, views),
+            Shuffled(count, config.fit.batch_size, config.seed),
+            config.fit,
+            folder=run.path,
+            seed=config.seed,
+            validate=lambda objective: _validate(objective.net, experiment, fold, unseen),
+            set_epoch=views.set_epoch,
+            report=lambda progress: run.set_status("running", **progress),
+            name=f"{config.name} fold {fold}",
+        )
+        if run.writes:
+            run.write_weights(net.state_dict())
+            run.set_status("fitted", weights_from=net.weights_from)
+            remove_checkpoints(run.path)
+    return run
+
+
+def _validate(net: nn.Module, experiment: Experiment, fold: int, unseen: list[str]) -> dict[str, float]:
+    """AP50 and AP50:95 on the held-out photos, in all and of each part, and F1 at the config's threshold."""
+    table = experiment.truth.table
+    if not table.loc[table["Image"].isin(set(unseen)), "x"].notna().any():
+        return {}
+    found = detect(net, experiment.pictures, experiment.config, experiment.truth.parts, unseen, "validation")
+    found_table = candidate_table(found, fold, "validation", experiment.pictures, unseen)
+    scores: pd.DataFrame = score(found_table, table, experiment.config.threshold, parts=experiment.truth.parts).set_index("part")
+    overall = scores.loc[ALL]
+    each = {f"ap50_{part}": float(value) for part, value in scores["ap50"].drop(ALL).items() if value == value}
+    values = {"ap50": float(overall["ap50"]), "ap50_95": float(overall["ap50_95"]), "f1": float(overall["f1"])}
+    return {key: value for key, value in values.items() if value == value} | each
