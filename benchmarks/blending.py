@@ -83,7 +83,7 @@ def measure(config: EnsembleConfig, names: list[str], partitions: int, truth_fil
     write_neighbours_of(config.members, config.runs, tables, config.neighbours_scale)
     labelled = tables.train["Image"].tolist()
     members = [assemble(config.runs / name, tables.class_id, labelled, config.test) for name in config.members]
-    rows = rows_out_of_fold(members, labelled, config.folds(tables))
+    rows = rows_out_of_fold(members, labelled, config.folds(tables), config.fit_on)
     here = rows.answered
     images = [image for image, there in zip(rows.images, here, strict=True) if there]
     prior = rows.prior(truth_of(rows.images, tables), tables.labels(), len(tables.class_id))

@@ -313,6 +313,23 @@ def test_another_way_to_blend(place, ensemble, capsys):
     assert "there is no pool 'forest'" in capsys.readouterr().err
 
 
+def test_weights_on_photos_set_aside(place, ensemble, capsys):
+    """w_6, w_7, ... w_11 are in no fold's training: their rows are means over the fold models, and nothing else is fitted on."""
+    aside = {f"w_{n}.jpg" for n in range(6, 24)}
+    for path in Path("runs/sea").glob("*/fold[0-2]/predictions.npz"):
+        t = predictions.read(path)
+        role = np.where(np.isin(t.item, [f"{image}#0" for image in aside]), predictions.ROLE_VALIDATION, t.role)
+        predictions.write(path, dataclasses.replace(t, role=role.astype(np.uint8)))
+    fold = {image: -2 if image in aside else -1 if n == 0 else n % 3 for n, image in enumerate(TRAIN)}
+    Path("runs/sea/folds.csv").write_text("Image,fold,kind\n" + "".join(f"{image},{k},closed\n" for image, k in fold.items()))
+    assert ensemble.main(["ensemble.yaml", "fit_on=calibration", "test=folds", "output=c.csv"]) == 0
+    out = capsys.readouterr().out
+    assert "Out-of-fold scores on 18 photos" in out and "These are the photos that no fold model saw" in out
+    assert "cross-fitted" in out and pools.read("runs/sea/ensemble/blend.json").rows == 18
+    assert ensemble.main(["ensemble.yaml", "test=folds", "output=o.csv"]) == 0
+    assert "Out-of-fold scores on 38 photos" in capsys.readouterr().out
+
+
 def test_weights_that_other_arithmetic_fits_are_taken_from_the_record(place, ensemble, capsys):
     assert ensemble.main(["ensemble.yaml"]) == 0
     record = Path("submissions/sea.json")

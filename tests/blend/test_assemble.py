@@ -209,3 +209,58 @@ def test_a_member_says_nothing_about_test_photos_that_it_lacks():
     z, count = rows_of_test([one, two], ["x_1.jpg", "x_2.jpg", "x_3.jpg"])
     np.testing.assert_array_equal(z[:, :, 0], [[1, 2, 0], [10, 0, 0]])
     assert count.tolist() == [2, 1, 0]
+
+
+def partitions(folder: Path, count: int, aside: str = "") -> None:
+    """folds.csv of two folds beside the model, and fold2 and fold3 (as far as `count` goes): another partition of the photos."""
+    dealt = {"w_1.jpg": 0, "w_2.jpg": 1, "w_3.jpg": 0, "w_4.jpg": -1} | ({aside: -2} if aside else {})
+    text = "".join(f"{image},{fold},closed\n" for image, fold in dealt.items())
+    (folder.parent / "folds.csv").write_text(f"Image,fold,kind\n{text}")
+    put(folder / "fold2", {"w_1.jpg#0": ("v", [9, 3, 0]), "w_2.jpg#0": ("v", [0, 6, 0]), "w_3.jpg#0": ("t", [0, 0, 6]),
+                           "w_4.jpg#0": ("t", [1, 1, 1]), "x_1.jpg#0": ("x", [5, 0, -5])})  # fmt: skip
+    if count > 3:
+        put(folder / "fold3", {"w_1.jpg#0": ("t", [8, 0, 0]), "w_2.jpg#0": ("t", [0, 9, 0]), "w_3.jpg#0": ("v", [0, 0, 12]),
+                               "w_4.jpg#0": ("t", [1, 1, 1]), "x_1.jpg#0": ("x", [7, 0, -7])})  # fmt: skip
+
+
+def test_rows_of_several_partitions_are_averaged_as_test_rows_are(model):
+    partitions(model, 4)
+    member = assemble(model, WHALES, LABELLED, "folds")
+    assert member.images == ["w_1.jpg", "w_2.jpg", "w_3.jpg"] and member.fold.tolist() == [0, 1, 0]
+    # centred: (2, -1, -1) and (5, -1, -4); (-4, 8, -4) and (-2, 4, -2); (-2, -2, 4) and (-4, -4, 8)
+    np.testing.assert_allclose(member.z, [[3.5, -1, -2.5], [-3, 6, -3], [-3, -3, 6]])
+    np.testing.assert_allclose(member.test_z, [[4, 0, -4]])
+    assert [fit.name for fit in member.fits] == ["fold0", "fold1", "fold2", "fold3"]
+
+
+def test_a_partition_that_lacks_folds_or_repeats_rows_is_refused(model):
+    partitions(model, 3)
+    with pytest.raises(AssembleError, match="has 3 fold models, .* no whole number of partitions into 2 folds .*fit fold3"):
+        assemble(model, WHALES, LABELLED, "folds")
+    partitions(model, 4)
+    put(model / "fold3", {"w_1.jpg#0": ("v", [3, 0, 0]), "w_3.jpg#0": ("v", [0, 0, 9]), "x_1.jpg#0": ("x", [7, 0, -7])})
+    with pytest.raises(AssembleError, match=r"fold3/predictions.npz: w_1.jpg is a validation row in fold2 as well"):
+        assemble(model, WHALES, LABELLED, "folds")
+
+
+def test_photos_set_aside_have_the_mean_of_all_fold_models(model):
+    partitions(model, 4, aside="w_4.jpg")
+    for fold in range(4):
+        path, table = model / f"fold{fold}", {"x_1.jpg#0": ("x", [1, 0, 0]), "w_4.jpg#0": ("v", [3 * fold, 0, 0])}
+        table |= {f"w_{1 + fold % 2}.jpg#0": ("v", [0, 3, 0])}
+        put(path, table)
+    member = assemble(model, WHALES, LABELLED, "folds")
+    assert dict(zip(member.images, member.fold.tolist(), strict=True)) == {"w_1.jpg": 0, "w_2.jpg": 1, "w_4.jpg": -2}
+    np.testing.assert_allclose(member.z[2], [3, -1.5, -1.5])  # of (0, 3, 6, 9) the mean is 4.5
+    rows = rows_out_of_fold([member], LABELLED, {})
+    assert rows.images == ["w_1.jpg", "w_2.jpg"]
+    kept = rows_out_of_fold([member], LABELLED, {"w_1.jpg": 0}, "calibration")
+    assert kept.images == ["w_4.jpg"] and kept.fold.tolist() == [0]
+    np.testing.assert_allclose(kept.z[0], [[3, -1.5, -1.5]])
+    assert member.always == [] and member.absent == ["w_3.jpg"]
+
+
+def test_nothing_was_set_aside(model):
+    member = assemble(model, WHALES, LABELLED, "folds")
+    with pytest.raises(AssembleError, match="m: no photo was set aside to calibrate on; fit it with folds.calibration=0.1"):
+        rows_out_of_fold([member], LABELLED, {}, "calibration")

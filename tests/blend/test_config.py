@@ -40,6 +40,9 @@ def test_paths_that_are_not_given():
         ("members=[a,a]", "a model is named twice"),
         ("name=arcface_lite0", "is a member as well"),
         ("output=submissions/x.zip", "ends in .csv or .csv.gz"),
+        ("choose=forest", "there is no pool 'forest'; there are winners, equal,"),
+        ("choose=trees+power", "leave it out"),
+        ("fit_on=calibration", "say test=folds"),
     ],
 )
 def test_mistakes_are_told(override, message):

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from tests.blend.made_up import evidence
-from whichwhale.blend.nested import Nested, climb, nested, partition
+from whichwhale.blend.nested import Nested, climb, nested
+from whichwhale.blend.parts import partition
 from whichwhale.blend.recipes import fit
 from whichwhale.score import log_loss_rows
 

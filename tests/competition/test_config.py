@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from whichwhale.competition import Competition, folds
-from whichwhale.competition.config import FoldsConfig
+from whichwhale.competition.config import FoldsConfig, RepeatedFoldsConfig
 from whichwhale.competition.folds import FoldsError
 
 
@@ -52,3 +52,30 @@ def test_folds_are_the_same_file_whatever_is_skipped(tmp_path: Path) -> None:
     assert len(FoldsConfig(count=2).open(tmp_path / "own.csv", less)) == 10
     with pytest.raises(FoldsError, match=r"2 differ, first w_0\.jpg"):
         FoldsConfig(count=2).open(tmp_path / "own.csv", whole)
+
+
+def test_partitions_lie_beside_the_first(tmp_path: Path) -> None:
+    data, path = make_competition(24), tmp_path / "folds.csv"
+    config = RepeatedFoldsConfig(count=2, repeat=3, calibration=0.1)
+    first = config.open(path, data)
+    second, third = config.open_repeats(path, data)
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["folds.csv", "folds1.csv", "folds2.csv"]
+    pd.testing.assert_frame_equal(config.open_repeats(path, data)[1], third)
+    assert (first["fold"] != second["fold"]).any() and (second["fold"] != third["fold"]).any()
+    assert RepeatedFoldsConfig(count=2, calibration=0.1).open_repeats(path, data) == []
+    FoldsConfig(count=2, seed=5).open(tmp_path / "other.csv", data)
+    (tmp_path / "folds2.csv").write_bytes((tmp_path / "other.csv").read_bytes())
+    with pytest.raises(FoldsError, match=r"folds2\.csv: is no other partition of"):
+        config.open_repeats(path, data)
+
+
+def test_photos_set_aside_are_asked_for_by_all_or_none(tmp_path: Path) -> None:
+    data, path = make_competition(24), tmp_path / "folds.csv"
+    RepeatedFoldsConfig(count=2, calibration=0.1).open(path, data)
+    with pytest.raises(FoldsError, match="photos aside to calibrate on, the config asks for none"):
+        FoldsConfig(count=2).open(path, data)
+    RepeatedFoldsConfig(count=2).open(tmp_path / "plain.csv", data)
+    with pytest.raises(FoldsError, match="sets no photo aside .* asks for calibration=0.1"):
+        RepeatedFoldsConfig(count=2, calibration=0.1).open(tmp_path / "plain.csv", data)
+    with pytest.raises(ValueError, match="is for kind=closed"):
+        RepeatedFoldsConfig(calibration=0.1, kind="disjoint")

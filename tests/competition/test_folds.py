@@ -1,11 +1,12 @@
 """folds.csv: the promises of contract 1, for any set of whales."""
 
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from whichwhale.competition import folds
@@ -125,7 +126,7 @@ def test_a_file_reads_back_and_is_not_overwritten(tmp_path: Path) -> None:
         ("Image,fold\na,0\n", "the columns must be Image,fold,kind"),
         ("Image,fold,kind\na,0,closed\na,1,closed\n", "line 3: a is on line 2 too"),
         ("Image,fold,kind\na,0.0,closed\n", "line 2: fold '0.0' of a"),
-        ("Image,fold,kind\na,-2,closed\n", "line 2: fold '-2' of a"),
+        ("Image,fold,kind\na,-3,closed\n", "line 2: fold '-3' of a"),
         ("Image,fold,kind\na,0,open\n", "line 2: kind 'open' of a"),
         ("Image,fold,kind\na,0\n", "line 2: 2 cells"),
         ("Image,fold,kind\na,0,closed\nb,1,disjoint\n", "two kinds"),
@@ -150,6 +151,37 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     pd.testing.assert_frame_equal(folds.read(out), folds.make(images, whales, 2, 5))
     assert main([*command[:-4], "--seed", "6", "--out", str(out)]) == 2
     assert "otherwise" in capsys.readouterr().err
+
+
+@given(photos_per_whale=st.lists(st.integers(1, 14), min_size=6, max_size=30), seed=st.integers(0, 99))
+@settings(max_examples=12, deadline=None)
+def test_photos_set_aside_to_calibrate_on(photos_per_whale: list[int], seed: int) -> None:
+    """They are the same in every partition; whales keep two photos or more, and every fold's model knows every whale."""
+    whale = {f"w_{w}_{n}.jpg": f"whale_{w}" for w, count in enumerate(photos_per_whale) for n in range(count)}
+    try:
+        tables = [folds.make(list(whale), list(whale.values()), 2, seed, calibration=0.2, repeat=r) for r in range(3)]
+    except folds.FoldsError:
+        assume(False)  # too few photos
+    aside = [set(table.loc[table["fold"] == folds.CALIBRATION, "Image"]) for table in tables]
+    many = sum(count for count in photos_per_whale if count > 2)
+    assert aside[0] == aside[1] == aside[2] and abs(len(aside[0]) - many / 5) <= 1
+    for table in tables:
+        for k in folds.numbers(table):
+            training, held_out = folds.train_validation(table, k)
+            assert {whale[image] for image in training} == set(whale.values())
+            assert aside[0] <= set(held_out) and not set(training) & set(held_out)
+        assert folds.train_validation(table, "all") == (table["Image"].tolist(), [])
+    left = Counter(whale[image] for image in whale if image not in aside[0])
+    assert all(left[f"whale_{w}"] >= min(count, 2) for w, count in enumerate(photos_per_whale))
+
+
+def test_partitions_are_others_but_the_first_is_as_ever() -> None:
+    images, whales = [f"w_{n}.jpg" for n in range(60)], [f"whale_{n % 9}" for n in range(60)]
+    dealt = [folds.make(images, whales, 3, 1, repeat=r)["fold"].tolist() for r in range(3)]
+    assert dealt[0] == folds.make(images, whales, 3, 1)["fold"].tolist()
+    assert len({tuple(one) for one in dealt}) == 3
+    with pytest.raises(folds.FoldsError, match="a share from 0 to 1/3 of closed folds"):
+        folds.make(images, whales, 3, kind="disjoint", calibration=0.1)
 
 
 def test_skipped_photos_leave_the_others_where_they_are() -> None:

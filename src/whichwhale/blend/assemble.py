@@ -14,18 +14,24 @@ any of the three log-linearly comes to the same; but only centred logits have a 
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from whichwhale.blend.parts import partition
 from whichwhale.blend.pool import TestFrom
+from whichwhale.competition import folds as partitions
+from whichwhale.competition.folds import CALIBRATION
 from whichwhale.files import sha256
 from whichwhale.predictions import ROLE_TEST, ROLE_TRAIN, ROLE_VALIDATION, Predictions, read, split_item
 
 Floats = NDArray[np.float64]
 IMPORTED = "imported.json"  # in a member that was made of somebody's files (blend/outside.py)
+FitOn = Literal["out_of_fold", "calibration"]
+_Row = tuple[Floats, NDArray[np.bool_]]  # z [C], classes that the fit saw [C]
 _TestRows = tuple[float, dict[str, Floats], NDArray[np.bool_]]  # weight of the fit, photo -> z [C], classes it saw [C]
 
 
@@ -46,7 +52,9 @@ class Fit:
 class Member:
     """One model's tables. Columns are the competition's class_id; z float64, centred logits (see the module's head).
 
-    images, fold, z         out-of-fold: photo [N] in train.csv's order, the fold model that left it out [N], z [N, C]
+    images, fold, z         out-of-fold: photo [N] in train.csv's order, the fold model that left it out [N], z [N, C]. With
+                            several partitions the fold is that of the first and z the mean over them; a photo that every fold
+                            model left out, to calibrate on, has fold -2 and the mean of all of them
     test_images, test_z     test: photo [T], z [T, C]
     always                  labelled photos without an out-of-fold row that the fold models trained on, such as the only photo of
                             a whale
@@ -119,15 +127,15 @@ def assemble(folder: str | Path, class_id: Sequence[str], labelled: Sequence[str
 
     Raises:
         AssembleError: a fold without predictions, an unknown class, a model without logits, a validation row of a photo that is
-            unlabelled, that the same fit trained on, or that another fold model left out as well, test photos that differ
-            between fits.
+            unlabelled, that the same fit trained on, or that another fold model of the same partition left out as well, a
+            partition that lacks folds, test photos that differ between fits.
         PredictionsError: a damaged file.
     """
     folder = Path(folder)
     if (folder / IMPORTED).is_file() and not (folder / "foldall").exists():
         test = "folds"  # a model from elsewhere has the fits that its maker gave
     known = set(labelled)
-    out_of_fold: dict[str, tuple[int, Floats]] = {}
+    left_out: dict[str, dict[int, _Row]] = {}
     tests: list[_TestRows] = []
     fits: list[Fit] = []
     unseen = np.zeros(len(class_id), bool)
@@ -149,12 +157,7 @@ def assemble(folder: str | Path, class_id: Sequence[str], labelled: Sequence[str
                     f"{path}: {image} is a validation row, but the training table does not label it; blend with the tables, or "
                     "the data.test_share, that the model was fitted with"
                 )
-            if image in out_of_fold:
-                raise AssembleError(
-                    f"{path}: {image} is a validation row in fold{out_of_fold[image][0]} as well; "
-                    "out-of-fold rows come from one partition: fit all folds with the same folds.csv"
-                )
-            out_of_fold[image] = int(name.removeprefix("fold")), z[row]
+            left_out.setdefault(image, {})[int(name.removeprefix("fold"))] = z[row], seen
         if name != "foldall":
             trained |= _first_animals(predictions, ROLE_TRAIN).keys()
         if told := sorted(known & _first_animals(predictions, ROLE_TEST).keys()):
@@ -164,6 +167,7 @@ def assemble(folder: str | Path, class_id: Sequence[str], labelled: Sequence[str
             )
         if share:
             tests.append((share, {image: z[row] for image, row in _first_animals(predictions, ROLE_TEST).items()}, seen))
+    out_of_fold = _one_row_each(left_out, folder)
     images = [image for image in labelled if image in out_of_fold]
     if not images:
         raise AssembleError(f"{folder}: no fold model has a validation row: nothing to fit weights on")
@@ -180,6 +184,37 @@ def assemble(folder: str | Path, class_id: Sequence[str], labelled: Sequence[str
         unseen=[whale for whale, one in zip(class_id, unseen, strict=True) if one],
         fits=fits,
     )
+
+
+def _one_row_each(left_out: Mapping[str, Mapping[int, _Row]], folder: Path) -> dict[str, tuple[int, Floats]]:
+    """Photo -> fold and z, of rows by the fold models that left a photo out; see `Member`."""
+    if all(len(rows) == 1 for rows in left_out.values()):
+        return {image: (fold, z) for image, rows in left_out.items() for fold, (z, _) in rows.items()}
+    numbers, file = _fold_numbers(folder), folder.parent / "folds.csv"
+    dealt = partitions.read(file) if file.exists() else None
+    count = len(numbers) if dealt is None else len(partitions.numbers(dealt))
+    aside = set() if dealt is None else set(dealt.loc[dealt["fold"] == CALIBRATION, "Image"])
+    if len(numbers) > count and len(numbers) % count:
+        raise AssembleError(
+            f"{folder}: has {len(numbers)} fold models, which are no whole number of partitions into {count} folds ({file}); "
+            f"fit fold{len(numbers)} as well"
+        )
+    found, repeats = {}, max(1, len(numbers) // count)
+    for image, rows in left_out.items():
+        by_partition: dict[int, list[int]] = {}
+        for fold in rows:
+            by_partition.setdefault(fold // count, []).append(fold)
+        if twice := [folds for folds in by_partition.values() if len(folds) > 1 and image not in aside]:
+            raise AssembleError(
+                f"{folder / f'fold{twice[0][1]}' / 'predictions.npz'}: {image} is a validation row in fold{twice[0][0]} as well; "
+                "out-of-fold rows come from one partition: fit all folds with the same folds.csv"
+            )
+        if len(rows) < (len(numbers) if image in aside else repeats):
+            continue  # some fold model, or all of some partition, trained on it
+        seen = sum(one.astype(np.float64) for _, one in rows.values())
+        mean = sum(z for z, _ in rows.values()) / np.where(seen > 0, seen, 1.0)
+        found[image] = (CALIBRATION if image in aside else min(rows)), mean
+    return found
 
 
 def centred(logits: NDArray[np.floating]) -> tuple[Floats, NDArray[np.bool_]]:
@@ -208,17 +243,24 @@ def by_name(predictions: Predictions, class_id: Sequence[str], path: str | Path)
     return logits
 
 
-def rows_out_of_fold(members: Sequence[Member], labelled: Sequence[str], folds: Mapping[str, int]) -> OutOfFold:
+def rows_out_of_fold(
+    members: Sequence[Member], labelled: Sequence[str], folds: Mapping[str, int], fit_on: FitOn = "out_of_fold"
+) -> OutOfFold:
     """The labelled photos that are scored, in the order of `labelled`: those that no member's fold models trained on throughout.
 
     A photo that no member has a row for is scored if `folds` (photo to its fold in folds.csv; empty if there is none) says that a
     fold leaves it out which all members have fitted. Of the others nobody knows whether they were to be left out.
+
+    With `fit_on` calibration they are those photos instead that no fold model saw, dealt into five parts by their names.
 
     Raises:
         AssembleError: no member, or no row that all members have.
     """
     if not members:
         raise AssembleError("no members to blend; name at least one model")
+    members = [_of_kind(member, fit_on) for member in members]
+    if fit_on == "calibration":
+        folds = {}
     places = [{image: row for row, image in enumerate(member.images)} for member in members]
     shared = set.intersection(*map(set, places))
     if not shared:
@@ -238,7 +280,24 @@ def rows_out_of_fold(members: Sequence[Member], labelled: Sequence[str], folds: 
     for m in reversed(range(len(members))):  # the first member has the last word on the fold
         rows = [places[m][image] for image in images if image in places[m]]
         z[m, has[m]], fold[has[m]] = members[m].z[rows], members[m].fold[rows]
+    if fit_on == "calibration":
+        fold = partition(images, 0)
     return OutOfFold(images, fold, z, has, [len(m.images) - int(row.sum()) for m, row in zip(members, has, strict=True)])
+
+
+def _of_kind(member: Member, fit_on: FitOn) -> Member:
+    """The member with those of its rows alone that are out-of-fold, or set aside to calibrate on."""
+    kept = (member.fold == CALIBRATION) == (fit_on == "calibration")
+    if not kept.any():
+        raise AssembleError(
+            f"{member.name}: no photo was set aside to calibrate on; fit it with folds.calibration=0.1, or leave fit_on out"
+            if fit_on == "calibration"
+            else f"{member.name}: has no rows but those set aside to calibrate on; say fit_on=calibration"
+        )
+    if kept.all():
+        return member
+    images = [image for image, here in zip(member.images, kept, strict=True) if here]
+    return replace(member, images=images, fold=member.fold[kept], z=member.z[kept])
 
 
 def rows_of_test(members: Sequence[Member], images: Sequence[str]) -> tuple[Floats, NDArray[np.int64]]:

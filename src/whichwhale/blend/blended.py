@@ -88,7 +88,7 @@ def blend(config: EnsembleConfig, tables: Competition) -> Blended:
     """Assemble, fit, score and answer. Raises ValueError (AssembleError, PoolError, PredictionsError, FoldsError)."""
     labelled = tables.train["Image"].tolist()
     members = [assemble(config.runs / name, tables.class_id, labelled, config.test) for name in config.members]
-    rows = rows_out_of_fold(members, labelled, config.folds(tables))
+    rows = rows_out_of_fold(members, labelled, config.folds(tables), config.fit_on)
     labels = tables.labels()
     truth = truth_of(rows.images, tables)
     pool = fit(rows.z[:, rows.complete], truth[rows.complete], config.members, config.l2, config.floor)

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
+from whichwhale.blend.assemble import FitOn
 from whichwhale.blend.pool import LEAST_FLOOR, TestFrom
 from whichwhale.blend.recipes import AUTO, DEFAULT, parse
 from whichwhale.competition import Competition, folds
@@ -35,6 +36,9 @@ class EnsembleConfig(Config):
     # auto: the simplest that nothing beats in nested cross-validation.
     choose: str = DEFAULT
     test: TestFrom = "both"  # test rows: mean of fold models, the model fitted on all photos, half each
+    # What is fitted on: the rows that one fold model each left out (several, where models have several partitions of the photos),
+    # or the photos that every fold model left out (folds.calibration of the members' configs), whose rows are means as well.
+    fit_on: FitOn = "out_of_fold"
     # Further power for test rows: means over fits err less than the single fold models on whose rows the weights are fitted.
     # No labelled row tells how much less; a survey's test truth does (docs/decisions.md).
     test_power: float = Field(1.0, gt=0, allow_inf_nan=False)
@@ -64,6 +68,12 @@ class EnsembleConfig(Config):
             raise ValueError("members: a model is named twice")
         if self.name in self.members:
             raise ValueError(f"name: {self.name!r} is a member as well; the blend needs a folder of its own")
+        return self
+
+    @model_validator(mode="after")
+    def _calibrated_on_what_is_answered(self) -> "EnsembleConfig":
+        if self.fit_on == "calibration" and self.test != "folds":
+            raise ValueError(f"fit_on=calibration fits on means of fold models, but test={self.test}; say test=folds")
         return self
 
     @model_validator(mode="after")

@@ -13,7 +13,6 @@ left out, and the table says so.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
@@ -24,10 +23,11 @@ from numpy.typing import NDArray
 from whichwhale.blend.candidates import candidates
 from whichwhale.blend.evidence import Evidence
 from whichwhale.blend.memo import Memo
+from whichwhale.blend.parts import PARTS, partition
 from whichwhale.blend.recipes import LADDER, fit
 from whichwhale.score import Interval, log_loss_rows, paired_bootstrap
 
-PARTS, PARTITIONS = 5, 3
+PARTITIONS = 3
 DRAWS, BOOTSTRAP_SEED = 2000, 0
 SPREADS = 2.0  # standard deviations over partitions that a gain must exceed
 Floats = NDArray[np.float64]
@@ -94,15 +94,6 @@ class Nested:
             here = self.part == k
             p[here] = self.p[self.names.index(name)][here]
         return p
-
-
-def partition(images: Sequence[str], seed: int, parts: int = PARTS) -> NDArray[np.int64]:
-    """Part of each photo [N]: sizes differ by at most one; depends on the names and the seed alone."""
-    key = [hashlib.sha256(f"{seed}\n{image}".encode()).digest() for image in images]
-    order = sorted(range(len(images)), key=key.__getitem__)
-    part = np.empty(len(images), np.int64)
-    part[order] = np.arange(len(images)) % parts
-    return part
 
 
 def nested(

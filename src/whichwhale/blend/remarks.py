@@ -37,6 +37,8 @@ def remarks(
         )
     if not config.folds(tables) and any(member.absent for member in members):
         notes.append(f"Without {config.runs / 'folds.csv'} photos that no member has a row for are not counted.")
+    if config.fit_on == "calibration":
+        notes.append("These are the photos that no fold model saw, and their rows means over the fold models, as test rows are.")
     none, some = int((predicted_by == 0).sum()), int(((predicted_by > 0) & (predicted_by < len(members))).sum())
     return [
         *notes,

@@ -62,7 +62,7 @@ class FoldsConfig(Config):
         path, listed = Path(path), pd.concat([data.train, data.skipped])
         if not path.exists():
             photos, whales = list(listed["Image"]), list(listed["whaleID"])
-            folds.write(path, folds.make(photos, whales, self.count, self.seed, self.kind, data.groups))
+            folds.write(path, self._make(photos, whales, data.groups))
         dealt = folds.read(path)
         covered = set(dealt["Image"])
         if differ := sorted((set(data.train["Image"]) - covered) | (covered - set(listed["Image"]))):
@@ -77,4 +77,63 @@ class FoldsConfig(Config):
                 f"{path}: has {there[0]} {there[1]} folds, the config asks for {self.count} {self.kind} ones; "
                 f"say folds.count={there[0]} folds.kind={there[1]}, or remove the file together with the runs that used it"
             )
+        aside = int((dealt["fold"] == folds.CALIBRATION).sum())
+        if bool(aside) != bool(self._calibration):
+            has = f"sets {aside} photos aside to calibrate on" if aside else "sets no photo aside to calibrate on"
+            asks = f"calibration={self._calibration:g}" if self._calibration else "none (localizers can't have any)"
+            raise FoldsError(f"{path}: {has}, the config asks for {asks}; give it a dataset= of its own, with another folds.csv")
         return folds.without(dealt, data.train, data.skipped)
+
+    @property
+    def _calibration(self) -> float:
+        return 0.0
+
+    def _make(self, photos: list[str], whales: list[str], groups: dict[str, str], repeat: int = 0) -> pd.DataFrame:
+        return folds.make(photos, whales, self.count, self.seed, self.kind, groups, self._calibration, repeat)
+
+
+class RepeatedFoldsConfig(FoldsConfig):
+    """Folds as identification models may have them, to learn how test rows are to be trusted (benchmarks/test_averaging.py).
+
+    repeat       so many partitions: folds.csv, folds1.csv, folds2.csv, ... Fold r count + k is fold k of partition r, and every
+                 labelled photo has `repeat` out-of-fold rows, whose mean is as sure as a mean over fold models is
+    calibration  about that share of the photos is seen by no fold's model
+    """
+
+    repeat: int = pydantic.Field(1, ge=1)
+    calibration: float = pydantic.Field(0.0, ge=0, le=1 / 3)
+
+    @pydantic.model_validator(mode="after")
+    def _closed_alone(self) -> RepeatedFoldsConfig:
+        if self.calibration and self.kind != "closed":
+            raise ValueError(f"calibration={self.calibration:g} is for kind=closed; disjoint folds hold whole whales out anyway")
+        return self
+
+    @property
+    def _calibration(self) -> float:
+        return self.calibration
+
+    def open_repeats(self, path: str | Path, data: Competition) -> list[pd.DataFrame]:
+        """The partitions after that of `open`, whose file is `path`; those not there yet are dealt and written beside it.
+
+        Raises FoldsError: one of them covers other photos, sets others aside, or has another number or kind of folds.
+        """
+        first, listed, found = folds.read(path), pd.concat([data.train, data.skipped]), []
+        for repeat in range(1, self.repeat):
+            file = folds.repeat_file(path, repeat)
+            if not file.exists():
+                folds.write(file, self._make(list(listed["Image"]), list(listed["whaleID"]), data.groups, repeat))
+            dealt = folds.read(file)
+            if _frame(dealt) != _frame(first):
+                raise FoldsError(
+                    f"{file}: is no other partition of {path}: photos, those set aside, number and kind of folds must be the "
+                    "same; remove it together with the runs that used it"
+                )
+            found.append(folds.without(dealt, data.train, data.skipped))
+        return found
+
+
+def _frame(dealt: pd.DataFrame) -> tuple[set[str], set[str], list[int], str]:
+    """What partitions of the same photos have in common: photos, those set aside, folds, kind."""
+    aside = dealt.loc[dealt["fold"] == folds.CALIBRATION, "Image"]
+    return set(dealt["Image"]), set(aside), folds.numbers(dealt), dealt["kind"].iloc[0]

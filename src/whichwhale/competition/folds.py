@@ -1,6 +1,7 @@
 """folds.csv: which photos each fold model leaves out. One file for all stages (contract 1).
 
-`Image, fold, kind`: fold −1 always trains (whales with one photo), 0 … n−1 is left out by that fold's models.
+`Image, fold, kind`: fold −1 always trains (whales with one photo), 0 … n−1 is left out by that fold's models, −2 by all of them
+(set aside to calibrate on; a fit on all photos still learns from it).
 kind `closed`: stratified, each fold model knows every whale; kind `disjoint`: whales are held out whole.
 """
 
@@ -19,6 +20,7 @@ from whichwhale.files import write_text
 
 COLUMNS = ["Image", "fold", "kind"]
 KINDS = ("closed", "disjoint")
+CALIBRATION = -2
 Kind = Literal["closed", "disjoint"]
 
 
@@ -33,6 +35,8 @@ def make(
     seed: int = 0,
     kind: Kind = "closed",
     groups: Mapping[str, str] | None = None,
+    calibration: float = 0.0,
+    repeat: int = 0,
 ) -> pd.DataFrame:
     """Deal photos out to folds; depends on the set of (image, whale) and the seed, not on their order.
 
@@ -47,12 +51,15 @@ def make(
         kind: 'closed' or 'disjoint'.
         groups: photo to its group, each of one whale (encounters, say): groups are then dealt in place of photos, and all of one
             lie in one fold.
+        calibration: share of the photos of whales with three or more, at most a third, that no fold's model sees (closed folds).
+        repeat: 1, 2, ... are further partitions, as if the seed were another; the photos set aside stay the same.
 
     Returns:
         DataFrame [Image, fold (int64), kind], sorted by Image.
 
     Raises:
-        FoldsError: a photo twice, lengths that differ, fewer than 2 folds, or too few photos to fill each fold.
+        FoldsError: a photo twice, lengths that differ, fewer than 2 folds, or too few photos to fill each fold; calibration
+            outside 0 to 1/3, or with disjoint folds.
     """
     if len(images) != len(whales):
         raise FoldsError(f"{len(images)} images but {len(whales)} whales; give one whale for each image")
@@ -63,23 +70,37 @@ def make(
         raise FoldsError(f"folds={folds}: cross-validation needs at least 2")
     if kind not in KINDS:
         raise FoldsError(f"kind={kind!r}: must be one of {', '.join(KINDS)}")
+    if not 0 <= calibration <= 1 / 3 or (calibration and kind == "disjoint"):
+        raise FoldsError(f"calibration={calibration:g}: a share from 0 to 1/3 of closed folds; disjoint ones hold whales out")
     if groups:
         whale_of = {groups[image]: whale for image, whale in zip(images, whales, strict=True)}
-        dealt_groups = make(list(whale_of), list(whale_of.values()), folds, seed, kind).set_index("Image")["fold"]
+        units = make(list(whale_of), list(whale_of.values()), folds, seed, kind, None, calibration, repeat)
+        dealt_groups = units.set_index("Image")["fold"]
         names = sorted(images)
         return pd.DataFrame({"Image": names, "fold": dealt_groups[[groups[name] for name in names]].to_numpy(), "kind": kind})
     photos: dict[str, list[str]] = {}
     for image, whale in sorted(zip(images, whales, strict=True)):
         photos.setdefault(whale, []).append(image)
     several = {whale: names for whale, names in sorted(photos.items()) if len(names) > 1}
-    rng = np.random.default_rng(np.random.SeedSequence([seed, folds, KINDS.index(kind)]))
+    aside = _aside(several, calibration, seed) if calibration else set()
+    several = {whale: [name for name in names if name not in aside] for whale, names in several.items()}
+    rng = np.random.default_rng(np.random.SeedSequence([seed, folds, KINDS.index(kind), *([repeat] * bool(repeat))]))
     dealt = _closed(several, folds, rng) if kind == "closed" else _disjoint(several, folds, rng)
     if len(set(dealt.values())) < folds:
         raise FoldsError(
             f"{len(several)} whales with two or more photos ({len(dealt)} photos) can't fill {folds} {kind} folds; ask for fewer"
         )
+    dealt |= dict.fromkeys(aside, CALIBRATION)
     names = sorted(images)
     return pd.DataFrame({"Image": names, "fold": np.array([dealt.get(name, -1) for name in names], np.int64), "kind": kind})
+
+
+def _aside(photos: dict[str, list[str]], share: float, seed: int) -> set[str]:
+    """About that share of the photos of whales with three or more, dealt over the whales as folds are: of each at least two are
+    left, so that every fold model knows it."""
+    many = {whale: names for whale, names in photos.items() if len(names) > 2}
+    rng = np.random.default_rng(np.random.SeedSequence([seed, *b"calibration"]))
+    return {name for name, seat in _closed(many, round(1 / share), rng).items() if seat == 0}
 
 
 def extend(
@@ -143,7 +164,8 @@ def _disjoint(photos: dict[str, list[str]], folds: int, rng: np.random.Generator
 
 
 def train_validation(folds: pd.DataFrame, k: int | Literal["all"]) -> tuple[list[str], list[str]]:
-    """Photos that fold k's model trains on, and those it leaves out, in the table's order; k='all' leaves out none.
+    """Photos that fold k's model trains on, and those it leaves out, among them those that every fold's model leaves out, in the
+    table's order; k='all' leaves out none.
 
     Raises:
         FoldsError: there is no fold k.
@@ -154,6 +176,7 @@ def train_validation(folds: pd.DataFrame, k: int | Literal["all"]) -> tuple[list
     left_out = (folds["fold"] == k).to_numpy()
     if not left_out.any() or k < 0:
         raise FoldsError(f"there is no fold {k}; the file has {', '.join(map(str, numbers(folds)))}, and 'all'")
+    left_out = left_out | (folds["fold"] == CALIBRATION).to_numpy()
     return images[~left_out].tolist(), images[left_out].tolist()
 
 
@@ -169,12 +192,19 @@ def without(folds: pd.DataFrame, kept: pd.DataFrame, skipped: pd.DataFrame) -> p
     whale = dict(zip(kept["Image"], kept["whaleID"], strict=True))
     left = folds[folds["Image"].isin(list(whale))].reset_index(drop=True)
     whales = left["Image"].map(whale)
-    several = left.groupby(whales)["fold"].transform("nunique") > 1
-    alone = whales.isin(set(skipped["whaleID"])) & ~several & (left["kind"] == "closed")
+    dealt = left["fold"].where(left["fold"] != CALIBRATION)
+    several = dealt.groupby(whales).transform("nunique") > 1
+    alone = whales.isin(set(skipped["whaleID"])) & ~several & (left["kind"] == "closed") & dealt.notna()
     left.loc[alone, "fold"] = -1
     if gone := sorted(set(numbers(folds)) - set(numbers(left))):
         raise FoldsError(f"fold {gone[0]} has no photo left when {len(skipped)} are skipped; ask for fewer folds, or mend them")
     return left
+
+
+def repeat_file(path: str | Path, repeat: int) -> Path:
+    """Where partition `repeat` of a data set is, whose folds.csv is `path`: folds.csv, folds1.csv, ..."""
+    path = Path(path)
+    return path.with_name(f"{path.stem}{repeat}{path.suffix}") if repeat else path
 
 
 def numbers(folds: pd.DataFrame) -> list[int]:
@@ -186,7 +216,7 @@ def read(path: str | Path) -> pd.DataFrame:
     """Read folds.csv into a DataFrame [Image, fold (int64), kind], in the file's order.
 
     Raises:
-        FoldsError: missing file, wrong columns, a photo twice, a fold that is no whole number ≥ −1, folds that are not 0 … n−1,
+        FoldsError: missing file, wrong columns, a photo twice, a fold that is no whole number ≥ −2, folds that are not 0 … n−1,
             an unknown kind or two kinds; the message names the line.
     """
     path = Path(path)
@@ -207,8 +237,8 @@ def read(path: str | Path) -> pd.DataFrame:
             image, fold, kind = cells
             if image in seen:
                 raise FoldsError(f"{where}: {image} is on line {seen[image]} too; a photo has one fold")
-            if not fold.removeprefix("-").isdecimal() or int(fold) < -1:
-                raise FoldsError(f"{where}: fold {fold!r} of {image} must be a whole number, −1 or more")
+            if not fold.removeprefix("-").isdecimal() or int(fold) < CALIBRATION:
+                raise FoldsError(f"{where}: fold {fold!r} of {image} must be a whole number, −2 or more")
             if kind not in KINDS:
                 raise FoldsError(f"{where}: kind {kind!r} of {image} must be one of {', '.join(KINDS)}")
             seen[image] = reader.line_num
@@ -216,7 +246,7 @@ def read(path: str | Path) -> pd.DataFrame:
             kinds.add(kind)
     if len(kinds) > 1:
         raise FoldsError(f"{path}: two kinds in one file ({', '.join(sorted(kinds))}); keep one file a kind")
-    used = sorted(set(values) - {-1})
+    used = sorted(set(values) - {-1, CALIBRATION})
     if used != list(range(len(used))) or len(used) < 2:
         raise FoldsError(f"{path}: folds are {used}; they must be 0, 1, … without a gap, two or more")
     return pd.DataFrame({"Image": list(seen), "fold": np.array(values, np.int64), "kind": kinds.pop()})

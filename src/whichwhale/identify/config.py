@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import pydantic
 
 from whichwhale.augment import AugmentConfig
-from whichwhale.competition.config import DataConfig, FoldsConfig
+from whichwhale.competition.config import DataConfig, RepeatedFoldsConfig
 from whichwhale.config import Config
 from whichwhale.fit.config import FitConfig
 from whichwhale.nets import BackboneConfig
@@ -202,7 +202,7 @@ class IdentifyConfig(Config):
     seed: pydantic.NonNegativeInt = 0
     fold: list[int | Literal["all"]] = []  # empty: every fold, then all
     data: DataConfig = DataConfig(root="right_whale_heads")
-    folds: FoldsConfig = FoldsConfig()
+    folds: RepeatedFoldsConfig = RepeatedFoldsConfig()
     passports: Passports = GivenPassports()  # from points if it has `annotations`
     view: PlaneView = PlaneView()
     backbone: BackboneConfig = BackboneConfig()

@@ -31,6 +31,7 @@ class Experiment:
     store: Store
     auxiliary: dict[str, int]  # photo -> index of its auxiliary label
     auxiliary_names: list[str]
+    repeats: tuple[pd.DataFrame, ...] = ()  # further partitions of the photos
 
     @classmethod
     def open(cls, config: IdentifyConfig) -> Experiment:
@@ -41,6 +42,7 @@ class Experiment:
         home = runs_dir() / config.dataset
         data = config.data.read(home)
         dealt = config.folds.open(home / "folds.csv", data)
+        repeats = tuple(config.folds.open_repeats(home / "folds.csv", data))
         auxiliary, names = _auxiliary(config.auxiliary, set(data.train["Image"]))
         store = _store(config, data)
         unreadable = store.index.loc[store.index["status"] == "unreadable", "item"]
@@ -50,15 +52,24 @@ class Experiment:
                 f"{store.folder}: {len(bad)} training photos were unreadable when their points or passports were made, the first "
                 f"are {list(bad[:3])}; if they are mended now, run predict.py with the aligner's config, or delete the folder"
             )
-        return cls(config, data, dealt, store, auxiliary, names)
+        return cls(config, data, dealt, store, auxiliary, names, repeats)
 
     def fold_list(self) -> list[Fold]:
         """The fits that the config asks for: by default every fold, then all."""
-        return list(self.config.fold) or [*folds.numbers(self.folds), "all"]
+        return list(self.config.fold) or [*range(len(folds.numbers(self.folds)) * (1 + len(self.repeats))), "all"]
+
+    def partition(self, fold: Fold) -> tuple[pd.DataFrame, Fold]:
+        """The partition that a fit belongs to, and its fold there."""
+        count = len(folds.numbers(self.folds))
+        repeat, k = (0, fold) if fold == "all" or not self.repeats else divmod(fold, count)
+        if repeat > len(self.repeats):
+            there = f"{1 + len(self.repeats)} partitions of {count} folds"
+            raise folds.FoldsError(f"there is no fold {fold}: there are {there}; raise folds.repeat")
+        return (self.folds, *self.repeats)[repeat], k
 
     def photos(self, fold: Fold) -> tuple[list[str], list[str]]:
         """Photos to train on and photos held out, without those in which no animal was found."""
-        training, held_out = folds.train_validation(self.folds, fold)
+        training, held_out = folds.train_validation(*self.partition(fold))
         return self.with_passport(training), self.with_passport(held_out)
 
     def with_passport(self, photos: list[str]) -> list[str]:
@@ -66,9 +77,9 @@ class Experiment:
         found = set(self.store.index.loc[self.store.index["status"] == "ok", "item"])
         return [photo for photo in photos if item_of(photo) in found]
 
-    def fingerprints(self) -> dict[str, str]:
+    def fingerprints(self, fold: Fold = "all") -> dict[str, str]:
         """Of everything that a fit reads; a run folder keeps them."""
-        tables = {"folds": self.folds.to_csv(index=False), "auxiliary": repr(sorted(self.auxiliary.items()))}
+        tables = {"folds": self.partition(fold)[0].to_csv(index=False), "auxiliary": repr(sorted(self.auxiliary.items()))}
         hashed = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in tables.items()}
         return {"train": self.data.fingerprint(), "passports": self.store.key, **hashed}
 

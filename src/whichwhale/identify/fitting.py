@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,12 +40,14 @@ def fit_fold(experiment: Experiment, fold: Fold) -> RunFolder:
     seen = np.unique(whales)
     names = [experiment.data.class_id[i] for i in seen]
     start = onward.start_of(experiment, fold)
-    said = {"fit": start.fit} if start else {"onward": None}  # adding `onward` to a config leaves what was fitted without it
+    # Adding `onward` to a config leaves what was fitted without it, and so does adding partitions.
+    said: dict[str, Any] = {"fit": start.fit} if start else {"onward": None}
+    said["folds"] = config.folds.model_copy(update={"repeat": 1})
     fit_config = config.model_copy(update={"fold": [fold], **said})
     provenance = {
         "fold": fold,
         "seed": config.seed,
-        "tables": experiment.fingerprints(),
+        "tables": experiment.fingerprints(fold),
         "photos": {"training": len(training), "held out": len(held_out), "whales": len(seen)},
     }
     if start:

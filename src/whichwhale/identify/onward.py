@@ -91,7 +91,7 @@ def start_of(experiment: Experiment, fold: Fold) -> Start | None:
     if not run.fitted:
         raise RunError(f"{run.path}: onward starts from it, but it is not fitted; fit it first: name={model} fold={source}")
     provenance = run.provenance()
-    same = provenance["tables"].get("folds") == experiment.fingerprints()["folds"]
+    same = provenance["tables"].get("folds") == experiment.fingerprints(fold)["folds"]
     if fold != "all" and not (same and provenance["fold"] == source):
         other = "" if same else f" of other folds than {experiment.home / 'folds.csv'} has now"
         raise ConfigError(
@@ -110,7 +110,7 @@ def _refuse_backbone_that_saw(experiment: Experiment, fold: Fold) -> None:
     file = Path(str(experiment.config.backbone.weights))
     if fold == "all" or not file.is_file() or not (file.parent / "provenance.json").is_file():
         return
-    provenance, mine = RunFolder(file.parent).provenance(), experiment.fingerprints()
+    provenance, mine = RunFolder(file.parent).provenance(), experiment.fingerprints(fold)
     tables = provenance.get("tables", {})
     if tables.get("train") != mine["train"] or (tables.get("folds") == mine["folds"] and provenance.get("fold") == fold):
         return

@@ -88,7 +88,8 @@ class Sources:
     def left_out(self, members: Sequence[Member]) -> tuple[OutOfFold, NDArray[np.int64], NDArray[np.float64]]:
         """The photos that are scored, as `ensemble.py` finds them, their true columns [N], and the class prior of each [N, C]."""
         labels = self.tables.labels()
-        rows = rows_out_of_fold(members, self.tables.train["Image"].tolist(), self.config.folds(self.tables))
+        labelled, dealt = self.tables.train["Image"].tolist(), self.config.folds(self.tables)
+        rows = rows_out_of_fold(members, labelled, dealt, self.config.fit_on)
         truth = np.array([self.column[image] for image in rows.images], np.int64)
         return rows, truth, rows.prior(truth, labels, len(self.tables.class_id))
 
