@@ -95,7 +95,7 @@ def test_weights_from_a_file(tmp_path: Path, suffix: str) -> None:
 
 
 def test_bad_weight_files_are_refused_by_name(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="weights=nowhere.pt: neither auto, package, hub, false nor a file"):
+    with pytest.raises(WeightsError, match="weights=nowhere.pt: neither auto, package, hub, false nor a file, here or in .*train.py"):
         load_weights(bare(), SMALL, "nowhere.pt")
     for suffix in (".pt", ".safetensors"):
         (tmp_path / f"cut{suffix}").write_bytes(b"\x00\x01half")
@@ -233,8 +233,9 @@ def test_a_smaller_stride_keeps_more_places_and_the_same_weights() -> None:
         BackboneConfig(name="conv3x3", stride=16)
 
 
-def test_weights_from_another_fit(tmp_path: Path) -> None:
-    """Of a model.safetensors of ours the backbone is taken, whatever its head."""
+def test_weights_from_another_fit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a model.safetensors of ours the backbone is taken, whatever its head; the runs folder goes without saying."""
+    monkeypatch.setenv("WHICHWHALE_RUNS", str(tmp_path))
     torch.manual_seed(3)
     fitted = Backbone(BackboneConfig(name=SMALL, weights=False))
     state = {f"backbone.{name}": tensor.contiguous() for name, tensor in fitted.state_dict().items()}
@@ -242,6 +243,9 @@ def test_weights_from_another_fit(tmp_path: Path) -> None:
     net = bare()
     load_weights(net, SMALL, str(tmp_path / "model.safetensors"))
     assert same(net, fitted.net)
+    again = bare(seed=1)
+    load_weights(again, SMALL, "model.safetensors")
+    assert same(again, fitted.net)
 
 
 @pytest.mark.parametrize("pooling", ["avg", "gem"])

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from whichwhale.config import Config, ConfigError
+from whichwhale.config import Config, ConfigError, runs_dir
 from whichwhale.conv_stack import ConvStack
 
 CONV3X3 = "conv3x3"
@@ -34,8 +34,8 @@ class BackboneConfig(Config):
     random weights (conv_stack.py).
 
     `weights`: auto (a package that has them here, else timm's hub), package, hub, false (random), or the path of a file that
-    holds a state dict (.safetensors, or a torch file that is read with weights_only), for example of another fit's
-    model.safetensors, whose backbone it takes.
+    holds a state dict (.safetensors, or a torch file that is read with weights_only), as it is or from the runs folder on: for
+    example DATASET/MODEL/fold0/model.safetensors of another fit, whose backbone is taken.
 
     `grid` says where in the picture features are: rows and columns of cells, each pooled on its own (heads are aligned, so a cell
     is a place on the head; Sun et al. 2018, "Beyond part models", do it with stripes of a person). Before that a 1x1 convolution
@@ -189,9 +189,12 @@ def load_weights(net: nn.Module, name: str, weights: str | bool) -> str:
             ) from error
         net.load_state_dict(pretrained.state_dict())
         return "hub"
-    path = Path(str(weights))
-    if not path.is_file():
-        raise WeightsError(f"weights={weights}: neither auto, package, hub, false nor a file that exists")
+    path = next((path for path in (Path(str(weights)), runs_dir() / str(weights)) if path.is_file()), None)
+    if path is None:
+        raise WeightsError(
+            f"weights={weights}: neither auto, package, hub, false nor a file, here or in {runs_dir()}; "
+            "if it is another fit's, run train.py with that one's config first"
+        )
     net.load_state_dict(_without_classifier(net, _read_state(path)))
     return f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
 
