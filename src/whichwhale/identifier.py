@@ -1,10 +1,10 @@
 """From a photo to ranked whales: the fitted models of a run folder, ready to use.
 
-    import whichwhale
+import whichwhale
 
-    identifier = whichwhale.load("runs/survey/ensemble")
-    for guess in identifier.identify("photo.jpg", top=5):
-        print(guess.whale, guess.probability)
+identifier = whichwhale.load("runs/survey/ensemble")
+for guess in identifier.identify("photo.jpg", top=5):
+    print(guess.whale, guess.probability)
 """
 
 from __future__ import annotations
@@ -25,13 +25,15 @@ from whichwhale.blend.evidence import Evidence
 from whichwhale.blend.neighbours import Gallery
 from whichwhale.blend.pool import LEAST_FLOOR, Pool, TestFrom
 from whichwhale.blend.recipes import Fitted
-from whichwhale.competition.photos import decode
+from whichwhale.competition.photos import PhotoError, decode
+from whichwhale.embedder import Embedder
 from whichwhale.identify import fitted
 from whichwhale.identify.config import GivenPassports, IdentifyConfig, PassportsFromPoints
 from whichwhale.identify.net import Identifier
 from whichwhale.identify.predicting import all_columns, predict
 from whichwhale.localize import locating
 from whichwhale.passport.from_points import cut
+from whichwhale.passport.plane import PlaneView
 from whichwhale.passport.points import animals
 from whichwhale.passport.store import Store
 
@@ -57,13 +59,14 @@ class Guess:
 @dataclass(frozen=True, eq=False)
 class FittedFold:
     """One fitted network of a model: its share in the model's mean, and its logits' columns among all whales. With a `gallery`
-    the logits are those of neighbours on its embeddings."""
+    the logits are those of neighbours on its embeddings. `path` is its run folder."""
 
     share: float
     net: Identifier
     columns: NDArray[np.int64]
     config: IdentifyConfig
     gallery: Gallery | None = None
+    path: Path = Path()
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +100,20 @@ class PhotoIdentifier:
         unsure = next((found for found in map(_uncertainty, stores.values()) if found is not None), None)
         return answer(self.pool, Evidence.of(self.pool.members, self.class_id, z, prior, unsure), means=True)
 
+    def embedder(self) -> Embedder:
+        """The one network that there is, to embed photos for a catalogue.
+
+        Raises LoadError if there are several: their embeddings can't be compared.
+        """
+        paths = sorted({str(fold.path) for model in self.models for fold in model})
+        if len(paths) > 1:
+            raise LoadError(
+                f"{len(paths)} networks ({paths[0]}, …), whose embeddings can't be compared; give the folder of one fit, "
+                f"such as {paths[-1]}"
+            )
+        fold = self.models[0][0]
+        return Embedder(fold.net, fold.config, fold.path, lambda photos: self.cut(photos, fold.config.passports)[:2])
+
     def _mean(
         self, model: list[FittedFold], stores: dict[str, Store], said: dict[int, tuple[NDArray, NDArray]]
     ) -> NDArray[np.float64]:
@@ -115,25 +132,49 @@ class PhotoIdentifier:
         return z / np.where(weight > 0, weight, 1.0)
 
     def _passports(self, paths: list[Path], passports: GivenPassports | PassportsFromPoints) -> Store:
-        """A store in memory: crops as they are, or cut from the photos by the points that the aligner finds."""
+        """A store in memory; raises the first photo's error."""
+        view, images, unsure = self.cut(paths, passports)
+        for image in images:
+            if isinstance(image, ValueError):
+                raise image
+        index = pd.DataFrame() if isinstance(passports, GivenPassports) else pd.DataFrame({UNCERTAINTY: unsure})
+        return Store(Path(), "", np.stack(images), index, view.matrix())
+
+    def cut(
+        self, paths: Sequence[Path], passports: GivenPassports | PassportsFromPoints
+    ) -> tuple[PlaneView, list[NDArray[np.uint8] | ValueError], list[float]]:
+        """What passports show; for each photo its passport uint8 [H, W, 3], or why there is none (PhotoError, NoAnimalError); and the
+        standard deviation over d of the points that it was cut by (NaN: there are none).
+
+        Crops as they are, or cut from the photos by the points that the aligner finds.
+        """
+        images: list[NDArray[np.uint8] | ValueError] = []
         if isinstance(passports, GivenPassports):
-            view = passports.view
-            images = [cv2.resize(decode(path), view.size, interpolation=cv2.INTER_AREA) for path in paths]
-        else:
-            view, images, unsure = passports.store_view(), [], []
-            locator = locating.load((self.runs / passports.annotations).parent)
-            names = [str(number) for number in range(len(paths))]
-            herd = animals(locator.locate(dict(zip(names, paths, strict=True))), passports)
-            meant = {animal.image: animal for animal in herd if animal.item.endswith("#0")}
-            for name, path in zip(names, paths, strict=True):
-                image = cut(path, [meant[name]], passports)[0][0]
-                if image is None:
-                    decode(path)  # raises PhotoError if that is why
-                    raise NoAnimalError(f"{path}: no {passports.part} was found in it")
-                images.append(image)
-                unsure.append(meant[name].sd / np.linalg.norm(np.subtract(*meant[name].points)))
-            return Store(Path(), "", np.stack(images), pd.DataFrame({UNCERTAINTY: unsure}), view.matrix())
-        return Store(Path(), "", np.stack(images), pd.DataFrame(), view.matrix())
+            for path in paths:
+                try:
+                    images.append(cv2.resize(decode(path), passports.view.size, interpolation=cv2.INTER_AREA))
+                except PhotoError as error:
+                    images.append(error)
+            return passports.view, images, [float("nan")] * len(paths)
+        locator = locating.load((self.runs / passports.annotations).parent)
+        names = [str(number) for number in range(len(paths))]
+        herd = animals(locator.locate(dict(zip(names, paths, strict=True))), passports)
+        meant = {animal.image: animal for animal in herd if animal.item.endswith("#0")}
+        unsure = []
+        for name, path in zip(names, paths, strict=True):
+            image = cut(path, [meant[name]], passports)[0][0]
+            images.append(_why_none(path, passports.part) if image is None else image)
+            points = meant[name].points
+            unsure.append(float("nan") if points is None else meant[name].sd / float(np.linalg.norm(np.subtract(*points))))
+        return passports.store_view(), images, unsure
+
+
+def _why_none(path: Path, part: str) -> ValueError:
+    try:
+        decode(path)
+    except PhotoError as error:
+        return error
+    return NoAnimalError(f"{path}: no {part} was found in it")
 
 
 def _uncertainty(store: Store) -> NDArray[np.float64] | None:
@@ -166,7 +207,7 @@ def load(folder: str | Path) -> PhotoIdentifier:
     def fold(share: float, path: Path, gallery: Gallery | None) -> FittedFold:
         net, whales, config = nets[path]
         columns = np.array([place[whale] for whale in (whales if gallery is None else gallery.whales)])
-        return FittedFold(share, net, columns, config, gallery)
+        return FittedFold(share, net, columns, config, gallery, path)
 
     return PhotoIdentifier(class_id, [[fold(*one) for one in model] for model in models], blended, home.parent)
 

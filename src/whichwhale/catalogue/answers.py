@@ -1,0 +1,154 @@
+"""Answers people can use: who it is, how probable that is, and how probable it is that nobody here knows it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from whichwhale.catalogue.calibration import NEW, REST, asked, probabilities, ratios
+from whichwhale.catalogue.errors import CatalogueError
+from whichwhale.catalogue.search import Ranking, Searcher
+from whichwhale.score import top5
+from whichwhale.score.ranking import NEW_WHALE, ranked_lists
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True)
+class Match:
+    """An animal, the calibrated probability that the query shows it (None: the catalogue has no calibration), its pooled score,
+    and the photo of it that is nearest to one of the query's, with the cosine of the two."""
+
+    animal: str
+    probability: float | None
+    score: float
+    photos: int
+    best_photo: str
+    cosine: float
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Of one query, a photo or an encounter of several: the most probable animals first; the probability of `nobody` whom the
+    catalogue knows and that of all `others` of the `animals` searched that are not listed; `guesses`, the best five, `new_whale`
+    among them where the fitted threshold puts it."""
+
+    query: str
+    photos: list[str]
+    matches: list[Match]
+    nobody: float | None
+    others: float | None
+    animals: int
+    guesses: list[str]
+
+
+def answer(
+    searcher: Searcher,
+    names: Sequence[str],
+    photos: Sequence[Sequence[str]],
+    queries: Sequence[NDArray[np.float32]],
+    new_rate: float,
+    top: int = 5,
+) -> list[Answer]:
+    """Answers to queries, each the unit vectors [m, D] of one animal's photos.
+
+    Args:
+        names: of the queries; photos: names of the photos of each.
+        new_rate: share of strangers among such queries, as far as one knows.
+        top: animals to list.
+
+    Raises:
+        CatalogueError: a rate that is no share, more animals than the calibration gives probabilities to.
+    """
+    calibration = searcher.gallery.manifest.calibration
+    if top < 1 or (calibration is not None and top > calibration.candidates):
+        raise CatalogueError(
+            f"top {top}: at least 1, and at most {calibration.candidates if calibration else top}: only so many animals have a "
+            "probability of their own (calibration.candidates, when the catalogue is built)"
+        )
+    rankings = searcher.rank(queries, max(top, 5) if calibration is None else calibration.candidates)
+    if calibration is None:
+        return [
+            _answer(searcher, name, of, ranking, None, top, [searcher.gallery.animals[place] for place in ranking.animal[:5]])
+            for name, of, ranking in zip(names, photos, rankings, strict=True)
+        ]
+    asks = asked(rankings, queries, searcher.gallery.cohort(), calibration.candidates)
+    table = probabilities(asks, calibration, new_rate)
+    answers = []
+    for name, of, ranking, p in zip(names, photos, rankings, table, strict=True):
+        animals = [searcher.gallery.animals[place] for place in ranking.animal]
+        ratio = ratios(p[None])[:, : len(animals)]
+        (guesses,) = ranked_lists(ratio, animals, 5, calibration.threshold)
+        answers.append(_answer(searcher, name, of, ranking, p, top, guesses))
+    return answers
+
+
+def _answer(
+    searcher: Searcher, name: str, photos: Sequence[str], ranking: Ranking, p: NDArray | None, top: int, guesses: list[str]
+) -> Answer:
+    gallery = searcher.gallery
+    order = np.arange(len(ranking)) if p is None else np.argsort(-p[: len(ranking)], kind="stable")
+    matches = [
+        Match(
+            gallery.animals[ranking.animal[place]],
+            None if p is None else float(p[place]),
+            round(float(ranking.score[place]), 6),
+            int(ranking.photos[place]),
+            str(gallery.table["photo"].iloc[ranking.row[place]]),
+            round(float(ranking.cosine[place]), 6),
+        )
+        for place in order[:top]
+    ]
+    nobody = None if p is None else float(p[NEW])
+    others = None if p is None else float(p[REST] + p[order[top:]].sum())
+    return Answer(name, list(photos), matches, nobody, others, ranking.animals, guesses)
+
+
+def as_numbers(answers: Sequence[Answer], searcher: Searcher, new_rate: float) -> dict[str, Any]:
+    """For JSON."""
+    manifest = searcher.gallery.manifest
+    return {
+        "schema": SCHEMA,
+        "catalogue": str(searcher.gallery.folder),
+        "generation": manifest.generation,
+        "model": manifest.model.weights_sha,
+        "animals": len(searcher.animal),
+        "photos": len(searcher.rows),
+        "new_rate": None if manifest.calibration is None else new_rate,
+        "uncalibrated": manifest.uncalibrated or None,
+        "answers": [asdict(one) for one in answers],
+    }
+
+
+def text(one: Answer) -> str:
+    """An answer to read."""
+    about = f"{len(one.photos)} photos, " if len(one.photos) > 1 else ""
+    lines = [f"{one.query}  ({about}{one.animals} animals searched)"]
+    wide = max((len(match.animal) for match in one.matches), default=0)
+    for match in one.matches:
+        p = "      " if match.probability is None else f"{match.probability:6.1%}"
+        photos = f"{match.photos} photo{'s' if match.photos > 1 else ''}"
+        lines.append(f"  {p}  {match.animal:<{wide}}  nearest {match.best_photo} (cosine {match.cosine:.3f}) of {photos}")
+    if one.nobody is not None and one.others is not None:
+        lines += [f"  {one.nobody:6.1%}  nobody we know", f"  {one.others:6.1%}  another of the catalogue's animals"]
+    return "\n".join(lines)
+
+
+def write_top5(path: str | Path, answers: Sequence[Answer], searcher: Searcher) -> None:
+    """The guesses as `Image,Id`, a row a query (score/top5.py).
+
+    Raises:
+        CatalogueError: fewer than five guesses; SubmissionError as `score.top5.write`.
+    """
+    if short := [one.query for one in answers if len(one.guesses) < top5.GUESSES]:
+        raise CatalogueError(
+            f"{path}: {short[0]} has fewer than the {top5.GUESSES} guesses that the format wants: "
+            f"{len(searcher.animal)} animals were searched"
+        )
+    known = [searcher.gallery.animals[place] for place in searcher.animal]
+    top5.write(path, [one.query for one in answers], [one.guesses for one in answers], {*known, NEW_WHALE})

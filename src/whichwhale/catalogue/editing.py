@@ -1,0 +1,187 @@
+"""Changes of a catalogue: build, add, remove, merge, split. Each checks everything first and writes last, all or nothing."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from whichwhale.catalogue import gallery as galleries
+from whichwhale.catalogue import table as tables
+from whichwhale.catalogue.config import CatalogueConfig
+from whichwhale.catalogue.doubles import without_doubles
+from whichwhale.catalogue.errors import CatalogueError, listed
+from whichwhale.catalogue.gallery import Gallery
+from whichwhale.catalogue.incoming import Incoming, refuse_other_model
+from whichwhale.catalogue.lock import LOCK, writing
+from whichwhale.catalogue.table import APPROVED
+
+Told = list[str]
+
+
+def build(folder: str | Path, incoming: Incoming, config: CatalogueConfig, keep_doubles: bool = False) -> tuple[Gallery, Told]:
+    """A new catalogue; beside it what there is to tell, a line each.
+
+    Args:
+        keep_doubles: take in a picture that is there under two names.
+
+    Raises:
+        CatalogueError: there is a catalogue already, no photo has an animal, one picture under two animals, another writer.
+    """
+    folder = Path(folder)
+    if galleries.exists(folder):
+        raise CatalogueError(f"{folder}: is a catalogue already; `add` to it, name another folder, or delete it")
+    if folder.exists() and not (folder.is_dir() and _left_by_a_build(folder)):
+        raise CatalogueError(f"{folder}: is there already and is no catalogue; name another folder")
+    incoming = _named(incoming)
+    with writing(folder, "build") as died:
+        galleries.clear(folder, None)
+        incoming = without_doubles(incoming, None, config.storage, keep_doubles)
+        gallery = galleries.create(folder, incoming.model, config, incoming.table, incoming.vectors)
+    told = [*_mourned(died), *incoming.told]
+    if len(gallery.animals) == 1:
+        told.append(f"the catalogue knows one animal, {gallery.animals[0]}: search ranks nobody until there are more")
+    return gallery, told
+
+
+def add(folder: str | Path, incoming: Incoming, keep_doubles: bool = False) -> tuple[Gallery, Told]:
+    """More photos, of known animals or of new ones; those that are in the catalogue already are passed over, so that an addition
+    that was cut off can simply be made again.
+
+    Raises:
+        CatalogueError: vectors of another model, no photo has an animal, a photo's name or picture is there under another animal,
+            another writer.
+    """
+    folder = Path(folder)
+    refuse_other_model(incoming.model, galleries.read(folder).manifest.model, str(folder))
+    incoming = _named(incoming)
+    with writing(folder, f"add {len(incoming)} photos") as died:
+        gallery = galleries.read(folder)
+        galleries.clear(folder, gallery.manifest)
+        refuse_other_model(incoming.model, gallery.manifest.model, str(folder))
+        incoming = without_doubles(incoming, gallery, gallery.manifest.config.storage, keep_doubles)
+        if len(incoming):
+            gallery = galleries.append(gallery, incoming.table, incoming.vectors)
+    return gallery, [*_mourned(died), *incoming.told]
+
+
+def remove(folder: str | Path, photos: Sequence[str] = (), animals: Sequence[str] = ()) -> tuple[Gallery, Told]:
+    """Without some photos, and without all photos of some animals.
+
+    Their vectors are dropped from disk with the next rewriting of the vectors (when 3 of 10 were removed); nothing finds them
+    before.
+
+    Raises:
+        CatalogueError: names that the catalogue doesn't have, nothing would be left, another writer.
+    """
+    with writing(Path(folder), "remove") as died:
+        gallery = galleries.read(folder)
+        rows = np.zeros(len(gallery), bool)
+        rows[_rows(gallery, photos)] = True
+        for animal in animals:
+            rows |= _of(gallery, animal)
+        if rows.all():
+            raise CatalogueError(f"{folder}: that would remove every photo; delete the folder if that is meant")
+        if rows.any():
+            gallery = galleries.commit(gallery, gallery.table[~rows].reset_index(drop=True))
+    return gallery, [*_mourned(died), f"removed {int(rows.sum())} photos"]
+
+
+def merge(folder: str | Path, animals: Sequence[str], into: str) -> tuple[Gallery, Told]:
+    """What was taken for several animals is one, called `into` (one of them, another one, or a new name).
+
+    Raises:
+        CatalogueError: an animal that the catalogue doesn't have, another writer.
+    """
+    with writing(Path(folder), "merge") as died:
+        gallery = galleries.read(folder)
+        rows = np.zeros(len(gallery), bool)
+        for animal in animals:
+            rows |= _of(gallery, animal)
+        gallery = galleries.commit(gallery, _renamed(gallery, rows, into))
+    return gallery, [*_mourned(died), f"{into} now has {int((gallery.table['animal'] == into).sum())} photos"]
+
+
+def split(folder: str | Path, animal: str, photos: Sequence[str], to: str) -> tuple[Gallery, Told]:
+    """Some photos of an animal show another one, `to` (a new name, or an animal that is known).
+
+    Raises:
+        CatalogueError: photos that are not the animal's, all of its photos, `to` is the animal itself, another writer.
+    """
+    with writing(Path(folder), "split") as died:
+        gallery = galleries.read(folder)
+        own, rows = _of(gallery, animal), _rows(gallery, photos)
+        if to == animal or not len(rows):
+            raise CatalogueError(f"{folder}: split takes some photos of {animal} and another animal's name")
+        if foreign := [photo for photo, row in zip(photos, rows, strict=True) if not own[row]]:
+            row = gallery.photos.get_loc(foreign[0])
+            raise CatalogueError(f"{folder}: {foreign[0]} is not of {animal} but of {gallery.table['animal'].iloc[row]}")
+        if len(set(rows.tolist())) == own.sum():
+            raise CatalogueError(f"{folder}: these are all photos of {animal}; to rename it, `merge {animal} --into {to}`")
+        moved = np.zeros(len(gallery), bool)
+        moved[rows] = True
+        gallery = galleries.commit(gallery, _renamed(gallery, moved, to))
+    left, there = ((gallery.table["animal"] == name).sum() for name in (animal, to))
+    return gallery, [*_mourned(died), f"{animal} now has {left} photos, {to} {there}"]
+
+
+def _named(incoming: Incoming) -> Incoming:
+    """The photos whose animal is known, with a status."""
+    table = incoming.table
+    if "animal" not in table.columns or (table["animal"] == "").all():
+        raise CatalogueError(
+            f"of none of the {len(table)} photos the animal is known; give --table with the columns photo and animal, or a "
+            "folder that has a folder an animal"
+        )
+    incoming = incoming.only((table["animal"] != "").to_numpy(), "nobody says which animal they show")
+    table = incoming.table.copy()
+    status = table["status"] if "status" in table.columns else ""
+    table["status"] = pd.Series(
+        np.where(status == "", APPROVED, status) if "status" in table.columns else APPROVED, table.index, "str"
+    )
+    tables.check(table, "what is to go in")
+    return Incoming(table, incoming.vectors, incoming.model, incoming.told)
+
+
+def _left_by_a_build(folder: Path) -> bool:
+    """Whether a folder holds nothing but what a killed build left."""
+    ours = {path.name for pattern in galleries.OURS for path in folder.glob(pattern)} | {LOCK}
+    return {path.name for path in folder.iterdir()} <= ours
+
+
+def _mourned(died: str | None) -> Told:
+    return [f"an earlier writer was killed: {died}; what it had not finished is gone, the rest is whole"] if died else []
+
+
+def _of(gallery: Gallery, animal: str) -> NDArray[np.bool_]:
+    rows = (gallery.table["animal"] == animal).to_numpy()
+    if not rows.any():
+        raise CatalogueError(f"{gallery.folder}: has no animal {animal!r}{_near(animal, gallery.animals)}")
+    return rows
+
+
+def _rows(gallery: Gallery, photos: Sequence[str]) -> NDArray[np.int64]:
+    rows = gallery.photos.get_indexer(pd.Index(list(photos), dtype="str")) if photos else np.zeros(0, np.int64)
+    if missing := [photo for photo, row in zip(photos, rows, strict=True) if row < 0]:
+        raise CatalogueError(
+            f"{gallery.folder}: has no photo {listed(missing)}{_near(missing[0], gallery.table['photo'].tolist())}"
+        )
+    return rows.astype(np.int64)
+
+
+def _near(name: str, known: Sequence[str]) -> str:
+    near = difflib.get_close_matches(name, known[:10_000], 1)
+    return f"; did you mean {near[0]!r}?" if near else "; `list` shows what there is"
+
+
+def _renamed(gallery: Gallery, rows: NDArray[np.bool_], animal: str) -> pd.DataFrame:
+    if not animal.strip():
+        raise CatalogueError("an animal must have a name")
+    table = gallery.table.copy()
+    table.loc[rows, "animal"] = animal
+    tables.check(table, str(gallery.folder))
+    return table

@@ -1,0 +1,79 @@
+"""Evidence beside an answer: two aligned passports side by side, and where their local features agree.
+
+Heads are aligned, so the same place of two passports shows the same part of the animal. At each place of the network's last maps
+the cosine of the two feature vectors is taken, the best within one step to each side, since alignment is not exact. What the map
+shows is what the network compares; it is no proof.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from whichwhale.files import write_atomically
+
+WIDTH = 384  # px of each picture
+CAPTION, GAP = 24, 4
+SLACK = 1  # steps of the map
+
+
+def cosine_map(one: NDArray[np.floating], other: NDArray[np.floating], slack: int = SLACK) -> NDArray[np.float32]:
+    """Cosines [h, w] of local features [C, h, w] of two aligned passports: at each place the best with the places of the other
+    that lie at most `slack` steps away. A place without features has the cosine 0.
+
+    Raises:
+        ValueError: maps of different shapes.
+    """
+    if one.shape != other.shape or one.ndim != 3:
+        raise ValueError(f"maps of shapes {one.shape} and {other.shape} can't be compared; both must be [C, h, w]")
+    a, b = (maps / np.maximum(np.linalg.norm(maps, axis=0), 1e-12) for maps in (one, other))
+    height, width = a.shape[1:]
+    best = np.full((height, width), -1.0, np.float32)
+    for dy in range(-slack, slack + 1):
+        for dx in range(-slack, slack + 1):
+            ys, xs = slice(max(0, -dy), min(height, height - dy)), slice(max(0, -dx), min(width, width - dx))
+            yt, xt = slice(max(0, dy), min(height, height + dy)), slice(max(0, dx), min(width, width + dx))
+            cosines = (a[:, ys, xs] * b[:, yt, xt]).sum(axis=0)
+            best[ys, xs] = np.maximum(best[ys, xs], cosines)
+    return best
+
+
+def picture(
+    query: NDArray[np.uint8],
+    known: NDArray[np.uint8],
+    there: NDArray[np.floating],
+    back: NDArray[np.floating],
+    captions: tuple[str, str],
+) -> NDArray[np.uint8]:
+    """uint8 RGB: above, the two passports [H, W, 3] under their captions; below, the same with their cosine maps [h, w] over
+    them, from blue (at most 0) to red (1)."""
+    height = max(1, round(query.shape[0] * WIDTH / query.shape[1]))
+    sheet = np.full((2 * (CAPTION + height) + GAP, 2 * WIDTH + GAP, 3), 24, np.uint8)
+    for column, (passport, cosines, caption) in enumerate(zip((query, known), (there, back), captions, strict=True)):
+        x = column * (WIDTH + GAP)
+        plain = cv2.resize(passport, (WIDTH, height), interpolation=cv2.INTER_LINEAR)
+        heat = cv2.resize(np.clip(cosines, 0, 1).astype(np.float32), (WIDTH, height), interpolation=cv2.INTER_LINEAR)
+        colours = cv2.applyColorMap(np.rint(255 * heat).astype(np.uint8), cv2.COLORMAP_JET)[..., ::-1]
+        mixed = cv2.addWeighted(plain, 0.55, np.ascontiguousarray(colours), 0.45, 0)
+        told = caption, f"agreement: mean cosine {float(np.mean(cosines)):.2f}, best {float(np.max(cosines)):.2f}"
+        for row, (image, words) in enumerate(zip((plain, mixed), told, strict=True)):
+            y = row * (CAPTION + height + GAP)
+            sheet[y + CAPTION : y + CAPTION + height, x : x + WIDTH] = image
+            cv2.putText(sheet, _ascii(words), (x + 4, y + 16), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (230, 230, 230), 1, cv2.LINE_AA)
+    return sheet
+
+
+def write(path: Path, image: NDArray[np.uint8]) -> None:
+    """Write uint8 RGB as PNG, whole or not at all."""
+    done, content = cv2.imencode(".png", image[..., ::-1])
+    if not done:
+        raise ValueError(f"{path}: the picture can't be made into a PNG")
+    write_atomically(path, lambda stream: stream.write(content.tobytes()) and None)
+
+
+def _ascii(words: str) -> str:
+    """OpenCV's letters are ASCII."""
+    return words.encode("ascii", "replace").decode("ascii")

@@ -1,0 +1,320 @@
+"""A catalogue on disk: a table and its vectors, changed by whole generations.
+
+    catalogue.json           what is current (manifest.py); renamed into place last, so a change happens at once or not at all
+    table-<g>.csv            a row a photo (table.py), as of generation g
+    vectors-<g>.npy          vectors that generation g added [rows, dims]; never changed, shared by all later generations
+    keys-<g>.npy             int64 [rows, 2]: key and fingerprint of each
+    index-<g>.usearch, index-keys-<g>.npy, cohort-<g>.npy
+    writer.lock              lock.py
+
+A reader has the table in memory and the vectors memory-mapped, so what a writer does meanwhile changes nothing for it, even when
+the files of its generation are deleted. A writer that is killed leaves files that catalogue.json doesn't name; the next one
+deletes them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from whichwhale.catalogue import manifest as manifests
+from whichwhale.catalogue import table as tables
+from whichwhale.catalogue.config import CatalogueConfig, Storage
+from whichwhale.catalogue.encoding import Stored, decode, encode, fingerprints
+from whichwhale.catalogue.errors import CatalogueError
+from whichwhale.catalogue.manifest import Calibration, IndexFile, Manifest, Model, Segment
+from whichwhale.catalogue.table import KEY
+from whichwhale.files import write_atomically
+
+BLOCK = 16_384  # vectors read at a time
+MOST_SEGMENTS = 16
+UNIT = 1e-6  # how far the length of a unit vector may be from 1
+DEAD_SHARE = 0.3  # of the vectors, above which removed ones are dropped from disk
+OURS = ("table-*.csv", "vectors-*.npy", "keys-*.npy", "index-*.usearch", "index-keys-*.npy", "cohort-*.npy", ".*.part")
+
+
+@dataclass(frozen=True, eq=False)
+class Gallery:
+    """One generation, open. Row i of `table` (index 0 … N - 1, ascending by key) is photo i; its vector lies at `place[i]` among
+    the concatenated `segments`, each [rows, dims] as stored, memory-mapped; `keys` int64 [all rows, 2] are their keys and
+    fingerprints.
+    """
+
+    folder: Path
+    manifest: Manifest
+    table: pd.DataFrame
+    segments: tuple[Stored, ...]
+    keys: NDArray[np.int64]
+    place: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @cached_property
+    def animals(self) -> list[str]:
+        """Names, sorted."""
+        return self._coded[1]
+
+    @property
+    def code(self) -> NDArray[np.int64]:
+        """[N]: the place of each photo's animal in `animals`."""
+        return self._coded[0]
+
+    @cached_property
+    def _coded(self) -> tuple[NDArray[np.int64], list[str]]:
+        codes, names = pd.factorize(self.table["animal"], sort=True)
+        return codes.astype(np.int64), [str(name) for name in names]
+
+    @cached_property
+    def photos(self) -> pd.Index:
+        """Photo names, to look rows up."""
+        return pd.Index(self.table["photo"])
+
+    def vectors(self, rows: NDArray[np.integer] | None = None) -> NDArray[np.float32]:
+        """Unit vectors float32 [len(rows), D] of photos, of all without `rows`."""
+        place = self.place if rows is None else self.place[rows]
+        found = np.empty((len(place), self.manifest.model.dims), np.float32)
+        for start, segment in zip(self._starts, self.segments, strict=True):
+            here = np.flatnonzero((place >= start) & (place < start + len(segment)))
+            if len(here):
+                found[here] = decode(segment[place[here] - start])
+        return found
+
+    def blocks(self) -> Iterator[tuple[slice, NDArray[np.float32]]]:
+        """All photos in order, some at a time: rows of the table, and their unit vectors float32."""
+        for start, segment in zip(self._starts, self.segments, strict=True):
+            for at in range(0, len(segment), BLOCK):
+                low, high = np.searchsorted(self.place, [start + at, start + min(at + BLOCK, len(segment))])
+                if high == low:
+                    continue
+                stored = segment[at : at + BLOCK]
+                if high - low < len(stored):
+                    stored = stored[self.place[low:high] - start - at]
+                yield slice(int(low), int(high)), decode(np.asarray(stored))
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        return [0, *np.cumsum([len(segment) for segment in self.segments])[:-1].tolist()]
+
+    def cohort(self) -> NDArray[np.float32]:
+        """The vectors that a query is compared with, float32 [C, D]; [0, D] without a calibration."""
+        if self.manifest.calibration is None:
+            return np.zeros((0, self.manifest.model.dims), np.float32)
+        return np.load(self.folder / self.manifest.calibration.cohort, allow_pickle=False)
+
+
+def exists(folder: Path) -> bool:
+    return (folder / manifests.MANIFEST).exists()
+
+
+def read(folder: str | Path) -> Gallery:
+    """Open the current generation.
+
+    Raises:
+        CatalogueError: there is none, or it is damaged, or of another schema.
+    """
+    folder = Path(folder)
+    while True:
+        manifest = manifests.read(folder)
+        try:
+            return _open(folder, manifest)
+        except FileNotFoundError as error:
+            # Between the two reads a writer may have made another generation current and deleted this one's files.
+            if manifests.read(folder).generation == manifest.generation:
+                raise CatalogueError(
+                    f"{error.filename}: is missing, so the catalogue is damaged; copy it anew from where it is whole"
+                ) from None
+
+
+def _open(folder: Path, manifest: Manifest) -> Gallery:
+    table = tables.read(folder / manifest.table)
+    segments, keys = [], []
+    for one in manifest.segments:
+        try:
+            vectors = np.load(folder / one.file, mmap_mode="r", allow_pickle=False)
+            names = np.load(folder / one.keys, allow_pickle=False)
+        except FileNotFoundError:
+            raise
+        except (OSError, EOFError, ValueError) as error:
+            raise CatalogueError(f"{folder / one.file}: not readable ({error}); copy the catalogue anew") from None
+        if vectors.shape != (one.rows, manifest.model.dims) or names.shape != (one.rows, 2):
+            raise CatalogueError(
+                f"{folder / one.file}: has the shape {vectors.shape}, not what catalogue.json says; copy it anew"
+            )
+        segments.append(vectors)
+        keys.append(names)
+    all_keys = np.concatenate(keys) if keys else np.zeros((0, 2), np.int64)
+    return Gallery(folder, manifest, table, tuple(segments), all_keys, _places(table, all_keys, folder / manifest.table))
+
+
+def _places(table: pd.DataFrame, keys: NDArray[np.int64], path: Path) -> NDArray[np.int64]:
+    wanted = table[KEY].to_numpy()
+    place = np.searchsorted(keys[:, 0], wanted)
+    found = place < len(keys)
+    found[found] = keys[place[found], 0] == wanted[found]
+    if not found.all() or (np.diff(place) <= 0).any():
+        raise CatalogueError(f"{path}: names vectors that are not there, or one twice; copy the catalogue anew")
+    return place.astype(np.int64)
+
+
+def create(folder: Path, model: Model, config: CatalogueConfig, rows: pd.DataFrame, vectors: NDArray[np.float32]) -> Gallery:
+    """Write the first generation: rows (`photo`, `animal`, `status`, …) and their unit vectors [N, D]. The caller has the
+    lock."""
+    first = Manifest(generation=0, model=model, config=config, table="", segments=[], next_key=0)
+    nothing = pd.DataFrame({KEY: np.zeros(0, np.int64)} | {name: np.zeros(0, str) for name in tables.ALWAYS})
+    none = Gallery(folder, first, nothing, (), np.zeros((0, 2), np.int64), np.zeros(0, np.int64))
+    return append(none, rows, vectors)
+
+
+def append(gallery: Gallery, rows: pd.DataFrame, vectors: NDArray[np.float32]) -> Gallery:
+    """A generation with more photos; the caller has the lock, and has checked them (editing.py)."""
+    old, folder = gallery.manifest, gallery.folder
+    generation = old.generation + 1
+    added = rows.assign(**{KEY: np.arange(old.next_key, old.next_key + len(rows))})
+    table = pd.concat([gallery.table, added], ignore_index=True).fillna("")
+    segment = write_segment(folder, generation, added[KEY].to_numpy(np.int64), vectors, old.config.storage)
+    changes = {"segments": [*old.segments, segment], "next_key": old.next_key + len(rows)}
+    return commit(gallery, table, changes)
+
+
+def commit(gallery: Gallery, table: pd.DataFrame, changes: dict | None = None) -> Gallery:
+    """Write `table` and make the next generation, with `changes` of the manifest, the current one; then clear what it doesn't
+    name.
+
+    Vectors that the table no longer names are dropped from disk once they are many.
+    """
+    from whichwhale.catalogue import approximate  # it reads galleries
+
+    folder, old = gallery.folder, gallery.manifest
+    generation = old.generation + 1
+    name = f"table-{generation:06}.csv"
+    content = tables.to_csv(table[[KEY, *[column for column in table.columns if column != KEY]]])
+    write_atomically(folder / name, lambda stream: stream.write(content) and None)
+    manifest = old.model_copy(update={"generation": generation, "table": name} | (changes or {}))
+    fresh = _open(folder, manifest)
+    if len(manifest.segments) > MOST_SEGMENTS or len(fresh) < (1 - DEAD_SHARE) * len(fresh.keys):
+        manifest = manifest.model_copy(update={"segments": _compacted(fresh)})
+        fresh = _open(folder, manifest)
+    index = approximate.kept_up(fresh)
+    if index != manifest.index:
+        manifest = manifest.model_copy(update={"index": index})
+    manifests.write(folder, manifest)
+    clear(folder, manifest)
+    return _open(folder, manifest)
+
+
+def clear(folder: Path, manifest: Manifest | None) -> list[str]:
+    """Delete files of ours that `manifest` doesn't name: older generations, and what a killed writer left. Gives their names."""
+    kept = manifest.files() if manifest else set()
+    gone = sorted({path.name for pattern in OURS for path in folder.glob(pattern)} - kept)
+    for name in gone:
+        try:
+            os.unlink(folder / name)
+        except OSError:  # where an open file can't be deleted, the next writer does it
+            continue
+    return gone
+
+
+def write_segment(folder: Path, generation: int, keys: NDArray[np.int64], vectors: NDArray, storage: Storage) -> Segment:
+    """Write unit vectors [N, D] with their keys [N], ascending; nothing is current yet."""
+
+    def parts() -> Iterator[Stored]:
+        for at in range(0, len(vectors), BLOCK):
+            yield encode(np.asarray(vectors[at : at + BLOCK], np.float32), storage)
+
+    return _write_segment(folder, f"{generation:06}", keys, parts(), (len(vectors), vectors.shape[1]), np.dtype(storage))
+
+
+def _write_segment(
+    folder: Path, name: str, keys: NDArray[np.int64], parts: Iterator[Stored], shape: tuple[int, int], dtype: np.dtype
+) -> Segment:
+    prints: list[NDArray[np.int64]] = []
+
+    def save(stream: BinaryIO) -> None:
+        header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(stream, header)
+        for part in parts:
+            prints.append(fingerprints(part))
+            stream.write(np.ascontiguousarray(part).tobytes())
+
+    segment = Segment(file=f"vectors-{name}.npy", keys=f"keys-{name}.npy", rows=shape[0])
+    write_atomically(folder / segment.file, save)
+    both = np.column_stack([keys, np.concatenate(prints)])
+    write_atomically(folder / segment.keys, lambda stream: np.save(stream, both))
+    return segment
+
+
+def _compacted(gallery: Gallery) -> list[Segment]:
+    """One segment of all vectors that are still in the table, but the first one stays if it is whole and most of all."""
+    manifest, place = gallery.manifest, gallery.place
+    first = len(gallery.segments[0])
+    whole = int(np.searchsorted(place, first)) == first and len(gallery.segments) > 1
+    stays: Sequence[Segment] = manifest.segments[:1] if whole and first > 2 * (len(gallery.keys) - first) else []
+    start = first if stays else 0
+
+    def parts() -> Iterator[Stored]:
+        for at, segment in zip(gallery._starts, gallery.segments, strict=True):
+            if at < start:
+                continue
+            here = place[(place >= at) & (place < at + len(segment))] - at
+            for low in range(0, len(here), BLOCK):
+                yield segment[here[low : low + BLOCK]]
+
+    kept = place[place >= start]
+    if not len(kept):
+        return list(stays)
+    shape, dtype = (len(kept), manifest.model.dims), np.dtype(manifest.config.storage)
+    keys = gallery.keys[kept, 0]
+    return [*stays, _write_segment(gallery.folder, f"{manifest.generation:06}-compact", keys, parts(), shape, dtype)]
+
+
+def check_vectors(vectors: NDArray, names: Sequence[str], where: str) -> NDArray[np.float32]:
+    """Unit vectors float32 [N, D] of somebody's vectors [N, D] of any length.
+
+    Raises:
+        CatalogueError: not two dimensions, another number of rows than `names`, NaN, infinite or zero vectors; names the row.
+    """
+    if vectors.ndim != 2 or not vectors.shape[1] or len(vectors) != len(names):
+        raise CatalogueError(f"{where}: vectors must be [{len(names)} photos, dims], not of shape {vectors.shape}")
+    if vectors.dtype.kind not in "fiu":
+        raise CatalogueError(f"{where}: vectors are {vectors.dtype}, not numbers")
+    vectors = np.asarray(vectors, np.float32)
+    parts = range(0, len(vectors), BLOCK)
+    lengths = [np.linalg.norm(vectors[at : at + BLOCK].astype(np.float64), axis=1) for at in parts]
+    length = np.concatenate([np.zeros(0), *lengths])
+    bad = ~(np.isfinite(length) & (length > 0))
+    if bad.any():
+        row = int(bad.argmax())
+        kind = "has NaN" if np.isnan(vectors[row]).any() else "is all zeros" if length[row] == 0 else "is infinite"
+        raise CatalogueError(
+            f"{where}: row {row} ({names[row]}): its vector {kind} ({int(bad.sum())} such rows); "
+            "leave these photos out, or compute their vectors anew. Nothing was written"
+        )
+    if np.abs(length - 1).max(initial=0) < UNIT:
+        return vectors  # a million are not copied for the last digit's sake
+    return (vectors / length[:, None]).astype(np.float32)
+
+
+def with_calibration(
+    gallery: Gallery, calibration: Calibration | None, cohort: NDArray[np.float32], why_not: str = ""
+) -> Gallery:
+    """A generation with another calibration (None: `why_not`); its cohort's file is written and named here."""
+    changes: dict = {"calibration": None, "uncalibrated": why_not}
+    if calibration is not None:
+        name = f"cohort-{gallery.manifest.generation + 1:06}.npy"
+        write_atomically(gallery.folder / name, lambda stream: np.save(stream, cohort))
+        changes = {"calibration": calibration.model_copy(update={"cohort": name}), "uncalibrated": ""}
+    return commit(gallery, gallery.table, changes)
+
+
+def with_index(gallery: Gallery, index: IndexFile | None) -> Gallery:
+    """A generation with another index."""
+    return commit(gallery, gallery.table, {"index": index})

@@ -1,0 +1,210 @@
+"""What is to go into a catalogue, or to be asked of it: photos, their vectors, and what is known of them."""
+
+from __future__ import annotations
+
+import hashlib
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from whichwhale import predictions
+from whichwhale.catalogue import table as tables
+from whichwhale.catalogue.errors import CatalogueError, listed
+from whichwhale.catalogue.gallery import check_vectors
+from whichwhale.catalogue.manifest import Model
+from whichwhale.predictions import ROLE_NAMES, ROLE_TRAIN
+
+SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".jpe", ".jfif"}
+
+
+@dataclass(frozen=True, eq=False)
+class Incoming:
+    """`table` [N]: `photo` and whatever else is known (`animal`, "" if not); `vectors` float32 [N, D], unit length; `model`:
+    whose they are; `told`: what was left out and why, a line each."""
+
+    table: pd.DataFrame
+    vectors: NDArray[np.float32]
+    model: Model
+    told: list[str] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def only(self, kept: NDArray[np.bool_], why: str = "") -> Incoming:
+        """Some of the rows; `why` the others are left out, if that is to be told."""
+        if kept.all():
+            return self
+        left = int((~kept).sum())
+        told = [*self.told, f"{left} photos left out: {why}"] if why and left else self.told
+        return Incoming(self.table[kept].reset_index(drop=True), self.vectors[kept], self.model, told)
+
+    def labelled(self, labels: pd.DataFrame, where: str) -> Incoming:
+        """With the columns of a table of labels [photo, …]; it wins over what was known.
+
+        Raises:
+            CatalogueError: none of the photos is in it.
+        """
+        place = pd.Index(labels["photo"]).get_indexer(pd.Index(self.table["photo"]))
+        if (place < 0).all():
+            raise CatalogueError(
+                f"{where}: has a row for none of the {len(self)} photos; the first there is {labels['photo'].iloc[0]!r}, "
+                f"the first photo {self.table['photo'].iloc[0]!r}"
+                if len(labels)
+                else f"{where}: has no row"
+            )
+        table, found = self.table.copy(), place >= 0
+        for name in labels.columns.drop("photo"):
+            values = table[name].to_numpy(object) if name in table.columns else np.full(len(table), "", object)
+            values[found] = labels[name].to_numpy(object)[place[found]]
+            table[name] = pd.Series(values, dtype="str")
+        return Incoming(table, self.vectors, self.model, self.told)
+
+
+def of_file(path: str | Path, roles: Sequence[str] = ROLE_NAMES) -> Incoming:
+    """Vectors of an .npz: a predictions.npz (contract 3), or plain arrays of anybody's.
+
+    Plain arrays: `vectors` [N, D] of any length but 0, `photo` [N] text; optional `model` (one word: whose vectors these are),
+    and any other text [N], such as `animal`, `date`, `place`, `side`.
+
+    Args:
+        roles: of a predictions.npz, the rows that are wanted: of train, validation, test.
+
+    Raises:
+        CatalogueError: not such a file, NaN or zero vectors, photos without a name or twice; PredictionsError as
+        `predictions.read`.
+    """
+    path = Path(path)
+    if path.suffix != ".npz":
+        raise CatalogueError(f"{path}: not an .npz; give a predictions.npz, or an .npz with vectors and photo")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            names = set(file.files)
+            arrays = {name: file[name] for name in names} if "vectors" in names else {}
+    except FileNotFoundError:
+        raise CatalogueError(f"{path}: no such file; correct the name, or run predict.py") from None
+    except (OSError, EOFError, ValueError, AttributeError, zipfile.BadZipFile) as error:
+        raise CatalogueError(f"{path}: not a readable .npz ({error})") from None
+    if "vectors" not in names and "item" not in names:
+        raise CatalogueError(
+            f"{path}: neither a predictions.npz (item, embedding, …) nor plain arrays (vectors, photo); "
+            f"it has {listed(sorted(names))}"
+        )
+    return _plain(path, arrays) if arrays else _predictions(path, roles)
+
+
+def _predictions(path: Path, roles: Sequence[str]) -> Incoming:
+    read = predictions.read(path)
+    if not read.embedding.shape[1]:
+        raise CatalogueError(f"{path}: has no embedding, so there is nothing to search by; its model has logits alone")
+    if unknown := [role for role in roles if role not in ROLE_NAMES]:
+        raise CatalogueError(f"role {unknown[0]!r}: it is one of {', '.join(ROLE_NAMES)}")
+    kept = np.isin(read.role, [ROLE_NAMES.index(role) for role in roles])
+    if not kept.any():
+        raise CatalogueError(f"{path}: has no row of role {' or '.join(roles)}")
+    photo = [item.removesuffix("#0") for item in read.item[kept].tolist()]
+    learned = np.where(read.role[kept] == ROLE_TRAIN, "yes", "no")
+    table = pd.DataFrame({"photo": photo, "learned": learned}, dtype="str")
+    _refuse_double(table, str(path))
+    vectors = check_vectors(read.embedding[kept], photo, str(path))
+    # without a fingerprint of the weights one file is known by its own embeddings
+    sha = read.weights_sha or f"embeddings {hashlib.sha256(read.embedding.tobytes()).hexdigest()}"
+    return Incoming(table, vectors, Model(weights_sha=sha, dims=vectors.shape[1]))
+
+
+def _plain(path: Path, arrays: dict[str, NDArray]) -> Incoming:
+    if "photo" not in arrays or arrays["photo"].ndim != 1 or arrays["photo"].dtype.kind != "U":
+        raise CatalogueError(f"{path}: has vectors, but no `photo`, a text for each of them")
+    photo = arrays["photo"].tolist()
+    vectors = check_vectors(arrays["vectors"], photo, str(path))
+    columns = {"photo": photo}
+    for name, values in arrays.items():
+        if name in ("vectors", "photo", "model", "schema"):
+            continue
+        if values.shape != (len(photo),) or values.dtype.kind != "U":
+            raise CatalogueError(f"{path}: {name} must be text [{len(photo)}], not {values.dtype} {list(values.shape)}")
+        columns[name] = values.tolist()
+    table = pd.DataFrame(columns, dtype="str")
+    tables.check(table, str(path))
+    _refuse_double(table, str(path))
+    model = arrays["model"] if "model" in arrays else np.array("unnamed")
+    if model.shape != () or model.dtype.kind != "U" or not str(model):
+        raise CatalogueError(f"{path}: model must be one text, such as the SHA-256 of the weights")
+    return Incoming(table, vectors, Model(weights_sha=str(model), dims=vectors.shape[1]))
+
+
+def photos_in(where: Sequence[str | Path]) -> pd.DataFrame:
+    """Photos of files and folders: `photo` (its name; below a folder the path from there), `path`, and `animal` where a folder
+    has a folder an animal and no photo beside those.
+
+    Raises:
+        CatalogueError: nothing there, or two photos of one name.
+    """
+    rows = []
+    for one in map(Path, where):
+        if not one.is_dir():
+            rows.append({"photo": one.name, "path": str(one), "animal": ""})
+            continue
+        found = sorted(path for path in one.rglob("*") if path.is_file() and not path.name.startswith("."))
+        photos = [path for path in found if path.suffix.lower() in SUFFIXES]
+        if not photos:
+            about = f"{len(found)} files, none of which ends as a photo does" if found else "it is empty"
+            raise CatalogueError(f"{one}: no photo in this folder ({about}); name the folder that holds the photos")
+        parted = all(len(path.relative_to(one).parts) == 2 for path in photos)
+        for path in photos:
+            animal = path.parent.name if parted else ""
+            rows.append({"photo": path.relative_to(one).as_posix(), "path": str(path), "animal": animal})
+    if not rows:
+        raise CatalogueError("no photo was named")
+    table = pd.DataFrame(rows, dtype="str")
+    _refuse_double(table, "the photos")
+    return table
+
+
+def of_photos(where: Sequence[str | Path], model: str | Path) -> tuple[Incoming, list[str]]:
+    """Photos of files and folders, with the vectors that a fitted model makes of them; beside it what can't be read, a line each.
+
+    Args:
+        model: run folder of one fit (`runs/<dataset>/<model>/fold0`, `…/foldall`).
+
+    Raises:
+        CatalogueError: no photo, or none that can be read; ValueErrors of `whichwhale.load`.
+    """
+    table = photos_in(where)
+    from whichwhale.identifier import load  # torch takes seconds to import
+
+    embedder = load(model).embedder()
+    found = embedder.embed(table["path"].tolist())
+    kept = np.isin(np.arange(len(table)), found.rows)
+    if not kept.any():
+        raise CatalogueError("none of the photos can be used:\n  " + "\n  ".join(found.failed.values()))
+    table = table[kept].reset_index(drop=True)
+    table["photo_sha"] = pd.Series([hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in table["path"]], dtype="str")
+    vectors = check_vectors(found.vectors, table["photo"].tolist(), str(model))
+    whose = Model(weights_sha=embedder.weights_sha, dims=vectors.shape[1])
+    return Incoming(table, vectors, whose), list(found.failed.values())
+
+
+def _refuse_double(table: pd.DataFrame, where: str) -> None:
+    empty = table["photo"] == ""
+    if empty.any():
+        raise CatalogueError(f"{where}: row {int(empty.to_numpy().argmax())}: no photo's name")
+    double = table["photo"].duplicated()
+    if double.any():
+        names = sorted(set(table.loc[double, "photo"]))
+        raise CatalogueError(f"{where}: {listed(names)} more than once; a photo has one name and one row")
+
+
+def refuse_other_model(of: Model, ours: Model, where: str) -> None:
+    """Raises CatalogueError if vectors of `of` can't be compared with those of the catalogue."""
+    if of == ours:
+        return
+    about = [f"{one.weights_sha[:16]} ({one.dims} dimensions)" for one in (of, ours)]
+    raise CatalogueError(
+        f"{where}: the vectors are of model {about[0]}, the catalogue's of {about[1]}; vectors of two models say nothing of one "
+        "another. Embed the photos with the catalogue's model, or build a catalogue with this one"
+    )

@@ -1,0 +1,121 @@
+"""catalogue.json: what is current. Its rename is the moment at which a change of the catalogue happens."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pydantic
+
+from whichwhale.catalogue.config import CatalogueConfig
+from whichwhale.catalogue.errors import CatalogueError
+from whichwhale.config import Config
+from whichwhale.files import write_json
+
+MANIFEST = "catalogue.json"
+SCHEMA = 1
+
+
+class Model(Config):
+    """Whose vectors these are: the fingerprint of the weights (`weights_sha` of a predictions.npz, the SHA-256 of a
+    model.safetensors, or any word for vectors from elsewhere), and their dimensions."""
+
+    weights_sha: str = pydantic.Field(min_length=1)
+    dims: int = pydantic.Field(ge=1)
+
+
+class Segment(Config):
+    """Vectors that were added together: `file` [rows, dims] as stored, `keys` int64 [rows, 2] with the key and the fingerprint of
+    each. A segment never changes; a vector whose key is not in the table was removed."""
+
+    file: str
+    keys: str
+    rows: int = pydantic.Field(ge=1)
+
+
+class IndexFile(Config):
+    """The approximate index in `file`, and the keys that are in it, int64 [rows], ascending, in `keys`."""
+
+    file: str
+    keys: str
+    rows: int
+
+
+class Calibration(Config):
+    """Plain numbers that turn scores into probabilities (calibration.py says how).
+
+    animal, rest, new: the weights of the features; knots: where the cosine's slope may change; threshold: of the ratio of an
+    animal's probability to that of nobody, where `new_whale` is put; cohort: file of the vectors float32 [C, D] that a query is
+    compared with; photos, animals: what was in the catalogue; queries: how many were asked; learned: share of them that the model
+    had learned from, null if nobody knows.
+    """
+
+    scale: float | None
+    knots: list[float]
+    animal: list[float]
+    rest: list[float]
+    new: list[float]
+    threshold: float
+    candidates: int
+    cohort: str
+    photos: int
+    animals: int
+    queries: int
+    learned: float | None
+    reliability: list[dict[str, Any]] = []
+
+
+class Manifest(Config):
+    """All that a reader must know. `uncalibrated` says why there is no calibration."""
+
+    generation: int
+    model: Model
+    config: CatalogueConfig
+    table: str
+    segments: list[Segment]
+    next_key: int
+    index: IndexFile | None = None
+    calibration: Calibration | None = None
+    uncalibrated: str = ""
+
+    def files(self) -> set[str]:
+        """Every file of this generation but catalogue.json itself."""
+        found = {self.table} | {name for segment in self.segments for name in (segment.file, segment.keys)}
+        found |= {self.index.file, self.index.keys} if self.index else set()
+        return found | ({self.calibration.cohort} if self.calibration else set())
+
+
+def write(folder: Path, manifest: Manifest) -> None:
+    """Make `manifest` the current one."""
+    write_json(folder / MANIFEST, {"schema": SCHEMA} | manifest.model_dump(mode="json"))
+
+
+def read(folder: Path) -> Manifest:
+    """The current manifest.
+
+    Raises:
+        CatalogueError: there is none, it is damaged, or of another schema.
+    """
+    path = folder / MANIFEST
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise CatalogueError(
+            f"{folder}: no catalogue here ({MANIFEST} is missing); `python -m whichwhale.catalogue build` makes one"
+        ) from None
+    except (OSError, ValueError) as error:
+        raise CatalogueError(f"{path}: not readable ({error}); copy the catalogue anew from where it is whole") from None
+    schema = values.pop("schema", None) if isinstance(values, dict) else None
+    if schema != SCHEMA:
+        raise CatalogueError(
+            f"{path}: has schema {schema!r}, this code reads {SCHEMA}; build the catalogue anew, or use its version"
+        )
+    try:
+        return Manifest.model_validate(values)
+    except pydantic.ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise CatalogueError(
+            f"{path}: damaged, {where}: {first['msg']}; copy the catalogue anew from where it is whole"
+        ) from None

@@ -1,0 +1,98 @@
+"""The catalogue's table: a row a photo.
+
+`key` (of its vector), `photo` (a name, unique), `animal`, `status` (approved, or a word of the user's own) stand in every
+catalogue. Optional: `date` (YYYY, YYYY-MM or YYYY-MM-DD), `encounter` (photos of one meeting; calibration leaves them out
+together), `learned` (yes | no: whether the model learned from the photo), `path` (of the photo, for pictures), `photo_sha`, and
+whatever other columns came along, such as place and side. All but `key` are text; empty where nothing is known.
+"""
+
+from __future__ import annotations
+
+import re
+from io import StringIO
+from pathlib import Path
+
+import pandas as pd
+
+from whichwhale.catalogue.errors import CatalogueError, listed
+
+KEY = "key"
+ALWAYS = ["photo", "animal", "status"]
+APPROVED = "approved"
+ALIASES = {"Image": "photo", "image": "photo", "whaleID": "animal", "Id": "animal", "individual_id": "animal"}
+DATE = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")
+
+
+def to_csv(table: pd.DataFrame) -> bytes:
+    """Without columns that are empty throughout, except those that stand in every catalogue."""
+    kept = [name for name in table.columns if name in (KEY, *ALWAYS) or (table[name] != "").any()]
+    return table[kept].to_csv(index=False, lineterminator="\n").encode("utf-8")
+
+
+def read(path: Path) -> pd.DataFrame:
+    """A table that `to_csv` wrote; raises CatalogueError if it is damaged, FileNotFoundError if it is gone."""
+    try:
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+        table[KEY] = table[KEY].astype("int64")
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, KeyError) as error:
+        raise CatalogueError(f"{path}: not readable ({error}); copy the catalogue anew from where it is whole") from None
+    if missing := [name for name in ALWAYS if name not in table.columns]:
+        raise CatalogueError(f"{path}: has no column {missing[0]}; copy the catalogue anew from where it is whole")
+    return table
+
+
+def read_labels(path: str | Path) -> pd.DataFrame:
+    """A user's table, one row a photo: `photo` (or `Image`), and any of `animal` (or `whaleID`, `Id`), status, date, place, …
+
+    Raises:
+        CatalogueError: not a CSV, no column of photos, a photo twice, an empty name, a date that is none; names line and fix.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        table = pd.read_csv(StringIO(text), dtype=str, keep_default_na=False)
+    except FileNotFoundError:
+        raise CatalogueError(f"{path}: no such table; correct the name") from None
+    except (OSError, ValueError) as error:
+        raise CatalogueError(f"{path}: not a readable CSV ({error})") from None
+    table = table.rename(
+        columns={name: new for name, new in ALIASES.items() if name in table.columns and new not in table.columns}
+    )
+    if "photo" not in table.columns:
+        raise CatalogueError(f"{path}: has no column photo (or Image); its columns are {listed(list(table.columns))}")
+    if KEY in table.columns:
+        raise CatalogueError(f"{path}: its column {KEY!r} would be mistaken for the catalogue's own; give it another name")
+    for name in table.columns:
+        table[name] = table[name].str.strip()
+    if (table["photo"] == "").any():
+        raise CatalogueError(f"{path}: line {int((table['photo'] == '').to_numpy().argmax()) + 2}: no photo's name")
+    if (double := table["photo"].duplicated()).any():
+        line = int(double.to_numpy().argmax())
+        raise CatalogueError(f"{path}: line {line + 2}: {table['photo'].iloc[line]} has a row already; keep one of them")
+    check(table, str(path), first_line=2)
+    return table
+
+
+def check(table: pd.DataFrame, where: str, first_line: int = 0) -> None:
+    """Raises CatalogueError for names that can't stand in the table, and for dates that are none."""
+    for name in ("photo", "animal"):
+        if name not in table.columns:
+            continue
+        bad = table[name].str.contains("[\r\n]", regex=True) | (table[name] != table[name].str.strip())
+        if bad.any():
+            row = int(bad.to_numpy().argmax())
+            raise CatalogueError(
+                f"{where}: row {row + first_line}: {name} {table[name].iloc[row]!r} has blanks or breaks about it"
+            )
+    if "date" in table.columns:
+        bad = (table["date"] != "") & ~table["date"].str.fullmatch(DATE.pattern)
+        if bad.any():
+            row = int(bad.to_numpy().argmax())
+            raise CatalogueError(
+                f"{where}: row {row + first_line} ({table['photo'].iloc[row]}): date {table['date'].iloc[row]!r}; "
+                "write YYYY, YYYY-MM or YYYY-MM-DD"
+            )
+    if "learned" in table.columns and not (known := set(table["learned"].unique())) <= {"yes", "no", ""}:
+        raise CatalogueError(f"{where}: column learned says {listed(sorted(known))}; it is yes, no or empty")

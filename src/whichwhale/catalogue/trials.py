@@ -1,0 +1,232 @@
+"""Queries whose answer is known: photos of the catalogue itself, each asked as if it were new, or held-out photos of the user's.
+
+A photo of the catalogue is hidden while it is asked, and with it all photos of the same encounter, where the table has a column
+`encounter`: two pictures of one pass are nearly one picture, and would promise what no new photo keeps. Each is asked twice, as a
+known animal's and, with the whole animal hidden, as a stranger's; against galleries of several sizes (animals drawn by chance);
+alone and together with other photos of its animal. If the table says which photos the model had learned from, only the others are
+asked, since a model knows its training photos too well.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from whichwhale.catalogue.calibration import Asked, background
+from whichwhale.catalogue.config import CalibrationConfig
+from whichwhale.catalogue.gallery import Gallery
+from whichwhale.catalogue.incoming import Incoming
+from whichwhale.catalogue.pooling import pooled, together
+from whichwhale.catalogue.search import MOST_COSINES, Searcher, best_first
+
+LEAST_UNLEARNED = 50  # photos that the model did not learn from; with fewer, all are asked
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """Photos of one animal: `vectors` [m, D], its place among the gallery's animals (-1: not there), and the rows that are
+    hidden."""
+
+    vectors: NDArray[np.float32]
+    animal: int
+    name: str
+    hidden: NDArray[np.int64]
+
+
+@dataclass(frozen=True, eq=False)
+class Trials:
+    """Queries as search answered them, [Q]: `target`, the column of the right answer among the K + 2 of a table of probabilities;
+    whether it is a stranger's; the `share` of the animals that were searched; `name` of the animal."""
+
+    asked: Asked
+    target: NDArray[np.int64]
+    stranger: NDArray[np.bool_]
+    share: NDArray[np.float64]
+    name: NDArray[np.str_]
+
+    def __len__(self) -> int:
+        return len(self.target)
+
+    def only(self, kept: NDArray) -> Trials:
+        return Trials(self.asked.only(kept), self.target[kept], self.stranger[kept], self.share[kept], self.name[kept])
+
+
+def own_queries(gallery: Gallery, config: CalibrationConfig) -> tuple[list[Query], float | None]:
+    """Photos of the gallery to be asked, drawn by the seed, and the share of them that the model had learned from (None:
+    unknown)."""
+    table = gallery.table
+    learned = table["learned"].to_numpy(str) if "learned" in table else np.full(len(table), "")
+    eligible = np.flatnonzero(learned == "no")
+    if len(eligible) < LEAST_UNLEARNED:
+        eligible = np.arange(len(table))
+    share = None if (learned[eligible] == "").any() else float((learned[eligible] == "yes").mean())
+    meeting = _meetings(table)
+    queries = []
+    for rows in _drawn(eligible, gallery.code, meeting, config):
+        same = gallery.code == gallery.code[rows[0]]
+        hidden = rows if meeting is None else np.union1d(rows, np.flatnonzero(same & np.isin(meeting, meeting[rows])))
+        animal = int(gallery.code[rows[0]])
+        queries.append(Query(gallery.vectors(rows), animal, gallery.animals[animal], hidden))
+    return queries, share
+
+
+def held_out_queries(gallery: Gallery, photos: Incoming, config: CalibrationConfig) -> tuple[list[Query], float | None]:
+    """The user's photos with known animals, some of whom may be strangers; a photo of the same name in the gallery is hidden."""
+    table = photos.table
+    code, names = pd.factorize(table["animal"], sort=True)
+    place = {name: number for number, name in enumerate(gallery.animals)}
+    twin = gallery.photos.get_indexer(pd.Index(table["photo"]))
+    queries = []
+    for rows in _drawn(np.flatnonzero((table["animal"] != "").to_numpy()), code, _meetings(table), config):
+        name = str(names[code[rows[0]]])
+        queries.append(Query(photos.vectors[rows], place.get(name, -1), name, twin[rows][twin[rows] >= 0]))
+    return queries, 0.0
+
+
+def _meetings(table: pd.DataFrame) -> NDArray[np.int64] | None:
+    """A number an encounter, photos without one each their own; None if the table has no such column."""
+    if "encounter" not in table or (table["encounter"] == "").all():
+        return None
+    numbers, _ = pd.factorize(table["encounter"])
+    lone = (table["encounter"] == "").to_numpy()
+    return np.where(lone, -1 - np.arange(len(table)), numbers)
+
+
+def _drawn(
+    eligible: NDArray[np.int64], code: NDArray[np.int64], meeting: NDArray[np.int64] | None, config: CalibrationConfig
+) -> Iterator[NDArray[np.int64]]:
+    """Rows of each query: single photos, then groups of one animal, of one encounter where that is known."""
+    for number, together_ in enumerate(sorted(set(config.encounters))):
+        order = np.random.default_rng([config.seed, number]).permutation(eligible)
+        if together_ == 1:
+            for row in order[: config.queries]:
+                yield np.array([row])
+            continue
+        groups: dict[tuple[int, int], list[int]] = {}
+        for row in order.tolist():
+            groups.setdefault((int(code[row]), 0 if meeting is None else int(meeting[row])), []).append(row)
+        whole = [rows[at : at + together_] for rows in groups.values() for at in range(0, len(rows) - together_ + 1, together_)]
+        for rows in whole[: config.queries // 2]:
+            yield np.array(rows)
+
+
+def run(
+    gallery: Gallery, queries: Sequence[Query], cohort_rows: NDArray[np.int64], config: CalibrationConfig, scale: float
+) -> Trials:
+    """Ask each query as a known animal's and as a stranger's, of galleries of every size.
+
+    Args:
+        cohort_rows: rows of the gallery that are the cohort; scale: of the pool.
+    """
+    searcher = Searcher(gallery, exact=True)
+    searcher.scale = scale
+    column = np.empty(len(gallery), np.int64)
+    column[searcher.rows] = np.arange(len(gallery))
+    cohort, cohort_animal = gallery.vectors(cohort_rows), gallery.code[cohort_rows]
+    found = _Found(config.candidates)
+    for number, query, cosines in _cosines(searcher, queries):
+        cosines[:, column[query.hidden]] = -np.inf
+        scores = together(pooled(cosines, searcher.starts, searcher.pool, scale), searcher.pool)
+        there = np.isfinite(scores)
+        for place, size in enumerate(config.sizes):
+            draw = np.random.default_rng([config.seed, 1, number, place])
+            drawn = there & ((draw.random(len(scores)) < size) if size < 1 else True)
+            others = np.flatnonzero(drawn & (np.arange(len(scores)) != query.animal))
+            if len(others) < 2:
+                continue
+            left_out = int(draw.choice(others))
+            for stranger in (False, True):
+                if not stranger and (query.animal < 0 or not there[query.animal]):
+                    continue
+                # Each way one animal is hidden: a gallery that is smaller by one must not tell who is a stranger.
+                hides = stranger and query.animal >= 0
+                searched, among = drawn.copy(), ~np.isin(cohort_rows, query.hidden)
+                if not hides:
+                    searched[left_out] = False
+                if query.animal >= 0:
+                    searched[query.animal] = not stranger
+                if hides:
+                    among &= cohort_animal != query.animal
+                if among.any():
+                    about = background(query.vectors, cohort[among])
+                    found.take(query, np.where(searched, scores, -np.inf), int(searched.sum()), about, stranger, size)
+    return found.trials()
+
+
+def _cosines(searcher: Searcher, queries: Sequence[Query]) -> Iterator[tuple[int, Query, NDArray[np.float32]]]:
+    """Each query with its cosines [m, N], animal by animal; some at a time, so that the photos are read seldom."""
+    most, at = max(1, MOST_COSINES // len(searcher.rows)), 0
+    while at < len(queries):
+        end, photos = at, 0
+        while end < len(queries) and (end == at or photos + len(queries[end].vectors) <= most):
+            photos += len(queries[end].vectors)
+            end += 1
+        cosines, start = searcher.cosines(np.concatenate([query.vectors for query in queries[at:end]])), 0
+        for number in range(at, end):
+            stop = start + len(queries[number].vectors)
+            yield number, queries[number], cosines[start:stop]
+            start = stop
+        at = end
+
+
+class _Found:
+    """Collects trials, a row at a time."""
+
+    def __init__(self, candidates: int) -> None:
+        self.candidates = candidates
+        self.score: list[NDArray] = []
+        self.rest: list[tuple] = []
+
+    def take(
+        self,
+        query: Query,
+        scores: NDArray[np.float32],
+        animals: int,
+        about: tuple[float, float],
+        stranger: bool,
+        share: float,
+    ) -> None:
+        best = best_first(scores, self.candidates)
+        score = np.full(self.candidates, -np.inf)
+        score[: len(best)] = scores[best]
+        place = np.flatnonzero(best == query.animal)
+        target = self.candidates + 1 if stranger else int(place[0]) if len(place) else self.candidates
+        self.score.append(score)
+        self.rest.append((animals, len(query.vectors), *about, target, stranger, share, query.name))
+
+    def trials(self) -> Trials:
+        columns = [np.array(values) for values in zip(*self.rest, strict=True)] if self.rest else [np.zeros(0)] * 8
+        animals, own, level, spread, target, stranger, share, name = columns
+        score = np.array(self.score).reshape(-1, self.candidates)
+        asked = Asked(score, animals.astype(np.int64), own.astype(np.int64), level, spread)
+        return Trials(asked, target.astype(np.int64), stranger.astype(bool), share, name.astype(str))
+
+
+def choose_cohort(gallery: Gallery, config: CalibrationConfig) -> NDArray[np.int64]:
+    """Rows, ascending: one photo of each of at most `cohort` animals, drawn by the seed."""
+    draw = np.random.default_rng([config.seed, 2])
+    order = draw.permutation(len(gallery))
+    _, first = np.unique(gallery.code[order], return_index=True)
+    rows = order[first]
+    return np.sort(draw.permutation(rows)[: config.cohort])
+
+
+def fit_scale(gallery: Gallery, queries: Sequence[Query], scales: Sequence[float], powers: Sequence[float]) -> float:
+    """The scale of log_sum_exp whose scores, each times the best of `powers`, give the least log loss of the right animal."""
+    searcher = Searcher(gallery, exact=True)
+    column = np.empty(len(gallery), np.int64)
+    column[searcher.rows] = np.arange(len(gallery))
+    loss = np.zeros((len(scales), len(powers)))
+    for _, query, cosines in _cosines(searcher, queries):
+        cosines[:, column[query.hidden]] = -np.inf
+        for row, scale in enumerate(scales):
+            scores = together(pooled(cosines, searcher.starts, searcher.pool, scale), searcher.pool).astype(np.float64)
+            if query.animal < 0 or not np.isfinite(scores[query.animal]):
+                break
+            above = scores[None] - scores[query.animal]
+            loss[row] += np.log(np.exp(np.array(powers)[:, None] * np.minimum(above, 5.0)).sum(axis=1))
+    return float(scales[int(loss.min(axis=1).argmin())])

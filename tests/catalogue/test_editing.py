@@ -1,0 +1,251 @@
+"""Build, add, remove, merge, split: what is in the catalogue afterwards, and what is refused without a change."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.catalogue.made_up import DIMS, some_photos
+from whichwhale.catalogue import gallery as galleries
+from whichwhale.catalogue.config import CatalogueConfig
+from whichwhale.catalogue.editing import add, build, merge, remove, split
+from whichwhale.catalogue.errors import CatalogueError
+from whichwhale.catalogue.gallery import read
+from whichwhale.catalogue.incoming import Incoming
+from whichwhale.catalogue.manifest import Model
+from whichwhale.catalogue.search import Searcher
+
+
+def state(folder: Path) -> tuple[pd.DataFrame, np.ndarray, str]:
+    gallery = read(folder)
+    return gallery.table, gallery.vectors(), (folder / "catalogue.json").read_text()
+
+
+def unchanged(folder: Path, before: tuple) -> bool:
+    table, vectors, manifest = state(folder)
+    return table.equals(before[0]) and np.array_equal(vectors, before[1]) and manifest == before[2]
+
+
+def test_built_and_read_back(folder: Path) -> None:
+    incoming = some_photos(4, 3)
+    build(folder, incoming, CatalogueConfig())
+    gallery = read(folder)
+    assert gallery.table["photo"].tolist() == incoming.table["photo"].tolist()
+    assert set(gallery.table["status"]) == {"approved"}
+    np.testing.assert_array_equal(gallery.vectors(), incoming.vectors)
+    np.testing.assert_array_equal(gallery.vectors(np.array([7, 2])), incoming.vectors[[7, 2]])
+    assert gallery.animals == ["a0", "a1", "a2", "a3"] and gallery.code.tolist() == [n // 3 for n in range(12)]
+    with pytest.raises(CatalogueError, match="is a catalogue already"):
+        build(folder, incoming, CatalogueConfig())
+
+
+def test_an_animal_that_is_added_is_found_at_once(folder: Path, made) -> None:
+    made()
+    before = read(folder)
+    new = some_photos(1, 2, first=4)
+    gallery, _ = add(folder, new)
+    (found,) = Searcher(gallery).rank([new.vectors[:1]], 5)
+    assert gallery.animals[found.animal[0]] == "a4" and found.photos[0] == 2
+    assert gallery.table["photo"].iloc[found.row[0]] == "p4_0.jpg" and found.cosine[0] == pytest.approx(1, abs=1e-6)
+    assert len(before) == 12 and len(before.vectors()) == 12, "a reader that was there before goes on with what it had"
+
+
+def test_adding_again_changes_nothing(folder: Path, made) -> None:
+    made()
+    before = state(folder)
+    _, told = add(folder, some_photos(4, 3))
+    assert told == ["12 photos are in the catalogue already"]
+    assert unchanged(folder, before)
+
+
+def test_columns_of_later_photos_join(folder: Path, made) -> None:
+    made()
+    new = some_photos(1, 2, first=4)
+    add(folder, replace(new, table=new.table.assign(place="Fundy", status=["", "pending"])))
+    table = read(folder).table
+    assert table["place"].tolist() == [""] * 12 + ["Fundy"] * 2
+    assert table["status"].tolist() == ["approved"] * 13 + ["pending"]
+
+
+def test_removed_photos_and_animals_are_not_found(folder: Path, made) -> None:
+    gallery = made()
+    wanted = gallery.vectors(np.array([0]))
+    gallery, _ = remove(folder, photos=["p0_0.jpg"], animals=["a2"])
+    assert gallery.table["photo"].tolist() == [f"p{n}_{k}.jpg" for n in (0, 1, 3) for k in range(3) if (n, k) != (0, 0)]
+    (found,) = Searcher(gallery).rank([wanted], 9)
+    assert len(found) == 3 and found.cosine.max() < 0.999
+    np.testing.assert_array_equal(gallery.vectors(), read(folder).vectors())
+    again, _ = add(folder, some_photos(4, 3))
+    assert len(again) == 12, "what was removed may come back"
+
+
+def test_vectors_leave_the_disk_once_many_were_removed(folder: Path, made) -> None:
+    made(10, 4)
+    kept = read(folder).vectors(np.arange(20, 40))
+    gallery, _ = remove(folder, animals=[f"a{n}" for n in range(5)])
+    assert sum(len(segment) for segment in gallery.segments) == 20
+    np.testing.assert_array_equal(gallery.vectors(), kept)
+    assert sorted(path.name for path in folder.glob("vectors-*")) == [gallery.manifest.segments[0].file]
+
+
+def test_many_additions_stay_few_files(folder: Path, made, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(galleries, "MOST_SEGMENTS", 3)
+    made(10, 2)
+    for n in range(9):
+        add(folder, some_photos(1, 1, seed=n, first=10 + n))
+    gallery = read(folder)
+    assert len(gallery) == 29 and len(gallery.segments) <= 3
+    assert gallery.manifest.segments[0].file == "vectors-000001.npy", "what makes up most of it was not written again"
+    wanted = np.concatenate([some_photos(10, 2).vectors, *(some_photos(1, 1, seed=n, first=10 + n).vectors for n in range(9))])
+    np.testing.assert_array_equal(gallery.vectors(), wanted)
+    np.testing.assert_array_equal(np.concatenate([block for _, block in gallery.blocks()]), wanted)
+    files = {path.name for path in folder.iterdir()}
+    assert files == gallery.manifest.files() | {"catalogue.json", "writer.lock"}, "nothing of older generations is left"
+
+
+def test_merge_and_split(folder: Path, made) -> None:
+    made()
+    gallery, told = merge(folder, ["a0", "a1"], into="Punctuation")
+    assert gallery.animals == ["Punctuation", "a2", "a3"] and told == ["Punctuation now has 6 photos"]
+    gallery, told = split(folder, "Punctuation", ["p1_0.jpg", "p1_2.jpg"], to="a1")
+    assert told == ["Punctuation now has 4 photos, a1 2"]
+    assert gallery.table["animal"].tolist() == ["Punctuation"] * 3 + ["a1", "Punctuation", "a1"] + ["a2"] * 3 + ["a3"] * 3
+    split(folder, "Punctuation", ["p1_1.jpg"], to="a1")  # to an animal that is known
+    assert (read(folder).table["animal"] == "a1").sum() == 3
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda f: remove(f, animals=["a9"]), "no animal 'a9'; `list` shows what there is"),
+        (lambda f: remove(f, photos=["p0_9.jpg"]), r"no photo p0_9.jpg; did you mean 'p0_\d.jpg'"),
+        (lambda f: remove(f, animals=["a0", "a1", "a2", "a3"]), "would remove every photo"),
+        (lambda f: merge(f, ["a0", "nobody"], into="a0"), "no animal 'nobody'"),
+        (lambda f: split(f, "a0", ["p1_0.jpg"], to="x"), "p1_0.jpg is not of a0 but of a1"),
+        (lambda f: split(f, "a0", ["p0_0.jpg", "p0_1.jpg", "p0_2.jpg"], to="x"), r"all photos of a0; .* `merge a0 --into x`"),
+        (lambda f: split(f, "a0", ["p0_0.jpg"], to="a0"), "another animal's name"),
+        (lambda f: merge(f, ["a0"], into=" "), "must have a name"),
+    ],
+)
+def test_refused_changes_change_nothing(folder: Path, made, change, message: str) -> None:
+    made()
+    before = state(folder)
+    with pytest.raises(CatalogueError, match=message):
+        change(folder)
+    assert unchanged(folder, before)
+
+
+def with_rows(incoming: Incoming, **columns) -> Incoming:
+    return replace(incoming, table=incoming.table.assign(**columns))
+
+
+def test_another_models_vectors_are_refused(folder: Path, made) -> None:
+    made()
+    before = state(folder)
+    other = replace(some_photos(1, 1, first=4), model=Model(weights_sha="m2", dims=DIMS))
+    with pytest.raises(CatalogueError, match=r"of model m2 .*, the catalogue's of m1 .*; vectors of two models say nothing"):
+        add(folder, other)
+    assert unchanged(folder, before)
+
+
+def test_one_picture_under_two_names(folder: Path, made) -> None:
+    made()
+    before = state(folder)
+    twice = some_photos(1, 1)  # p0_0.jpg of a0
+    renamed = with_rows(twice, photo="copy.jpg")
+    _, told = add(folder, renamed)
+    assert told == ["copy.jpg is p0_0.jpg again (a0) and is left out"] and unchanged(folder, before)
+    with pytest.raises(
+        CatalogueError, match=r"copy.jpg \(a1\) is the same picture as p0_0.jpg \(a0\); .*`merge`.*--keep-doubles"
+    ):
+        add(folder, with_rows(twice, photo="copy.jpg", animal="a1"))
+    assert unchanged(folder, before)
+    gallery, _ = add(folder, with_rows(twice, photo="copy.jpg", animal="a1"), keep_doubles=True)
+    assert len(gallery) == 13
+
+
+def test_one_picture_twice_among_the_new_ones(folder: Path) -> None:
+    one = some_photos(2, 2)
+    vectors = one.vectors.copy()
+    vectors[3] = vectors[0]
+    with pytest.raises(CatalogueError, match=r"nothing was written:\s+p1_1.jpg \(a1\) is the same picture as p0_0.jpg \(a0\)"):
+        build(folder, replace(one, vectors=vectors), CatalogueConfig())
+    build(folder, one, CatalogueConfig())  # and the name is free
+
+
+def test_one_file_under_two_names_by_its_bytes(folder: Path) -> None:
+    one = with_rows(some_photos(2, 2), photo_sha=["x", "y", "x", "z"])  # vectors differ in the last digits, say
+    with pytest.raises(CatalogueError, match=r"p1_0.jpg \(a1\) is the same picture as p0_0.jpg \(a0\)"):
+        build(folder, one, CatalogueConfig())
+
+
+def test_one_name_for_two_photos(folder: Path, made) -> None:
+    made()
+    before = state(folder)
+    other = with_rows(some_photos(1, 1, seed=5, first=4), photo="p0_0.jpg")
+    with pytest.raises(CatalogueError, match=r"p0_0.jpg: this name is another photo's there \(of a0\)"):
+        add(folder, other)
+    with pytest.raises(CatalogueError, match=r"p0_0.jpg: is there as a0, here as a1; `split a0 --photos p0_0.jpg --to a1`"):
+        add(folder, with_rows(some_photos(1, 1), animal="a1"))
+    assert unchanged(folder, before)
+
+
+def test_photos_of_nobody(folder: Path) -> None:
+    one = some_photos(2, 2)
+    with pytest.raises(CatalogueError, match="of none of the 4 photos the animal is known; give --table"):
+        build(folder, with_rows(one, animal=""), CatalogueConfig())
+    _, told = build(folder, with_rows(one, animal=["a0", "", "a1", ""]), CatalogueConfig())
+    assert told == ["2 photos left out: nobody says which animal they show"] and len(read(folder)) == 2
+
+
+def test_one_animal_is_a_catalogue(folder: Path) -> None:
+    gallery, told = build(folder, some_photos(1, 2), CatalogueConfig())
+    assert told == ["the catalogue knows one animal, a0: search ranks nobody until there are more"]
+    (found,) = Searcher(gallery).rank([gallery.vectors()[:1]], 5)
+    assert len(found) == 1
+
+
+def test_a_folder_of_somebody_else_is_left_alone(folder: Path) -> None:
+    folder.mkdir()
+    (folder / "thesis.tex").write_text("years of work")
+    with pytest.raises(CatalogueError, match="is there already and is no catalogue"):
+        build(folder, some_photos(2, 2), CatalogueConfig())
+    assert [path.name for path in folder.iterdir()] == ["thesis.tex"]
+
+
+def test_another_schema_and_damage_are_told(folder: Path, made) -> None:
+    with pytest.raises(CatalogueError, match="no catalogue here"):
+        read(folder)
+    made()
+    path = folder / "catalogue.json"
+    whole = path.read_text()
+    path.write_text(json.dumps(json.loads(whole) | {"schema": 99}))
+    with pytest.raises(CatalogueError, match="has schema 99, this code reads 1"):
+        read(folder)
+    path.write_text(whole[:50])
+    with pytest.raises(CatalogueError, match="catalogue.json: not readable"):
+        read(folder)
+    path.write_text(whole)
+    vectors = next(folder.glob("vectors-*"))
+    content = vectors.read_bytes()
+    vectors.write_bytes(content[:-100])
+    with pytest.raises(CatalogueError, match=f"{vectors.name}: not readable"):
+        read(folder)
+    vectors.unlink()
+    with pytest.raises(CatalogueError, match=f"{vectors.name}: is missing, so the catalogue is damaged"):
+        read(folder)
+
+
+@pytest.mark.parametrize("storage", ["float16", "int8"])
+def test_smaller_storage(folder: Path, storage: str) -> None:
+    incoming = some_photos(20, 3)
+    gallery, _ = build(folder, incoming, CatalogueConfig(storage=storage))
+    assert gallery.segments[0].dtype == storage
+    vectors = gallery.vectors()
+    np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, atol=2e-3)
+    assert np.abs(vectors - incoming.vectors).max() < (1e-3 if storage == "float16" else 6e-3)
+    _, told = add(folder, with_rows(some_photos(1, 1), photo="copy.jpg"))
+    assert told == ["copy.jpg is p0_0.jpg again (a0) and is left out"]

@@ -1,0 +1,157 @@
+"""Probabilities that mean what they say: on animals and photos that the calibration never saw, at two sizes and two rates."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tests.catalogue.made_up import some_photos
+from whichwhale.catalogue import fitting
+from whichwhale.catalogue.answers import answer
+from whichwhale.catalogue.config import CalibrationConfig, CatalogueConfig, PoolConfig
+from whichwhale.catalogue.editing import build, remove
+from whichwhale.catalogue.gallery import Gallery, with_calibration
+from whichwhale.catalogue.incoming import Incoming
+from whichwhale.catalogue.search import Searcher
+
+CONFIG = CatalogueConfig(
+    pool=PoolConfig(scale=16), calibration=CalibrationConfig(queries=300, cohort=64, encounters=[1, 2], candidates=10)
+)
+ANIMALS, SPREAD = 80, 1.1
+
+
+@pytest.fixture(scope="module")
+def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Gallery:
+    folder = tmp_path_factory.mktemp("fitting") / "whales"
+    gallery, _ = build(folder, some_photos(ANIMALS, 5, spread=SPREAD), CONFIG)
+    fitted, cohort, why_not = fitting.calibrate(gallery)
+    assert fitted is not None, why_not
+    return with_calibration(gallery, fitted, cohort)
+
+
+def fresh(gallery: Gallery, rate: float) -> tuple[list[np.ndarray], list[str]]:
+    """New photos of the gallery's animals, and of animals that it doesn't have, whose share is `rate`."""
+    known = some_photos(ANIMALS, 6, seed=1, spread=SPREAD)
+    kept = known.table["animal"].isin(gallery.animals).to_numpy()
+    wanted = round(kept.sum() * rate / (1 - rate))
+    strangers = some_photos(400, 1, seed=2, first=1000, spread=SPREAD)
+    vectors = np.concatenate([known.vectors[kept], strangers.vectors[:wanted]])
+    return [vector[None] for vector in vectors], known.table["animal"][kept].tolist() + [""] * wanted
+
+
+@pytest.mark.parametrize("rate", [0.05, 0.3])
+@pytest.mark.parametrize("animals", [80, 20])
+def test_claims_are_kept(calibrated: Gallery, tmp_path: Path, animals: int, rate: float) -> None:
+    gallery = calibrated
+    if animals < ANIMALS:  # a catalogue of fewer animals with the calibration of the large one
+        few, _ = build(tmp_path / "few", some_photos(animals, 5, spread=SPREAD), CONFIG)
+        gallery = with_calibration(few, calibrated.manifest.calibration, calibrated.cohort())
+    queries, truth = fresh(gallery, rate)
+    found = answer(Searcher(gallery), truth, [["x"]] * len(truth), queries, rate, top=1)
+    first = [max(one.matches[0].probability, one.nobody) for one in found]
+    named = ["" if one.nobody >= one.matches[0].probability else one.matches[0].animal for one in found]
+    right = [name == true for name, true in zip(named, truth, strict=True)]
+    assert np.mean(first) == pytest.approx(np.mean(right), abs=0.06)
+    assert np.mean([one.nobody for one in found]) == pytest.approx(rate, abs=0.04)
+    for one in found:
+        assert one.matches[0].probability + one.nobody + one.others == pytest.approx(1)
+    half = np.argsort(first)[: len(first) // 2]  # the unsure and the sure ones, each for themselves
+    for part in (half, np.setdiff1d(np.arange(len(first)), half)):
+        assert np.mean(np.array(first)[part]) == pytest.approx(np.mean(np.array(right)[part]), abs=0.09)
+
+
+def test_the_report_covers_rates_sizes_and_encounters(calibrated: Gallery) -> None:
+    rows = calibrated.manifest.calibration.reliability
+    assert {(row["new_rate"], row["photos"]) for row in rows} == {(r, p) for r in (0.05, 0.3) for p in ("one", "several")}
+    assert max(row["animals"] for row in rows) in (ANIMALS - 1, ANIMALS) and min(row["animals"] for row in rows) < 30
+    for row in rows:
+        assert row["nobody_right"] == pytest.approx(row["new_rate"], abs=0.01)
+        assert row["error"] < 0.12 and abs(row["claimed"] - row["right"]) < 0.1
+
+
+def test_two_photos_say_more_than_one(calibrated: Gallery) -> None:
+    pairs = some_photos(ANIMALS, 2, seed=3, spread=SPREAD)
+    truth = pairs.table["animal"][::2].tolist()
+    both = [pairs.vectors[at : at + 2] for at in range(0, len(pairs), 2)]
+
+    def log_loss(queries: list[np.ndarray]) -> float:
+        found = answer(Searcher(calibrated), truth, [["x"]] * len(truth), queries, 0.1, top=10)
+        given = [{m.animal: m.probability for m in one.matches}.get(true, 1e-3) for one, true in zip(found, truth, strict=True)]
+        return float(-np.log(given).mean())
+
+    assert log_loss(both) < log_loss([pair[:1] for pair in both]) - 0.1
+
+
+def test_new_whale_is_put_by_the_threshold(calibrated: Gallery) -> None:
+    strangers = some_photos(1, 1, seed=5, first=2000)
+    known = Incoming(calibrated.table[:1], calibrated.vectors(np.array([0])), calibrated.manifest.model)
+    queries = [strangers.vectors, known.vectors]
+    stranger, same = answer(Searcher(calibrated), ["s", "k"], [["s"], ["k"]], queries, 0.3)
+    assert stranger.guesses[0] == "new_whale" and len(stranger.guesses) == 5
+    assert same.guesses[0] == known.table["animal"].iloc[0]
+    assert 0.2 < calibrated.manifest.calibration.threshold < 5
+
+
+def test_more_strangers_expected_more_strangers_seen(calibrated: Gallery) -> None:
+    query = [some_photos(1, 1, seed=4, spread=SPREAD).vectors]
+    nobody = [answer(Searcher(calibrated), ["q"], [["q"]], query, rate)[0].nobody for rate in (0.0, 0.05, 0.3, 0.9)]
+    assert nobody[0] == 0 and nobody == sorted(nobody) and nobody[-1] > nobody[1]
+    # Bayes' rule: the odds grow as those of the rate
+    odds = [p / (1 - p) for p in nobody[1:]]
+    assert odds[1] / odds[0] == pytest.approx((0.3 / 0.7) / (0.05 / 0.95), rel=1e-6)
+    with pytest.raises(ValueError, match="rate of strangers is 1.5"):
+        answer(Searcher(calibrated), ["q"], [["q"]], query, 1.5)
+
+
+def test_too_few_to_calibrate(tmp_path: Path) -> None:
+    gallery, _ = build(tmp_path / "two", some_photos(2, 20), CONFIG)
+    assert fitting.calibrate(gallery)[2].startswith("2 animals are too few")
+    gallery, _ = build(tmp_path / "single", some_photos(50, 1), CONFIG)
+    fitted, _, why_not = fitting.calibrate(gallery)
+    assert fitted is None and "only 0 queries of known animals" in why_not
+    (one,) = answer(Searcher(gallery), ["q"], [["q"]], [gallery.vectors()[:1]], 0.1)
+    assert one.matches[0].animal == "a0" and one.matches[0].probability is None and one.nobody is None
+    assert one.guesses[0] == "a0" and "new_whale" not in one.guesses
+
+
+def test_photos_of_one_encounter_are_hidden_together(tmp_path: Path) -> None:
+    """Bursts: each photo has a twin from the same pass. With encounters known, nobody finds its twin."""
+    photos = some_photos(60, 3, spread=2.0)
+    twins = photos.vectors + 0.002
+    table = pd.concat([photos.table, photos.table.assign(photo="twin_" + photos.table["photo"])], ignore_index=True)
+    both = Incoming(table, np.concatenate([photos.vectors, twins]), photos.model)
+    both = replace(both, vectors=both.vectors / np.linalg.norm(both.vectors, axis=1, keepdims=True))
+    config = CatalogueConfig(pool=PoolConfig(kind="max"), calibration=CalibrationConfig(queries=200, encounters=[1], sizes=[1.0]))
+    right = {}
+    for name, columns in (("unknown", {}), ("known", {"encounter": [f"e{n}" for n in range(180)] * 2})):
+        gallery, _ = build(tmp_path / name, replace(both, table=table.assign(**columns)), config)
+        fitted, _, why_not = fitting.calibrate(gallery)
+        assert fitted is not None, why_not
+        right[name] = fitted.reliability[0]["right"]
+    assert right["unknown"] > 0.9 > 0.6 > right["known"]
+
+
+def test_only_photos_that_the_model_did_not_learn_from_are_asked(tmp_path: Path) -> None:
+    photos = some_photos(40, 4)
+    table = photos.table.assign(learned=["yes", "yes", "no", "no"] * 40)
+    gallery, _ = build(tmp_path / "both", replace(photos, table=table), CONFIG)
+    fitted, _, _ = fitting.calibrate(gallery)
+    assert fitted.learned == 0 and fitted.queries == 80 + 40  # all of them alone, and in pairs
+    gallery, _ = build(tmp_path / "all", replace(photos, table=table.assign(learned="yes")), CONFIG)
+    assert fitting.calibrate(gallery)[0].learned == 1
+
+
+def test_held_out_queries(calibrated: Gallery) -> None:
+    asked = some_photos(ANIMALS + 40, 2, seed=9, spread=SPREAD)  # 40 of them real strangers
+    fitted, _, _ = fitting.calibrate(calibrated, asked)
+    assert fitted.learned == 0 and fitted.queries == 2 * (ANIMALS + 40) + ANIMALS + 40
+
+
+def test_removal_leaves_the_calibration(calibrated: Gallery, tmp_path: Path) -> None:
+    gallery, _ = build(tmp_path / "whales", some_photos(ANIMALS, 5, spread=SPREAD), CONFIG)
+    gallery = with_calibration(gallery, calibrated.manifest.calibration, calibrated.cohort())
+    gallery, _ = remove(gallery.folder, animals=["a0"])
+    assert gallery.manifest.calibration.animal == calibrated.manifest.calibration.animal
+    assert gallery.cohort().shape == (64, 16)

@@ -1,0 +1,213 @@
+"""The command line, from photos on disk and an (unfitted) network to answers, and with vectors alone."""
+
+import json
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+import whichwhale
+from tests.catalogue.made_up import some_photos
+from whichwhale.catalogue.__main__ import main
+from whichwhale.catalogue.gallery import read
+from whichwhale.config import to_yaml
+from whichwhale.identifier import LoadError
+from whichwhale.identify import fitted
+from whichwhale.identify.config import IdentifyConfig
+from whichwhale.identify.net import Identifier
+from whichwhale.runs import RunFolder
+from whichwhale.score import top5
+
+SETTINGS = {
+    "passports": {"view": {"width": 32, "height": 32}},
+    "view": {"width": 32, "height": 32},
+    "backbone": {"name": "test_resnet", "weights": False},
+    "head": {"kind": "arcface", "dims": 8},
+    "fit": {"precision": "no"},
+}
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The run folder of one fit, of random weights."""
+    torch.manual_seed(0)
+    config = IdentifyConfig.model_validate(SETTINGS)
+    run = RunFolder.start(tmp_path_factory.mktemp("runs") / "heads" / "net" / "foldall", config, {"tables": {}})
+    fitted.write(run, Identifier(config, 3, 0), ["a", "b", "c"])
+    run.set_status("fitted")
+    assert (run.path / "config.yaml").read_text() == to_yaml(config)
+    return run.path
+
+
+def draw(path: Path, animal: int, seed: int) -> None:
+    """A crop with the animal's own coarse pattern."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pattern = np.random.default_rng(animal).integers(0, 255, (4, 4, 3)).astype(np.float64)
+    noise = np.random.default_rng(1000 + seed).normal(0, 4, (32, 32, 3))
+    picture = cv2.resize(pattern, (32, 32), interpolation=cv2.INTER_NEAREST) + noise
+    cv2.imwrite(str(path), picture.clip(0, 255).astype(np.uint8))
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """photos/<animal>/<k>.png of 6 animals; the working directory is beside it."""
+    monkeypatch.chdir(tmp_path)
+    for animal in range(6):
+        for k in range(2):
+            draw(Path("photos") / f"w{animal}" / f"{k}.png", animal, 10 * animal + k)
+    return tmp_path / "photos"
+
+
+def test_from_photos_to_answers(photos: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (photos / "w0" / "notes.jpg").write_text("not a picture")
+    (photos / "w1" / "2.png").write_bytes((photos / "w1" / "0.png").read_bytes())
+    assert main(["build", "whales", "photos", "--model", str(model)]) == 1
+    shown = capsys.readouterr()
+    assert "left out: photos/w0/notes.jpg: not an image" in shown.err
+    assert "w1/2.png is w1/0.png again (w1) and is left out" in shown.out
+    assert "whales: 12 photos of 6 animals" in shown.out and "no probabilities: only 12 queries" in shown.out
+    assert read("whales").manifest.model.weights_sha == whichwhale.load(model).embedder().weights_sha
+
+    draw(Path("query.png"), 4, 99)
+    assert (
+        main(["search", "whales", "query.png", "--model", str(model), "--top", "2", "--evidence", "seen", "--json", "a.json"])
+        == 0
+    )
+    shown = capsys.readouterr().out
+    assert "query.png  (6 animals searched)\n" in shown and shown.index("w4  nearest w4/") > 0
+    (one,) = json.loads(Path("a.json").read_text())["answers"]
+    assert one["matches"][0]["animal"] == "w4" and one["matches"][0]["probability"] is None and len(one["matches"]) == 2
+    assert cv2.imread("seen/query.png").shape[2] == 3
+
+    draw(Path("new.png"), 77, 1)
+    assert main(["add", "whales", "new.png", "--model", str(model), "--animal", "w77"]) == 0
+    assert "added 1: now 13 photos of 7 animals" in capsys.readouterr().out
+    draw(Path("again.png"), 77, 2)
+    assert main(["search", "whales", "again.png", "query.png", "--model", str(model), "--top5", "five.csv"]) == 0
+    guesses = top5.read("five.csv").guesses
+    assert guesses[0][0] == "w77" and guesses[1][0] == "w4"
+    assert main(["search", "whales", "again.png", "new.png", "--encounter", "--model", str(model)]) == 0
+    assert "encounter  (2 photos, 7 animals searched)" in capsys.readouterr().out
+
+
+def test_embeddings_are_those_of_predictions(photos: Path, model: Path) -> None:
+    embedder = whichwhale.load(model).embedder()
+    paths = [photos / "w0" / "0.png", photos / "gone.png", photos / "w3" / "1.png"]
+    found = embedder.embed(paths)
+    assert found.rows == [0, 2] and list(found.failed) == [1] and "the file is missing" in found.failed[1]
+    assert found.vectors.shape == (2, 8) and found.vectors.dtype == np.float32
+    np.testing.assert_allclose(embedder.embed(paths[2:]).vectors[0], found.vectors[1], atol=1e-5)
+    seen, maps = embedder.look(paths[0])
+    np.testing.assert_array_equal(seen, cv2.imread(str(paths[0]))[..., ::-1])
+    plain = embedder.net.backbone.pool(torch.from_numpy(maps)[None]).flatten(1)
+    expected = embedder.net.backbone(torch.from_numpy(np.ascontiguousarray(seen.transpose(2, 0, 1)))[None])
+    torch.testing.assert_close(plain, expected)
+    with pytest.raises(ValueError, match="the file is missing"):
+        embedder.look(photos / "gone.png")
+
+
+def test_one_network_only(photos: Path, model: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    both = tmp_path / "runs" / "heads" / "net"
+    both.mkdir(parents=True)
+    for fold in ("fold0", "foldall"):
+        (both / fold).symlink_to(model)
+    with pytest.raises(LoadError, match=r"2 networks .*can't be compared; give the folder of one fit, such as .*foldall"):
+        whichwhale.load(both).embedder()
+    assert main(["build", "whales", "photos", "--model", str(both)]) == 2
+    assert "can't be compared" in capsys.readouterr().err and not Path("whales").exists()
+
+
+def test_nothing_readable_writes_nothing(tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder, whales = tmp_path / "photos", tmp_path / "whales"
+    folder.mkdir()
+    assert main(["build", str(whales), str(folder), "--model", str(model)]) == 2
+    assert "no photo in this folder (it is empty)" in capsys.readouterr().err
+    (folder / "a.jpg").write_text("no")
+    assert main(["build", str(whales), str(folder), "--model", str(model)]) == 2
+    assert "none of the photos can be used" in capsys.readouterr().err
+    assert not whales.exists()
+
+
+@pytest.fixture
+def vectors(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """known.npz: 40 animals with 4 photos; new.npz: another photo of each, and 10 strangers; labels.csv."""
+    monkeypatch.chdir(tmp_path)
+    known, new = some_photos(40, 4), some_photos(50, 1, seed=8)
+    np.savez("known.npz", vectors=known.vectors, photo=known.table["photo"].to_numpy(str), model="m")
+    np.savez("new.npz", vectors=new.vectors, photo=("new_" + new.table["photo"]).to_numpy(str), model="m")
+    known.table.assign(side=["left", "right"] * 80).to_csv("labels.csv", index=False)
+    return tmp_path
+
+
+def test_vectors_alone(vectors: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert (
+        main(["build", "whales", "--vectors", "known.npz", "--table", "labels.csv", "calibration.queries=100", "pool.scale=16"])
+        == 0
+    )
+    shown = capsys.readouterr().out
+    assert "whales: 160 photos of 40 animals" in shown and "probabilities fitted on" in shown and "if it had, the pr" in shown
+    search = ["search", "whales", "--vectors", "new.npz", "--new-rate", "0.2"]
+    assert main([*search, "--json", "a.json", "--top5", "five.csv.gz"]) == 0
+    found = json.loads(Path("a.json").read_text())
+    assert found["new_rate"] == 0.2 and found["animals"] == 40 and found["model"] == "m" and len(found["answers"]) == 50
+    for one in found["answers"]:
+        assert sum(match["probability"] for match in one["matches"]) + one["nobody"] + one["others"] == pytest.approx(1)
+    five = top5.read("five.csv.gz")
+    right = [guesses[0] == (f"a{n}" if n < 40 else "new_whale") for n, guesses in enumerate(five.guesses)]
+    assert np.mean(right) > 0.9
+    assert main([*search, "--where", "side=left", "--json", "b.json"]) == 0
+    assert json.loads(Path("b.json").read_text())["photos"] == 80
+    capsys.readouterr()
+    assert main(["list", "whales", "--where", "side=left", "--animals", "--csv", "left.csv"]) == 0
+    shown = capsys.readouterr().out
+    assert "80 photos of 40 animals" in shown and "column side: left 80" in shown and "a17  2\n" in shown
+    assert len(pd.read_csv("left.csv")) == 80
+    assert main(["calibrate", "whales", "--queries", "new.npz"]) == 2
+    assert "nobody says whom these photos show" in capsys.readouterr().err
+    for command, told in (
+        (["merge", "whales", "a0", "a1", "--into", "a0"], "a0 now has 8 photos"),
+        (["split", "whales", "a0", "--photos", "p1_0.jpg", "--to", "a1"], "a0 now has 7 photos, a1 1"),
+        (["remove", "whales", "--photos", "p2_0.jpg", "--animals", "a3"], "removed 5 photos"),
+    ):
+        assert main(command) == 0
+        assert told in capsys.readouterr().out
+    assert len(read("whales")) == 155
+
+
+@pytest.mark.parametrize(
+    ("command", "message"),
+    [
+        (["search", "nowhere", "--vectors", "new.npz"], "nowhere: no catalogue here"),
+        (["build", "whales", "a.jpg"], "photos need a --model"),
+        (["build", "whales"], "name photos and a --model that embeds them, or --vectors"),
+        (["build", "whales", "a.jpg", "--vectors", "new.npz"], "not both"),
+        (["build", "whales", "--vectors", "new.npz"], "of none of the 50 photos the animal is known; give --table"),
+        (["build", "whales", "--vectors", "new.npz", "pool.kinds=max"], "did you mean 'pool.kind'"),
+        (["add", "whales", "--vectors", "new.npz", "--animal", "x"], "no catalogue here"),
+        (["remove", "whales"], "say what to remove"),
+    ],
+)
+def test_refusals(vectors: Path, command: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(command) == 2
+    assert message in capsys.readouterr().err
+    assert not Path("whales").exists()
+
+
+def test_another_models_queries_are_refused(vectors: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", "whales", "--vectors", "known.npz", "--table", "labels.csv", "calibration.queries=100"]) == 0
+    with np.load("new.npz") as file:
+        np.savez("other.npz", **(dict(file) | {"model": "another"}))
+    assert main(["search", "whales", "--vectors", "other.npz"]) == 2
+    assert "vectors are of model another" in capsys.readouterr().err
+    assert main(["add", "whales", "--vectors", "other.npz", "--animal", "x"]) == 2
+    assert len(read("whales")) == 160
+
+
+@pytest.mark.parametrize("command", ["build", "add", "remove", "search", "merge", "split", "list", "calibrate"])
+def test_each_command_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    assert f"python -m whichwhale.catalogue {command} whales" in capsys.readouterr().out

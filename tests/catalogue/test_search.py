@@ -1,0 +1,131 @@
+"""Search: exact against cosines written out, the approximate index against exact, filters, removal, additions."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.catalogue.made_up import some_photos
+from whichwhale.catalogue.config import CatalogueConfig, IndexConfig, PoolConfig
+from whichwhale.catalogue.editing import add, build, remove
+from whichwhale.catalogue.errors import CatalogueError
+from whichwhale.catalogue.gallery import read
+from whichwhale.catalogue.search import Searcher, best_first
+
+MAX = CatalogueConfig(pool=PoolConfig(kind="max"))
+SMALL_INDEX = IndexConfig(above=100, fetch=32, pending=0.05, stale=0.5, threads=1)
+
+
+def by_hand(gallery, vectors: np.ndarray, count: int) -> list[str]:
+    nearest: dict[str, float] = {}
+    for animal, vector in zip(gallery.table["animal"], gallery.vectors().astype(np.float64), strict=True):
+        nearest[animal] = max(nearest.get(animal, -2), float((vectors.astype(np.float64) @ vector).mean()))
+    return sorted(nearest, key=lambda animal: -nearest[animal])[:count]
+
+
+def names(gallery, ranking) -> list[str]:
+    return [gallery.animals[place] for place in ranking.animal]
+
+
+def test_exact_search_is_the_cosines_order(folder: Path, made) -> None:
+    gallery = made(30, 4, config=MAX, spread=1.5)
+    queries = some_photos(30, 1, seed=7, spread=1.5).vectors
+    for query, found in zip(queries, Searcher(gallery).rank([query[None] for query in queries], 10), strict=True):
+        assert names(gallery, found) == by_hand(gallery, query[None], 10)
+        assert found.animals == 30 and found.photos.tolist() == [4] * 10
+        np.testing.assert_allclose(found.score, gallery.vectors(found.row) @ query, rtol=1e-5)
+
+
+def test_an_encounters_photos_count_together(folder: Path, made) -> None:
+    gallery = made(30, 1, config=MAX, spread=1.5)
+    query = some_photos(1, 3, seed=7, spread=1.5).vectors
+    (found,) = Searcher(gallery).rank([query], 30)
+    assert names(gallery, found) == by_hand(gallery, query, 30)
+
+
+def test_filters_leave_photos_and_animals_out(folder: Path) -> None:
+    photos = some_photos(6, 4)
+    table = photos.table.assign(side=["left", "right"] * 12, status=["approved"] * 20 + ["pending"] * 4)
+    gallery, _ = build(folder, type(photos)(table, photos.vectors, photos.model), MAX)
+    (found,) = Searcher(gallery, ["side=left", "status=approved"]).rank([photos.vectors[1:2]], 9)
+    assert len(found) == found.animals == 5 and found.photos.tolist() == [2] * 5
+    assert set(gallery.table["side"].iloc[found.row]) == {"left"} and found.cosine.max() < 0.999
+    with pytest.raises(CatalogueError, match="no photo meets side=top; `list` shows"):
+        Searcher(gallery, ["side=top"])
+
+
+def test_the_index_finds_what_exact_search_finds(folder: Path) -> None:
+    config = CatalogueConfig(index=SMALL_INDEX, pool=PoolConfig(kind="max"))
+    gallery, _ = build(folder, some_photos(200, 3, spread=0.8), config)
+    queries = [query[None] for query in some_photos(200, 1, seed=7, spread=0.8).vectors]
+    near, exact = Searcher(gallery), Searcher(gallery, exact=True)
+    assert near.index is not None and exact.index is None
+    found, wanted = near.rank(queries, 5), exact.rank(queries, 5)
+    shared = sum(len(set(one.animal) & set(other.animal)) for one, other in zip(found, wanted, strict=True))
+    assert shared >= 0.99 * 5 * len(queries)
+    for one, other in zip(found, wanted, strict=True):
+        same = one.animal == other.animal
+        np.testing.assert_allclose(one.score[same], other.score[same], rtol=1e-5)
+        assert one.animals == other.animals == 200
+    everyone = near.rank(queries[:1], 200)[0]
+    assert sorted(everyone.animal) == list(range(200)), "more animals than the index proposes are found exactly"
+
+
+def test_the_index_keeps_up(folder: Path) -> None:
+    """Few changes: it stays and is worked around. More: it is brought up to date. Most: it is made anew."""
+    gallery, _ = build(folder, some_photos(100, 2), CatalogueConfig(index=SMALL_INDEX))
+    first = gallery.manifest.index
+    assert first is not None and first.rows == 200
+
+    gallery, _ = add(folder, some_photos(3, 1, first=200))
+    assert gallery.manifest.index == first
+    searcher = Searcher(read(folder))
+    (found,) = searcher.rank([some_photos(1, 1, first=201, seed=3).vectors], 1)
+    assert names(searcher.gallery, found) == ["a201"], "found before the index knows it"
+    assert searcher.index is not None and len(searcher.index.outside) == 3
+
+    gallery, _ = remove(folder, animals=["a0"])
+    assert gallery.manifest.index == first
+    (found,) = Searcher(gallery).rank([some_photos(1, 1).vectors], 3)
+    assert "a0" not in names(gallery, found), "not found although the index still knows it"
+
+    gallery, _ = add(folder, some_photos(20, 1, first=300))
+    second = gallery.manifest.index
+    assert second is not None and second != first and second.rows == len(gallery) == 221
+    assert not (folder / first.file).exists()
+    searcher = Searcher(gallery)
+    assert searcher.index is not None and len(searcher.index.outside) == 0 and len(searcher.index.index) == 221
+    for wanted in (
+        some_photos(1, 1, first=201, seed=3),
+        some_photos(1, 1, first=310, seed=3),
+        some_photos(1, 1, first=50, seed=3),
+    ):
+        (found,) = searcher.rank([wanted.vectors], 1)
+        assert names(gallery, found) == [wanted.table["animal"].iloc[0]]
+
+    gallery, _ = remove(folder, animals=[f"a{n}" for n in range(1, 80)])
+    third = gallery.manifest.index
+    assert third is None and len(gallery) == 63, "below the size for one there is none"
+
+
+def test_a_damaged_index_costs_time_only(folder: Path) -> None:
+    gallery, _ = build(folder, some_photos(100, 2), CatalogueConfig(index=SMALL_INDEX))
+    (folder / gallery.manifest.index.file).write_bytes(b"no index")
+    searcher = Searcher(read(folder))
+    assert searcher.index is None
+    (found,) = searcher.rank([some_photos(1, 1, first=50, seed=3).vectors], 1)
+    assert names(gallery, found) == ["a50"]
+    add(folder, some_photos(30, 1, first=200))
+    assert Searcher(read(folder)).index is not None, "and the next writer mends it"
+
+
+def test_vectors_of_another_shape_are_refused(folder: Path, made) -> None:
+    with pytest.raises(CatalogueError, match=r"query 0: vectors of shape \(1, 5\), not \[photos, 16\]"):
+        Searcher(made()).rank([np.ones((1, 5), np.float32)], 1)
+
+
+def test_best_first() -> None:
+    scores = np.array([1.0, 3.0, 3.0, -np.inf, 2.0, 3.0])
+    assert best_first(scores, 2).tolist() == [1, 2]
+    assert best_first(scores, 99).tolist() == [1, 2, 5, 4, 0]
+    assert best_first(np.array([-np.inf]), 3).tolist() == []
