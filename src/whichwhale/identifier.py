@@ -143,8 +143,8 @@ class PhotoIdentifier:
     def cut(
         self, paths: Sequence[Path], passports: GivenPassports | PassportsFromPoints
     ) -> tuple[PlaneView, list[NDArray[np.uint8] | ValueError], list[float]]:
-        """What passports show; for each photo its passport uint8 [H, W, 3], or why there is none (PhotoError, NoAnimalError); and the
-        standard deviation over d of the points that it was cut by (NaN: there are none).
+        """What passports show; for each photo its passport uint8 [H, W, 3], or why there is none (PhotoError, NoAnimalError); and
+        the standard deviation over d of the points that it was cut by (NaN: there are none).
 
         Crops as they are, or cut from the photos by the points that the aligner finds.
         """
