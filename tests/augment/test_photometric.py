@@ -161,3 +161,16 @@ def test_one_piece_more_leaves_the_draws_of_the_others() -> None:
 def test_what_lies_in_the_passport_plane_wants_to_know_where_that_is() -> None:
     with pytest.raises(ValueError, match="wash is drawn in the passport plane"):
         Photometric(AugmentConfig(photometric="none", wash=1.0))(PICTURE, generator(0))
+
+
+@pytest.mark.parametrize("config", [EVERYTHING, HEAVY, AugmentConfig(photometric="light", occlusion=0.5, wash=0.5, glint=0.5)])
+def test_many_pictures_are_changed_as_each_alone(config: AugmentConfig) -> None:
+    pictures = [np.roll(PICTURE, k, 0) for k in range(12)]
+    planes = [PlaneView(width=64, height=64, centre=(0.01 * k, 0)).matrix() for k in range(12)]
+    alone = [Photometric(config)(pictures[k], generator(3, k), planes[k]) for k in range(12)]
+    before = np.array(pictures)
+    together = Photometric(config).many(pictures, [generator(3, k) for k in range(12)], planes)
+    np.testing.assert_array_equal(together, alone)
+    np.testing.assert_array_equal(pictures, before)
+    assert (np.array(together) != before).any()
+    assert Photometric(config).many([], [], []) == []

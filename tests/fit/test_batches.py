@@ -82,3 +82,22 @@ def test_an_item_that_fails_is_told_and_the_next_batch_is_made(threads: int) -> 
             items.__getitems__([0, 1, 2, 5, 3, 4])
     assert items.__getitems__([4, 2, 0]) == [{"n": 4}, {"n": 2}, {"n": 0}]
     assert items.__getitems__([]) == [] and items[7] == {"n": 7}
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("count", [0, 1, 7, 32])
+def test_what_can_make_many_is_asked_for_a_share_a_thread(threads: int, count: int) -> None:
+    asked: list[list[int]] = []
+
+    class Make:
+        def __call__(self, number: int) -> dict[str, int]:
+            raise AssertionError("one at a time")
+
+        def many(self, numbers: list[int]) -> list[dict[str, int]]:
+            asked.append(numbers)
+            return [{"n": 10 * number} for number in numbers]
+
+    numbers = list(range(50, 50 + count))
+    assert Items(100, Make(), threads).__getitems__(numbers) == [{"n": 10 * number} for number in numbers]
+    assert sorted(sum(asked, [])) == numbers
+    assert all(len(part) <= -(-count // threads) for part in asked) and len(asked) <= threads

@@ -169,3 +169,16 @@ def test_the_last_epochs_are_not_mixed_and_their_pictures_are_as_they_would_be(n
         np.testing.assert_array_equal(item["image"], never(0)["image"])
         if mixed:
             np.testing.assert_array_equal(item["mix"], draw_mix(EVERYTHING.mix, generator(0, epoch, 0), FAIR.size))
+
+
+def test_many_items_are_made_as_each_alone(tmp_path: Path) -> None:
+    """Repeats and their draws too."""
+    store, labels = make_many(tmp_path / "store"), {"whale": np.arange(6) + 10}
+    passports = TrainingPassports(store, np.array([3, 0, 5, 1, 2, 4]), labels, FAIR, EVERYTHING, seed=2, mixed_epochs=2)
+    passports.set_epoch(1)
+    numbers = [4, 0, 11, 5, 4, 17]
+    for item, number in zip(passports.many(numbers), numbers, strict=True):
+        alone = passports(number)
+        assert item.keys() == alone.keys() >= {"image", "mirrored", "mix", "whale"} and item["whale"] == 10 + number % 6
+        for key in item:
+            np.testing.assert_array_equal(item[key], alone[key])

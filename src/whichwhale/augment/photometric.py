@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import random
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Sequence
 
 from whichwhale.augment import air, camera, patches, sea
+from whichwhale.augment.air import Picture
 from whichwhale.augment.config import AIR, CAMERA, SEA, AugmentConfig
 from whichwhale.augment.draws import Draw, luck, numbers
 from whichwhale.geometry import Transform
@@ -27,42 +26,58 @@ class Photometric:
         self._as_ever = config.photometric != "none" or config.occlusion > 0  # of the streams of the first fits
         self._library = _heavy(config.occlusion) if config.photometric == "heavy" else None
 
-    def __call__(self, image: NDArray[np.uint8], draw: Draw, plane: Transform | None = None) -> NDArray[np.uint8]:
+    def __call__(self, image: Picture, draw: Draw, plane: Transform | None = None) -> Picture:
         """Change a uint8 RGB [H, W, 3] picture with the draws of `draw`; the input stays as it is.
 
         `plane` brings points of the passport plane into the picture; what the sea does is drawn there.
         """
-        lucky = {piece for piece, chance in self._chances.items() if luck(draw, piece) < chance}
-        image = self._sea(image, draw, lucky, plane)
-        if over := [piece for piece in AIR if piece in lucky]:
-            image = air.changed(image, over, {piece: numbers(draw, piece) for piece in over}, self._config.pca_spread)
-        own = self._as_ever and random.Random(int(draw.integers(2**63)))
+        return self.many([image], [draw], [plane])[0]
+
+    def many(self, images: Sequence[Picture], draws: Sequence[Draw], planes: Sequence[Transform | None]) -> list[Picture]:
+        """The pictures, each changed as alone. Piece by piece: what is done to one after another costs three quarters of what it
+        costs among all else that is done to a picture, since a processor keeps little code at hand."""
+        images = list(images)
+        lucky = {
+            piece: [k for k, draw in enumerate(draws) if luck(draw, piece) < chance] for piece, chance in self._chances.items()
+        }
+        places: dict[int, sea.Place] = {}
+        for piece in SEA:
+            for k in lucky.get(piece, ()):
+                if piece == "glint":
+                    images[k] = sea.glint(images[k], numbers(draws[k], piece))
+                    continue
+                if k not in places:
+                    places[k] = _place(piece, planes[k], images[k])
+                images[k] = PLACED[piece](images[k], numbers(draws[k], piece), places[k])
+        for k, draw in enumerate(draws):
+            if over := [piece for piece in AIR if k in lucky.get(piece, ())]:
+                own = {piece: numbers(draw, piece) for piece in over}
+                images[k] = air.changed(images[k], over, own, self._config.pca_spread)
         if self._library is not None:
-            # The same two streams go to every transform of the chain in turn: `set_random_seed` would give each the same numbers.
-            self._library.set_random_state(draw, own)
-            return self._library(image=image)["image"]
-        if own:
+            return [self._by_library(*both) for both in zip(images, draws, strict=True)]
+        old = [random.Random(int(draw.integers(2**63))) for draw in draws] if self._as_ever else []
+        for own in old:
             own.random()  # the library's chain drew whether it was to run at all
         if self._config.photometric == "light":
-            image = patches.tone(image, own)
+            images = [patches.tone(*both) for both in zip(images, old, strict=True)]
         for piece in CAMERA:
-            if piece in lucky:
-                image = camera.PIECES[piece](image, numbers(draw, piece))
-        return patches.hide(image, self._config.occlusion, own, draw) if self._config.occlusion else image
+            for k in lucky.get(piece, ()):
+                images[k] = camera.PIECES[piece](images[k], numbers(draws[k], piece))
+        if self._config.occlusion:
+            each = zip(images, old, draws, strict=True)
+            images = [patches.hide(image, self._config.occlusion, own, draw) for image, own, draw in each]
+        return images
 
-    def _sea(self, image: NDArray[np.uint8], draw: Draw, lucky: set[str], plane: Transform | None) -> NDArray[np.uint8]:
-        place = None
-        for piece in SEA:
-            if piece not in lucky:
-                continue
-            if piece == "glint":
-                image = sea.glint(image, numbers(draw, piece))
-                continue
-            if plane is None:
-                raise ValueError(f"{piece} is drawn in the passport plane; say where that lies in the picture")
-            place = sea.Place.of(plane, (image.shape[1], image.shape[0])) if place is None else place
-            image = PLACED[piece](image, numbers(draw, piece), place)
-        return image
+    def _by_library(self, image: Picture, draw: Draw) -> Picture:
+        # The same two streams go to every transform of the chain in turn: `set_random_seed` would give each the same numbers.
+        self._library.set_random_state(draw, random.Random(int(draw.integers(2**63))))
+        return self._library(image=image)["image"]
+
+
+def _place(piece: str, plane: Transform | None, image: Picture) -> sea.Place:
+    if plane is None:
+        raise ValueError(f"{piece} is drawn in the passport plane; say where that lies in the picture")
+    return sea.Place.of(plane, (image.shape[1], image.shape[0]))
 
 
 def _heavy(occlusion: float):  # noqa: ANN202 (a type of the library, which only who wants it need import)

@@ -42,14 +42,15 @@ class Shuffled:
 class Items(Dataset):
     """A data set whose items of a batch are made side by side by threads (OpenCV and numpy let go of Python's lock).
 
-    `make(number)` returns a dict of arrays or numbers of one item. Threads, not processes: they work between two training
-    steps, when the cores are free, and there is nothing to copy.
+    `make(number)` returns a dict of arrays or numbers of one item. If it has a method `many(numbers)`, which returns a list of
+    them, each thread asks that for its share. Threads, not processes: they work between two training steps, when the cores are
+    free, and there is nothing to copy.
     """
 
     def __init__(self, count: int, make: Callable[[int], dict[str, Any]], threads: int | None = None) -> None:
         self.count, self.make = count, make
-        self._others = (threads or usable_cores()) - 1  # the one that asks makes items too
-        self._pool = ThreadPoolExecutor(max(self._others, 1))
+        self.threads = threads or usable_cores()  # the one that asks makes items too
+        self._pool = ThreadPoolExecutor(max(self.threads - 1, 1))
 
     def __len__(self) -> int:
         return self.count
@@ -58,18 +59,21 @@ class Items(Dataset):
         return self.make(number)
 
     def __getitems__(self, numbers: list[int]) -> list[dict[str, Any]]:
+        many = getattr(self.make, "many", None)
+        few = 1 if many is None else -(-len(numbers) // self.threads)
+        parts = [slice(start, start + few) for start in range(0, len(numbers), few or 1)]
         made: list[dict[str, Any]] = [{}] * len(numbers)
-        left = deque(enumerate(numbers))
+        left = deque(parts)
 
         def work() -> None:
             while True:
                 try:
-                    place, number = left.popleft()
+                    part = left.popleft()
                 except IndexError:
                     return
-                made[place] = self.make(number)
+                made[part] = many(numbers[part]) if many else [self.make(number) for number in numbers[part]]
 
-        others = [self._pool.submit(work) for _ in range(min(self._others, len(numbers) - 1))]
+        others = [self._pool.submit(work) for _ in range(min(self.threads, len(parts)) - 1)]
         try:
             work()
         finally:

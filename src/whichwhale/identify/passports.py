@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -45,20 +46,31 @@ class TrainingPassports:
         self.epoch = epoch
 
     def __call__(self, number: int) -> dict[str, Any]:
-        again, number = divmod(number, len(self.rows))
-        row = int(self.rows[number])
-        key = row if self.draws is None else int(self.draws[row])
-        draw = generator(self.seed, self.epoch, key, again)  # again = 0 is the stream of the key without it
-        move = draw_geometry(self.augment.geometry, draw, self.view.centre)
-        image = warp(self._images[row], compose(self._back, move, self._plane), self.view.size)
+        return self.many([number])[0]
+
+    def many(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
+        """The items of these numbers, each as it is alone, in less time (`Photometric.many`)."""
+        again, places = np.divmod(numbers, len(self.rows))
+        rows = self.rows[places]
+        keys = rows if self.draws is None else self.draws[rows]
+        each = zip(keys.tolist(), again.tolist(), strict=True)
+        draws = [generator(self.seed, self.epoch, *both) for both in each]  # again = 0 is the stream of the key without it
+        moves = [draw_geometry(self.augment.geometry, draw, self.view.centre) for draw in draws]
+        planes = [compose(move, self._plane) for move in moves]
+        onto = [compose(self._back, move, self._plane) for move in moves]
+        images = [warp(self._images[row], matrix, self.view.size) for row, matrix in zip(rows, onto, strict=True)]
         try:
             photometric = self._spare.pop()
         except IndexError:
             photometric = Photometric(self.augment)
-        image = photometric(image, draw, compose(move, self._plane))
+        images = photometric.many(images, draws, planes)
         self._spare.append(photometric)
-        item = {"image": image, "mirrored": mirrors(move), **{name: values[number] for name, values in self.labels.items()}}
-        return item | {"mix": draw_mix(self.augment.mix, draw, self.view.size)} if self.epoch < self.mixed_epochs else item
+        items = [{"image": image, "mirrored": mirrors(move)} for image, move in zip(images, moves, strict=True)]
+        for item, draw, place in zip(items, draws, places, strict=True):
+            item |= {name: values[place] for name, values in self.labels.items()}
+            if self.epoch < self.mixed_epochs:
+                item["mix"] = draw_mix(self.augment.mix, draw, self.view.size)
+        return items
 
 
 def view_passport(store: Store, row: int, view: PlaneView, move: Transform) -> NDArray[np.uint8]:
