@@ -71,6 +71,51 @@ def test_reduced_is_the_box_mean_of_the_whole(
     assert np.abs(reduced.astype(int) - mean)[inside].max(initial=0) <= 4
 
 
+@settings(deadline=None, max_examples=40)
+@given(
+    st.integers(60, 130), st.integers(60, 130), st.floats(0.3, 0.7), st.floats(0.3, 0.7), st.sampled_from([2, 4, 8]),
+    st.integers(1, 8), st.sampled_from(["jpg", "png"]),
+)  # fmt: skip
+def test_point_lies_where_the_matrix_says_however_the_photo_was_held(
+    tmp_path_factory: pytest.TempPathFactory,
+    width: int,
+    height: int,
+    x: float,
+    y: float,
+    factor: int,
+    orientation: int,
+    suffix: str,
+) -> None:
+    """The same soft dot in the whole and in the reduced photo: exact to a twentieth of a pixel of the whole one a factor."""
+    rows, columns = np.mgrid[:height, :width]
+    dot = 220 * np.exp(-((columns - x * width) ** 2 + (rows - y * height) ** 2) / (2 * 6.0**2))
+    stored = Image.fromarray(dot.round().astype(np.uint8)[..., None].repeat(3, 2))
+    options = {"quality": 100, "subsampling": 0} if suffix == "jpg" else {}
+    path = save(tmp_path_factory.mktemp("photo") / f"a.{suffix}", stored, orientation, **options)
+    whole = photos.reduced(path)
+    assert np.array_equal(whole.pixels, photos.decode(path)) and np.array_equal(whole.matrix, np.eye(2, 3))
+    found = photos.reduced(path, -(-max(width, height) // factor))
+    assert found.factor == factor and found.size == photos.size(path)
+    assert found.pixels.shape[:2] == tuple(-(-side // factor) for side in reversed(found.size))
+    there = found.matrix @ [*middle(whole.pixels), 1]
+    assert middle(found.pixels) == pytest.approx(there, abs=0.05)
+
+
+def middle(pixels: NDArray[np.uint8]) -> NDArray[np.float64]:
+    weight = np.where(pixels[..., 0] > 8, pixels[..., 0], 0).astype(float)
+    rows, columns = np.mgrid[: weight.shape[0], : weight.shape[1]]
+    return np.array([(columns * weight).sum(), (rows * weight).sum()]) / weight.sum()
+
+
+def test_turned_photo_is_not_decoded_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = save(tmp_path / "a.jpg", Image.fromarray(sea(101, 67)), 6)
+    asked = []
+    real = photos.simplejpeg.decode_jpeg
+    monkeypatch.setattr(photos.simplejpeg, "decode_jpeg", lambda *args, **named: asked.append(named) or real(*args, **named))
+    assert photos.reduced(path, 20).pixels.shape[:2] == (26, 17)  # 101 x 67 as stored, 67 x 101 upright, divided by 4
+    assert asked == [{"strict": True, "min_width": 26, "min_height": 17}]
+
+
 def test_reduction() -> None:
     assert [photos.reduction((3072, 2048), n) for n in (None, 3072, 1537, 1536, 768, 400, 384, 1)] == [1, 1, 1, 2, 4, 4, 8, 8]
     assert photos.reduction((887, 460), 111) == 8  # ceil(887 / 8) = 111

@@ -18,6 +18,7 @@ from PIL import Image, ImageOps
 
 ORIENTATION = 0x0112  # EXIF tag
 TRANSPOSED = (5, 6, 7, 8)  # its values that swap width and height
+FLIPPED = (2, 3, 6, 7), (3, 4, 7, 8)  # those after which upright columns, and rows, run against the stored ones
 REDUCTIONS = (8, 4, 2)  # what a JPEG decodes to for less work, since its blocks are 8 x 8
 
 
@@ -47,6 +48,17 @@ class Header:
     mode: str
     orientation: int
     alpha: bool
+
+
+@dataclass(frozen=True, eq=False)
+class Reduced:
+    """A photo as it was decoded: `pixels` uint8 RGB [h, w, 3], upright; `factor`, by which its sides were divided; `matrix`, the
+    photo-to-pixels transform [2, 3]; `size` (width, height) of the whole upright photo."""
+
+    pixels: NDArray[np.uint8]
+    factor: int
+    matrix: NDArray[np.float64]
+    size: tuple[int, int]
 
 
 def header(path: str | Path) -> Header:
@@ -92,16 +104,7 @@ def decode(path: str | Path, longest: int | None = None) -> NDArray[np.uint8]:
     Raises:
         PhotoError: missing, empty, truncated, damaged or not an image.
     """
-    path = Path(path)
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise PhotoError(path, "the file is missing") from None
-    except OSError as error:
-        raise PhotoError(path, f"can't be opened: {error.strerror}") from None
-    if not data:
-        raise PhotoError(path, "the file is empty")
-    found = _header(path, io.BytesIO(data))
+    path, data, found = _read(path)
     factor = reduction((found.width, found.height), longest)
     if found.format in ("JPEG", "MPO") and found.mode in ("RGB", "L"):
         # Turning moves the incomplete last block to the front and with it all points: then reduce after turning instead.
@@ -111,6 +114,40 @@ def decode(path: str | Path, longest: int | None = None) -> NDArray[np.uint8]:
             upright = _upright(pixels, found.orientation)
             return upright if early else np.asarray(Image.fromarray(upright).reduce(factor))
     return _decode_any(path, data, factor)
+
+
+def reduced(path: str | Path, longest: int | None = None) -> Reduced:
+    """As `decode`, with where the pixels lie in the photo: no photo is decoded larger than asked for, whichever way it was held.
+
+    A turned JPEG whose sides the factor doesn't divide is reduced before it is turned: its incomplete last block comes first
+    then, and all points lie a part of a pixel further on, which `matrix` knows. Raises PhotoError like `decode`.
+    """
+    path, data, found = _read(path)
+    size = found.width, found.height
+    factor = reduction(size, longest)
+    pixels = None
+    if found.format in ("JPEG", "MPO") and found.mode in ("RGB", "L"):
+        pixels = _decode_jpeg(path, data, found, factor)
+    turned = pixels is not None
+    pixels = _upright(pixels, found.orientation) if turned else _decode_any(path, data, factor)
+    matrix = np.array([[1, 0, 0.5], [0, 1, 0.5]]) / factor - np.array([[0, 0, 0.5], [0, 0, 0.5]])
+    for axis, flipped in enumerate(FLIPPED):
+        if turned and found.orientation in flipped:
+            matrix[axis, 2] += pixels.shape[1 - axis] - size[axis] / factor
+    return Reduced(pixels, factor, matrix, size)
+
+
+def _read(path: str | Path) -> tuple[Path, bytes, Header]:
+    path = Path(path)
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise PhotoError(path, "the file is missing") from None
+    except OSError as error:
+        raise PhotoError(path, f"can't be opened: {error.strerror}") from None
+    if not data:
+        raise PhotoError(path, "the file is empty")
+    return path, data, _header(path, io.BytesIO(data))
 
 
 def _decode_jpeg(path: Path, data: bytes, found: Header, factor: int) -> NDArray[np.uint8] | None:
@@ -185,8 +222,8 @@ def _upright(pixels: NDArray[np.uint8], orientation: int) -> NDArray[np.uint8]:
     """Turn stored pixels [h, w, 3] as EXIF says (Exif 2.3, 4.6.4 A, Orientation)."""
     if orientation in TRANSPOSED:
         pixels = pixels.transpose(1, 0, 2)
-    if orientation in (2, 3, 6, 7):
+    if orientation in FLIPPED[0]:
         pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 7, 8):
+    if orientation in FLIPPED[1]:
         pixels = pixels[::-1]
     return np.ascontiguousarray(pixels)
