@@ -21,9 +21,9 @@ from whichwhale.annotations import build, read, write
 from whichwhale.annotations.table import BOX
 from whichwhale.competition import folds
 from whichwhale.config import to_yaml
-from whichwhale.localize import locating, predicting
+from whichwhale.localize import locating, predicting, uncertainty
 from whichwhale.localize.boxes import BoxesError, out_of_fold_boxes
-from whichwhale.localize.config import AlignerConfig, LocalizerConfig, SecondLookConfig, TruthConfig, ViewsConfig
+from whichwhale.localize.config import AlignerConfig, EdgesConfig, LocalizerConfig, SecondLookConfig, TruthConfig, ViewsConfig
 from whichwhale.localize.error import errors, summary
 from whichwhale.localize.experiment import Experiment
 from whichwhale.localize.fitting import fit_fold
@@ -94,6 +94,9 @@ TWICE = ALIGNER.model_copy(
         "variant": "two_looks",
         "second": SecondLookConfig(reduction=1, width=64, height=32, times=2, error=0.05),
         "views": ViewsConfig(rotations=[0.0, 180.0]),
+        "draw_boxes": True,
+        "look_again": 0.05,
+        "uncertainty": "calibrated",
     }
 )
 
@@ -104,6 +107,8 @@ def runs(survey: Path) -> Path:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("WHICHWHALE_INPUT", str(survey / "input"))
         patch.setenv("WHICHWHALE_RUNS", str(survey / "runs"))
+        patch.setattr(uncertainty, "LEAST_ROWS", 15)  # of 20 photos a fold
+        patch.setattr(uncertainty, "GROUP", 5)
         for config in (LOCALIZER, ALIGNER, TWICE):
             path = survey / f"{config.name}.yaml"
             path.write_text(to_yaml(config.model_copy(update={"name": ""})))
@@ -280,3 +285,31 @@ def test_missing_annotations_are_named_with_the_keys_that_say_where(here: Path) 
     config = LOCALIZER.model_copy(update={"truth": TruthConfig(folder="nowhere")})
     with pytest.raises(TruthError, match="nowhere/points1.json: these annotations are missing; truth.folder"):
         Experiment.open(config)
+
+
+def test_variant_that_learns_nothing_goes_the_same_way(here: Path, survey: Path) -> None:
+    path = survey / "edges.yaml"
+    settings = {"variant": "edges", "point_weight": 0, "edges": EdgesConfig(sizes=[0.1, 0.2])}
+    path.write_text(to_yaml(LOCALIZER.model_copy(update={"name": ""} | settings)))
+    assert train.main([str(path)]) == 0
+    assert predict.main([str(path)]) == 0
+    assert (here / "edges" / "fold1" / "model.safetensors").exists()
+    table = read(here / "edges" / "annotations.csv")
+    assert sorted(table["Image"]) == sorted([*LABELLED, *TEST])
+    found = table[table["status"] == "ok"]
+    assert len(found) > 40 and (found["bonnet_tip_v"] == 0).all()  # a box and no points
+
+
+def test_sd_is_calibrated_on_photos_of_other_folds(here: Path, truth: pd.DataFrame) -> None:
+    kept = uncertainty.read(here / "twice" / "uncertainty.json")
+    assert kept is not None and all(one is not None for one in kept.maps.values())
+    assert uncertainty.read(here / "aligner" / "uncertainty.json") is None  # its sd says how far the views lie apart
+    table = read(here / "twice" / "annotations.csv").set_index("Image")
+    raw = pd.concat([read(here / "twice" / f"fold{fold}" / "annotations.csv") for fold in (0, 1)]).set_index("Image")
+    dealt = folds.read(here / "folds.csv").set_index("Image")["fold"]
+    mine = dealt.index[dealt >= 0]
+    assert (table.loc[mine, "blowhole_sd"] != raw.loc[mine, "blowhole_sd"]).all()
+    true = truth.set_index("Image").loc[mine.drop(UNLABELLED, errors="ignore")]
+    off = table.loc[true.index, ["blowhole_x", "blowhole_y"]].to_numpy() - true[["blowhole_x", "blowhole_y"]].to_numpy()
+    rms = np.sqrt(np.mean(off**2))
+    assert 1 / 3 < np.sqrt(np.mean(table.loc[true.index, "blowhole_sd"] ** 2)) / rms < 3

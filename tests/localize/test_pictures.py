@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 
 from whichwhale.geometry import Affine, apply
+from whichwhale.localize import reading
 from whichwhale.localize.frames import letterbox, square_about
-from whichwhale.localize.pictures import Pictures, pictures
+from whichwhale.localize.pictures import Pictures, in_memory, pictures
+from whichwhale.localize.reading import Reader
 
 DOT = (611.0, 203.0)
 
@@ -34,8 +36,12 @@ def frame(_: str, whole: tuple[int, int]) -> Affine:
     return letterbox(whole, (96, 64))
 
 
+@pytest.mark.parametrize("fine", [1, 500])
 @pytest.mark.parametrize("size", [(96, 64), (200, 100), (256, 192)])
-def test_half_pixels_are_right_whatever_the_reduction(photos: dict[str, Path], tmp_path: Path, size: tuple[int, int]) -> None:
+def test_half_pixels_are_right_whatever_the_reduction(
+    photos: dict[str, Path], tmp_path: Path, size: tuple[int, int], fine: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reading, "FINE", fine)
     store = pictures(tmp_path / "store", photos, lambda _, whole: letterbox(whole, size), size)
     assert centre(store.images[0]) == pytest.approx(apply(store.matrix[0], DOT), abs=0.05)
     assert store.images.shape == (3, size[1], size[0], 3)
@@ -73,3 +79,26 @@ def test_cut_anew_only_if_the_input_changed(photos: dict[str, Path], tmp_path: P
     assert touched.key != first.key
     assert cut(size=(48, 32))[0].images.shape == (3, 32, 48, 3)
     assert sorted(path.name for path in tmp_path.iterdir() if path.suffix == ".part") == []
+
+
+def test_photo_is_decoded_once_unless_a_finer_one_is_asked_for(photos: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+    real = reading.photos.reduced
+    monkeypatch.setattr(reading, "FINE", 300)
+    monkeypatch.setattr(
+        reading.photos, "reduced", lambda path, longest: asked.append((path.name, longest)) or real(path, longest)
+    )
+    read = Reader(keeps=True)
+    whole = in_memory(photos, frame, (96, 64), read)
+    assert whole.index["status"].tolist() == ["ok", "unreadable", "unreadable"]
+    assert sorted(asked) == [("cut.jpg", 300), ("dot.jpg", 300)]
+    crop = in_memory(photos, lambda *_: square_about([560.0, 160.0, 100.0, 80.0], 2.0, 64), (64, 64), read)
+    assert len(asked) == 2 and centre(crop.images[0]) == pytest.approx(apply(crop.matrix[0], DOT), abs=0.05)
+    fine = in_memory(photos, lambda *_: square_about([590.0, 180.0, 40.0, 40.0], 2.0, 64), (64, 64), read)
+    assert [name for name, _ in asked[2:]] == ["dot.jpg"]
+    assert centre(fine.images[0]) == pytest.approx(apply(fine.matrix[0], DOT), abs=0.1)
+
+
+def test_pictures_are_the_same_by_either_way(photos: dict[str, Path], tmp_path: Path) -> None:
+    kept, there = pictures(tmp_path / "store", photos, frame, (96, 64)), in_memory(photos, frame, (96, 64), Reader(keeps=True))
+    assert np.array_equal(kept.images, there.images)

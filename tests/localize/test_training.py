@@ -1,19 +1,23 @@
 """Points that move with the picture, and draws that depend on nothing but their key."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
-from whichwhale.geometry import apply, compose, identity, invert
-from whichwhale.localize.config import MovesConfig, ViewsConfig
+from whichwhale.geometry import apply, compose, identity, invert, scaling, translation
+from whichwhale.localize.config import AlignerConfig, MovesConfig, ViewsConfig
+from whichwhale.localize.found import Found
 from whichwhale.localize.frames import box_size
 from whichwhale.localize.pictures import Pictures
-from whichwhale.localize.predicting import prediction_moves
+from whichwhale.localize.predicting import look, prediction_moves
 from whichwhale.localize.training import Targets, TrainingViews, draw_move
 
 SIZE = (96, 64)
@@ -110,3 +114,45 @@ def test_prediction_views_keep_the_middle_and_are_all_different() -> None:
     assert turned[0, 2] == 0  # a positive quarter turn takes the upper left corner to the upper right one
     quarter = prediction_moves(ViewsConfig(rotations=[90], mirror=False), (3, 3))[0]
     assert apply(quarter, [0.0, 0.0]) == pytest.approx([2.0, 0.0])
+
+
+class Dots(nn.Module):
+    """Finds the dots where they are; but where they don't lie level, too far down by 3 px of the view."""
+
+    weights_from = "nowhere"
+
+    def find(self, images: torch.Tensor) -> Found:
+        points = torch.stack([torch.from_numpy(np.stack([centre(one[channel].numpy()) for channel in (0, 1)])) for one in images])
+        level = (points[:, 0, 1] - points[:, 1, 1]).abs() < 1
+        points[..., 1] += torch.where(level, 0, 3)[:, None]
+        return Found(points, torch.full((len(images), 2), 0.9), None, torch.full((len(images), 2), 2.0))
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_where_views_disagree_the_head_is_looked_at_once_more_and_level(dots: Pictures, scale: float) -> None:
+    pictures = replace(dots, matrix=scaling(1 / scale)[None])  # the photo is so much larger
+    config = AlignerConfig(size=96, views=ViewsConfig(rotations=[0, 180], mirror=False))
+    first = look(Dots(), pictures, np.array([0]), config)
+    again = look(Dots(), pictures, np.array([0]), config.model_copy(update={"look_again": 0.01}))
+    sure = look(Dots(), pictures, np.array([0]), config.model_copy(update={"look_again": 0.2}))
+    assert np.array_equal(sure.points, first.points)
+    assert np.abs(first.points[0] - scale * POINTS).max() == pytest.approx(3 * scale, abs=0.1)  # one view above, one below
+    assert again.points[0] == pytest.approx(scale * np.stack([POINTS, POINTS]), abs=0.15 * scale)
+    assert again.spread == pytest.approx(np.full((1, 2, 2), 2 * scale), rel=1e-6)  # px of the photo
+
+
+def test_a_training_view_lies_about_one_of_its_boxes(dots: Pictures) -> None:
+    still = MovesConfig(rotation=0, zoom=0, shift=0, mirror=0, photometric="none")
+    bases = [np.stack([translation(-12, -8), translation(-20, -8), translation(-12, -2)])]
+    views = TrainingViews(dots, Targets(np.array([0]), POINTS[None], np.array([[20.0, 10.0]]), bases=bases), SIZE, still, seed=0)
+    seen = set()
+    for epoch in range(20):
+        views.set_epoch(epoch)
+        seen.add(tuple((views(0)["points"][0] - POINTS[0].astype(np.float32)).round(3).tolist()))
+    assert seen == {(-12, -8), (-20, -8), (-12, -2)}
+
+
+def test_channels_weigh_what_they_should(dots: Pictures) -> None:
+    targets = Targets(np.array([0]), POINTS[None], np.array([[20.0, 10.0]]), weights=(1.0, 0.25))
+    still = MovesConfig(rotation=0, zoom=0, shift=0, mirror=0, photometric="none")
+    assert TrainingViews(dots, targets, SIZE, still, seed=0)(0)["weight"].tolist() == [1.0, 0.25]

@@ -1,7 +1,8 @@
-"""Compare found points with true ones, and look at them.
+"""Compare found points with true ones, see whether their uncertainty is worth anything, and look at them.
 
 example:
   python -m whichwhale.localize error runs/survey/aligner/annotations.csv input/survey
+  python -m whichwhale.localize doubt runs/survey/aligner/annotations.csv input/survey
   python -m whichwhale.localize look runs/survey/aligner/annotations.csv input/survey input/survey/imgs worst.png --worst
 """
 
@@ -19,6 +20,7 @@ from whichwhale.annotations import point_names, read
 from whichwhale.annotations.table import MEAN_OF_FOLDS
 from whichwhale.files import write_atomically
 from whichwhale.localize.config import TruthConfig
+from whichwhale.localize.doubt import as_text, doubt, rank_correlation, risk_coverage
 from whichwhale.localize.error import errors, in_words, summary
 from whichwhale.localize.sheet import draw
 from whichwhale.localize.truth import read_table
@@ -33,7 +35,11 @@ def main(arguments: list[str] | None = None) -> int:
     error.set_defaults(run=_error)
     look = commands.add_parser("look", help="draw photos with box and points, found (discs) and true (crosses)")
     look.set_defaults(run=_look)
-    for command in (error, look):
+    unsure = commands.add_parser(
+        "doubt", help="whether the points' sd tell large errors from small ones: rank correlation, risk and coverage"
+    )
+    unsure.set_defaults(run=_doubt)
+    for command in (error, unsure, look):
         command.add_argument("found", type=Path, metavar="FOUND", help="annotations.csv of a run")
         command.add_argument("truth", type=Path, metavar="TRUTH", help="annotations.csv by hand, or a folder of Sloth files")
         command.add_argument("--part", default="head")
@@ -70,6 +76,19 @@ def _error(options: argparse.Namespace) -> None:
     ):
         if len(rows):
             print(f"{what}: {in_words(summary(rows))}")
+    if compared.empty:
+        raise ValueError(f"{options.found} and {options.truth} have no photo in common whose points are known")
+
+
+def _doubt(options: argparse.Namespace) -> None:
+    found, truth, names = _tables(options)
+    compared = errors(found, truth, names, options.part)
+    meant = found[found["item"].str.endswith("#0")].drop_duplicates("Image").set_index("Image", drop=False)
+    for what, rows in (("out-of-fold", compared["fold"] >= 0), ("mean of fold models", compared["fold"] == MEAN_OF_FOLDS)):
+        if rows.any():
+            sd, error = doubt(meant.loc[compared.loc[rows, "Image"]], names), compared.loc[rows, "error"].to_numpy()
+            print(f"{what}: {rows.sum()} photos, rank correlation of sd and error {rank_correlation(sd, error):.2f}")
+            print(as_text(risk_coverage(sd, error)))
     if compared.empty:
         raise ValueError(f"{options.found} and {options.truth} have no photo in common whose points are known")
 

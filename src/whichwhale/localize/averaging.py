@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from whichwhale.localize.uncertainty import Doubts
+
 SMALLEST = 0.01  # px of the photo: views nearer than that are one
 INLIERS = 3.0  # times the median distance
 
@@ -15,33 +17,57 @@ INLIERS = 3.0  # times the median distance
 class Views:
     """What V views (of one or several fold models) found in N photos, in pixels of the upright photos.
 
-    points [N, V, K, 2]; score [N, V, K]; extent [N, V, 2], None if no boxes were looked for
+    points [N, V, K, 2]; score [N, V, K]; extent [N, V, 2], None if no boxes were looked for; spread [N, V, K] px, how far the
+    network's own answer reaches, None if it doesn't say
     """
 
     points: NDArray[np.float64]
     score: NDArray[np.float64]
     extent: NDArray[np.float64] | None
+    spread: NDArray[np.float64] | None = None
 
     def take(self, rows: NDArray[np.int64]) -> Views:
         """The views of some of the photos."""
-        return Views(self.points[rows], self.score[rows], None if self.extent is None else self.extent[rows])
+        return Views(*(None if one is None else one[rows] for one in (self.points, self.score, self.extent, self.spread)))
+
+    def put(self, rows: NDArray[np.int64], others: Views) -> Views:
+        """A copy in which the views of some of the photos are others."""
+        mine, theirs = ((one.points, one.score, one.extent, one.spread) for one in (self, others))
+        copies = [None if one is None or other is None else one.copy() for one, other in zip(mine, theirs, strict=True)]
+        for copy, other in zip(copies, theirs, strict=True):
+            if copy is not None:
+                copy[rows] = other
+        return Views(*copies)
 
 
 @dataclass(frozen=True, eq=False)
 class Place:
     """points [N, K, 2]; sd [N, K] px, root mean square distance of a view along one axis, NaN for a single view; score [N];
-    extent [N, 2] or None."""
+    extent [N, 2] or None; spread [N, K] px, of the views' own answers, NaN where they don't say; scores [N, K], by channel."""
 
     points: NDArray[np.float64]
     sd: NDArray[np.float64]
     score: NDArray[np.float64]
     extent: NDArray[np.float64] | None
+    spread: NDArray[np.float64]
+    scores: NDArray[np.float64]
+
+    def doubts(self, channels: list[int]) -> Doubts:
+        """Signs of doubt of some of the channels, of which the first two span d."""
+        first, second = channels[:2]
+        d = np.linalg.norm(self.points[:, second] - self.points[:, first], axis=-1)
+        return Doubts(self.sd[:, channels], self.spread[:, channels], self.scores[:, channels], d)
 
 
 def together(views: list[Views]) -> Views:
     """All views of several fold models side by side, for the same photos in the same order."""
-    extent = None if views[0].extent is None else np.concatenate([one.extent for one in views], 1)
-    return Views(np.concatenate([one.points for one in views], 1), np.concatenate([one.score for one in views], 1), extent)
+    parts = (
+        [one.points for one in views],
+        [one.score for one in views],
+        [one.extent for one in views],
+        [one.spread for one in views],
+    )
+    return Views(*(None if any(one is None for one in part) else np.concatenate(part, 1) for part in parts))
 
 
 def average(views: Views, steps: int = 30) -> Place:
@@ -64,7 +90,10 @@ def average(views: Views, steps: int = 30) -> Place:
     if count == 1:
         sd = np.full_like(sd, np.nan)
     extent = None if views.extent is None else np.exp(_mean(np.log(views.extent), weight * near))
-    return Place(place, sd, views.score.mean((1, 2)), extent)
+    spread = np.full_like(sd, np.nan)
+    if views.spread is not None:
+        spread = np.sqrt((views.spread**2 * weight[..., None]).sum(1) / weight.sum(1)[:, None])
+    return Place(place, sd, views.score.mean((1, 2)), extent, spread, views.score.mean(1))
 
 
 def _mean(values: NDArray[np.float64], weight: NDArray[np.float64]) -> NDArray[np.float64]:

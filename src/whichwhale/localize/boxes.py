@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from whichwhale.annotations import read
 from whichwhale.annotations.table import BOX, BY_HAND
+from whichwhale.localize.frames import box_about
+from whichwhale.localize.tables import read_views
 from whichwhale.localize.truth import Truth
 
 
@@ -41,6 +43,22 @@ def out_of_fold_boxes(path: Path, folds: pd.DataFrame, images: list[str], part: 
     table = table.loc[images]
     boxes = table[BOX].to_numpy(np.float64)
     return {image: box for image, box in zip(images, boxes, strict=True) if np.isfinite(box).all()}
+
+
+def boxes_of_views(folder: Path, folds: pd.DataFrame) -> dict[str, NDArray[np.float64]]:
+    """Boxes [V, 4] (x, y, width, height) that the single views of a localizer (its run folder) found in each photo of a fold, all
+    by the model that did not see the photo. Raises BoxesError if a fold has none."""
+    found = {}
+    for fold in sorted(folds.loc[folds["fold"] >= 0, "fold"].unique()):
+        views = read_views(folder / f"fold{fold}" / "views.npz")
+        if views is None or views.views.extent is None:
+            raise BoxesError(
+                f"{folder}/fold{fold}/views.npz: draw_boxes needs a localizer's views; run predict.py with its config first"
+            )
+        mine = set(folds.loc[folds["fold"] == fold, "Image"])
+        boxes = box_about(views.views.points[:, :, 0], views.views.extent)  # a localizer's first channel is the box
+        found |= {image: box for image, box in zip(views.images, boxes, strict=True) if image in mine}
+    return found
 
 
 def true_boxes(truth: Truth) -> dict[str, NDArray[np.float64]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from whichwhale.competition import Competition, folds
 from whichwhale.config import input_dir, runs_dir
-from whichwhale.geometry import apply
-from whichwhale.localize.boxes import out_of_fold_boxes, true_boxes
+from whichwhale.geometry import Affine, apply, compose, invert, scale_of
+from whichwhale.localize.boxes import boxes_of_views, out_of_fold_boxes, true_boxes
 from whichwhale.localize.config import AlignerConfig, LocateConfig
-from whichwhale.localize.frames import letterbox, move_extent
+from whichwhale.localize.frames import letterbox, move_extent, square_about
 from whichwhale.localize.pictures import Pictures, pictures
-from whichwhale.localize.training import Targets
+from whichwhale.localize.training import Targets, to_view
 from whichwhale.localize.truth import Truth, read_truth
+
+FURTHEST, LARGEST = 0.3, 1.5  # how far from a picture's own box, in the view's sides, and how much larger, a drawn one may be
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +32,7 @@ class Experiment:
     truth: Truth
     pictures: Pictures
     boxes: dict[str, NDArray[np.float64]] | None
+    drawn: dict[str, NDArray[np.float64]] = field(default_factory=dict)  # boxes [V, 4] that a training crop may lie about
 
     @classmethod
     def open(cls, config: LocateConfig) -> Experiment:
@@ -55,7 +58,8 @@ class Experiment:
         crop = lambda image, _: config.crop(boxes[image]) if image in boxes else None  # noqa: E731
         side = config.crop_side
         crops = pictures(home / config.name / "crops", paths, crop, (side, side), "crops")
-        return _say_unreadable(cls(config, data, dealt, truth, crops, boxes))
+        drawn = boxes_of_views(home / config.boxes, dealt) if config.draw_boxes else {}
+        return _say_unreadable(cls(config, data, dealt, truth, crops, boxes, drawn))
 
     def fold_list(self) -> list[int]:
         """The fits that the config asks for: by default every fold."""
@@ -77,10 +81,27 @@ class Experiment:
         box, points = self.truth.box[true], self.truth.points[true]
         boxed = "box" in self.config.channels
         centre = box[:, None, :2] + box[:, None, 2:] / 2
-        things = np.concatenate([centre, points], 1)[:, : len(self.config.channels)] if boxed else points
+        things = np.concatenate([centre, points] if boxed else [points], 1)[:, : len(self.config.channels)]
         matrix = self.pictures.matrix[rows]
         placed = np.stack([apply(one, p) for one, p in zip(matrix, things, strict=True)]) if images else things
-        return Targets(rows, placed, move_extent(matrix, box[:, 2:]), keep=0 if boxed else -1)
+        weights = tuple(self.config.weights())
+        bases = [self._bases(image, one) for image, one in zip(images, matrix, strict=True)] if self.drawn else None
+        return Targets(rows, placed, move_extent(matrix, box[:, 2:]), keep=0 if boxed else -1, weights=weights, bases=bases)
+
+    def _bases(self, image: str, to_picture: Affine) -> NDArray[np.float64]:
+        """Picture-to-view transforms [n, 2, 3] of the boxes that a crop may lie about; none far from the picture's own, which
+        would show what the picture doesn't hold."""
+        config, found = self.config, []
+        assert isinstance(config, AlignerConfig)
+        own = to_view(self.pictures, config.view_size)
+        middle = (np.array(config.view_size) - 1) / 2
+        for box in self.drawn.get(image, ()):
+            base = compose(invert(to_picture), square_about(box, config.field, config.size))
+            moved = apply(compose(invert(own), base), middle) - middle
+            scale = scale_of(base) / scale_of(own)
+            if np.abs(moved).max() <= FURTHEST * config.size and 1 / LARGEST <= scale <= LARGEST:
+                found.append(base)
+        return np.stack(found or [own])
 
 
 def _say_unreadable(experiment: Experiment) -> Experiment:

@@ -48,6 +48,11 @@ def fit_fold(experiment: Experiment, fold: int) -> RunFolder:
         return run
     with seeded(config.seed, fold):
         net = VARIANTS[config.variant](config)
+    if not any(parameter.requires_grad for parameter in net.parameters()):  # nothing to learn, as with variant edges
+        if run.writes:
+            run.write_weights(net.state_dict())
+            run.set_status("fitted", weights_from=net.weights_from, **_validate(net, experiment, unseen))
+        return run
     views = TrainingViews(experiment.pictures, targets, config.view_size, config.augment, config.seed)
     with run.running():
         fit(

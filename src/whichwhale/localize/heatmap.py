@@ -74,6 +74,16 @@ def decode(logits: Tensor, sigma: float, window: float, steps: int = 12) -> tupl
     return torch.stack(here, -1), score, seen / mass[..., None, None]
 
 
+def spread(logits: Tensor, cells: Tensor) -> Tensor:
+    """How far a map [B, K, h, w] reaches about its peak at `cells` [B, K, 2]: [B, K] in cells, the root mean square distance
+    along one axis. All of the map counts: a second peak is a reason to doubt the first."""
+    p = torch.softmax(logits.float().flatten(2), -1).unflatten(2, logits.shape[-2:])
+    columns, rows = (_axis(length, p) for length in (logits.shape[-1], logits.shape[-2]))
+    across = (p.sum(-2) * (columns - cells[..., 0, None]) ** 2).sum(-1)
+    down = (p.sum(-1) * (rows - cells[..., 1, None]) ** 2).sum(-1)
+    return torch.sqrt((across + down) / 2)
+
+
 def _axis(length: int, like: Tensor) -> Tensor:
     return torch.arange(length, dtype=like.dtype, device=like.device)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -12,23 +10,10 @@ from whichwhale.config import ConfigError
 from whichwhale.fit.batches import Batch
 from whichwhale.localize import heatmap
 from whichwhale.localize.config import LocalizerConfig, LocateConfig
+from whichwhale.localize.found import Found
 from whichwhale.nets import Backbone
 
 USUAL_SIZE = 0.1  # of the view's width: what sizes are measured by, so that a fresh network is not far off
-
-
-@dataclass(frozen=True)
-class Found:
-    """What a network found in a batch of views, in pixels of the view.
-
-    points  [B, K, 2], in the order of the config's channels
-    score   [B, K] in 0..1
-    extent  [B, 2] width and height of the box, None if the config has no box
-    """
-
-    points: Tensor
-    score: Tensor
-    extent: Tensor | None
 
 
 class Neck(nn.Module):
@@ -125,7 +110,8 @@ class HeatmapNet(nn.Module):
         heat = self.config.heatmap
         cells, score, attention = heatmap.decode(logits, heat.sigma, heat.window)
         extent = None if sizes is None else torch.exp((sizes * attention[:, :1]).sum((-2, -1))) * self._usual()
-        return Found(heatmap.to_pixels(cells, heat.stride), score, extent)
+        spread = heatmap.spread(logits, cells) * heat.stride
+        return Found(heatmap.to_pixels(cells, heat.stride), score, extent, spread)
 
     def _usual(self) -> float:
         return USUAL_SIZE * self.config.view_size[0]

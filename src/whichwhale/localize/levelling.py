@@ -42,6 +42,11 @@ def invert(matrix: Tensor) -> Tensor:
     return torch.cat([inverse, -inverse @ matrix[..., 2:]], -1)
 
 
+def scale(matrix: Tensor) -> Tensor:
+    """Target pixels a source pixel [B], of similarities [B, 2, 3]."""
+    return torch.linalg.det(matrix[..., :2]).abs().sqrt()
+
+
 def sample(images: Tensor, matrix: Tensor, size: tuple[int, int]) -> Tensor:
     """Draw `images` [B, C, H, W] through `matrix` [B, 2, 3] (image to target pixels): float32 [B, C, height, width] of `size`.
 

@@ -1,7 +1,8 @@
 """What can be fitted: the variants by name, and what a fit of one minimises.
 
 A variant is an nn.Module made from (config) with `losses(batch)`, `find(images)` and `weights_from`; its backbones are called
-`backbone`, everything else in it starts from random numbers.
+`backbone`, everything else in it starts from random numbers. One without parameters has no losses and is never fitted. Nothing
+outside knows more of it, so another kind (a detector, say) is a file beside these, a name here and in `config.py`, and a YAML.
 """
 
 from __future__ import annotations
@@ -10,12 +11,25 @@ from torch import Tensor, nn
 
 from whichwhale.fit.batches import Batch
 from whichwhale.fit.loop import Objective
-from whichwhale.localize.heatmap_net import Found, HeatmapNet
+from whichwhale.localize.coordinate_nets import BinsNet, RegressionNet
+from whichwhale.localize.edges import EdgesNet
+from whichwhale.localize.found import Found
+from whichwhale.localize.heatmap_net import HeatmapNet
+from whichwhale.localize.one_net import OneNet
 from whichwhale.localize.two_looks import TwoLooksNet
+from whichwhale.localize.windows import WindowsNet
 
 __all__ = ["VARIANTS", "Found", "HeatmapNet", "LocateObjective", "TwoLooksNet"]
 
-VARIANTS = {"heatmap": HeatmapNet, "two_looks": TwoLooksNet}
+VARIANTS = {
+    "heatmap": HeatmapNet,
+    "regression": RegressionNet,
+    "bins": BinsNet,
+    "two_looks": TwoLooksNet,  # aligners
+    "windows": WindowsNet,  # localizers, from here on
+    "edges": EdgesNet,
+    "one_net": OneNet,
+}
 
 
 class LocateObjective(Objective):

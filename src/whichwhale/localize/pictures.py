@@ -1,8 +1,8 @@
 """Pictures cut from photos once, reduced, in one memory-mapped array: a fit's epochs cost no decoding.
 
-    pictures.npy   uint8 [N, H, W, 3] RGB; what lies outside the photo is black
-    index.csv      Image, photo-to-picture transform m00..m12, width, height (upright photo, px), status (ok | none | unreadable)
-    pictures.json  schema, key: fingerprint of photos and transforms
+pictures.npy   uint8 [N, H, W, 3] RGB; what lies outside the photo is black
+index.csv      Image, photo-to-picture transform m00..m12, width, height (upright photo, px), status (ok | none | unreadable)
+pictures.json  schema, key: fingerprint of photos and transforms
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from whichwhale.competition import photos
 from whichwhale.competition.photos import PhotoError
 from whichwhale.files import write_json
 from whichwhale.fit.machine import usable_cores
-from whichwhale.geometry import Affine, compose, scale_of, scaling, warp
+from whichwhale.geometry import Affine, compose, invert, scale_of, warp
+from whichwhale.localize.reading import Reader
 
 SCHEMA = 1
 MATRIX = ["m00", "m01", "m02", "m10", "m11", "m12"]
@@ -69,9 +69,9 @@ def pictures(
     `place` says where each photo lies on a picture of `size` (width, height) px. A photo that can't be read keeps a black row
     with status `unreadable`, one that `place` gives None a black row with status `none`. All is written beside and renamed.
     """
-    folder = Path(folder)
+    folder, read = Path(folder), Reader()
     with ThreadPoolExecutor(usable_cores()) as pool:
-        known = dict(zip(paths, pool.map(lambda image: _known(image, paths[image], place), paths), strict=True))
+        known = dict(zip(paths, pool.map(lambda image: _known(image, paths[image], place, read), paths), strict=True))
         key = hashlib.sha256(json.dumps([SCHEMA, size, known]).encode()).hexdigest()
         if (opened := _open(folder, key)) is not None:
             return opened
@@ -81,7 +81,7 @@ def pictures(
         try:
             shape = (len(paths), size[1], size[0], 3)
             array = np.lib.format.open_memmap(beside / "pictures.npy", mode="w+", dtype=np.uint8, shape=shape)
-            rows = _fill(array, paths, known, pool, what)
+            rows = _fill(array, paths, known, pool, what, read)
             array.flush()
             pd.DataFrame(rows, columns=COLUMNS).to_csv(beside / "index.csv", index=False)
             write_json(beside / "pictures.json", {"schema": SCHEMA, "key": key})
@@ -94,11 +94,13 @@ def pictures(
     return opened
 
 
-def in_memory(paths: dict[str, Path], place: Position, size: tuple[int, int]) -> Pictures:
-    """As `pictures`, for a few photos and without a file."""
+def in_memory(paths: dict[str, Path], place: Position, size: tuple[int, int], read: Reader | None = None) -> Pictures:
+    """As `pictures`, for a few photos and without a file. `read` may have decoded them already."""
+    read = read or Reader()
     array = np.zeros((len(paths), size[1], size[0], 3), np.uint8)
     with ThreadPoolExecutor(usable_cores()) as pool:
-        rows = _fill(array, paths, {image: _known(image, paths[image], place) for image in paths}, pool, "photos")
+        known = dict(zip(paths, pool.map(lambda image: _known(image, paths[image], place, read), paths), strict=True))
+        rows = _fill(array, paths, known, pool, "photos", read)
     index = pd.DataFrame(rows, columns=COLUMNS)
     return Pictures(Path(), "", array, index, index[MATRIX].to_numpy(np.float64).reshape(-1, 2, 3))
 
@@ -116,11 +118,11 @@ def _open(folder: Path, key: str) -> Pictures | None:
     return Pictures(folder, key, images, index, index[MATRIX].to_numpy(np.float64).reshape(-1, 2, 3))
 
 
-def _known(image: str, path: Path, place: Position) -> dict:
-    """What a picture depends on, without decoding the photo: its file, its size, its place."""
+def _known(image: str, path: Path, place: Position, read: Reader) -> dict:
+    """What a picture depends on: its file, its size, its place."""
     unknown = {"file": None, "width": None, "height": None, "matrix": None, "status": READING_FAILED}
     try:
-        stat, whole = path.stat(), photos.size(path)
+        stat, whole = path.stat(), read.size(path)
     except (PhotoError, OSError):
         return unknown
     matrix = place(image, whole)
@@ -129,7 +131,7 @@ def _known(image: str, path: Path, place: Position) -> dict:
 
 
 def _fill(
-    array: NDArray[np.uint8], paths: dict[str, Path], known: dict[str, dict], pool: ThreadPoolExecutor, what: str
+    array: NDArray[np.uint8], paths: dict[str, Path], known: dict[str, dict], pool: ThreadPoolExecutor, what: str, read: Reader
 ) -> list[dict]:
     """Draw every picture into `array` [N, H, W, 3]; returns the rows of the index."""
     size = array.shape[2], array.shape[1]
@@ -140,7 +142,7 @@ def _fill(
         row = {"Image": image} | {key: about[key] for key in ("width", "height", "status")}
         if row["status"] == "ok":
             try:
-                array[number] = _draw(paths[image], (row["width"], row["height"]), matrix, size)
+                array[number] = _draw(read, paths[image], (row["width"], row["height"]), matrix, size)
             except PhotoError:
                 row["status"] = READING_FAILED
         return row | dict(zip(MATRIX, matrix.ravel().tolist(), strict=True))
@@ -148,9 +150,7 @@ def _fill(
     return list(tqdm(pool.map(draw, range(len(paths)), paths), total=len(paths), desc=what, unit="photo", delay=2))
 
 
-def _draw(path: Path, whole: tuple[int, int], matrix: Affine, size: tuple[int, int]) -> NDArray[np.uint8]:
+def _draw(read: Reader, path: Path, whole: tuple[int, int], matrix: Affine, size: tuple[int, int]) -> NDArray[np.uint8]:
     """Decode no finer than the picture needs, and warp once."""
-    longest = int(np.ceil(max(whole) * min(scale_of(matrix), 1.0)))
-    factor = photos.reduction(whole, longest)
-    to_whole = scaling(factor, factor, (-0.5, -0.5))  # pixel centres of the reduced photo, in the whole one
-    return warp(photos.decode(path, longest), compose(to_whole, matrix), size, border=cv2.BORDER_CONSTANT)
+    photo = read(path, int(np.ceil(max(whole) * min(scale_of(matrix), 1.0))))
+    return warp(photo.pixels, compose(invert(photo.matrix), matrix), size, border=cv2.BORDER_CONSTANT)

@@ -16,18 +16,21 @@ from whichwhale.competition import folds
 from whichwhale.files import sha256
 from whichwhale.fit.batches import Items, in_order, load
 from whichwhale.fit.machine import ask_machine, keep_freed_memory
-from whichwhale.geometry import Affine, apply, compose, identity, invert, rotation, scaling
-from whichwhale.localize.averaging import Views
+from whichwhale.geometry import Affine, apply, compose, identity, invert, rotation, scale_of, scaling, translation
+from whichwhale.localize.averaging import Views, average
 from whichwhale.localize.config import AlignerConfig, LocateConfig
 from whichwhale.localize.config import ViewsConfig as PredictionViews
+from whichwhale.localize.doubt import doubt, rank_correlation
 from whichwhale.localize.error import errors, in_words, summary
 from whichwhale.localize.experiment import Experiment
 from whichwhale.localize.frames import move_extent
 from whichwhale.localize.net import VARIANTS
 from whichwhale.localize.pictures import Pictures
-from whichwhale.localize.tables import FoldViews, assembled_table, fold_table, read_views, write_views
+from whichwhale.localize.tables import FoldViews, assembled_table, calibrate, fold_table, read_views, write_views
 from whichwhale.localize.training import to_view, view_picture
 from whichwhale.runs import RunError, RunFolder
+
+UNCERTAINTY = "uncertainty.json"  # beside the assembled annotations.csv
 
 
 def predict_fold(experiment: Experiment, fold: int) -> RunFolder:
@@ -45,7 +48,7 @@ def predict_fold(experiment: Experiment, fold: int) -> RunFolder:
         images = experiment.pictures.usable([*unseen, *always])
         net = load_net(config, run)
         rows = experiment.pictures.rows(images)
-        found = FoldViews(images, predict(net, experiment.pictures, rows, config, name=f"{config.name} fold {fold}"), made_by)
+        found = FoldViews(images, look(net, experiment.pictures, rows, config, f"{config.name} fold {fold}"), made_by)
         write_views(run.path / "views.npz", found)
     source = f"{config.dataset}/{config.name}"
     table = fold_table(found, unseen, fold, f"{source}/fold{fold}", config, experiment.pictures, experiment.boxes)
@@ -63,6 +66,44 @@ def load_net(config: LocateConfig, run: RunFolder) -> nn.Module:
     return net.eval()
 
 
+def look(net: nn.Module, pictures: Pictures, rows: NDArray[np.int64], config: LocateConfig, name: str = "") -> Views:
+    """What `net` finds in pictures `rows` under the config's views; where an aligner's don't agree (`look_again`), it looks once
+    more.
+
+    The second pass sees the head level, about the middle of the points that the first one found, at the first's scale. Its views
+    take the place of the first's where they lie less far apart, in d.
+    """
+    first = predict(net, pictures, rows, config, name=name)
+    if not (isinstance(config, AlignerConfig) and config.look_again):
+        return first
+    before = _apart(first)
+    unsure = np.flatnonzero(before > config.look_again)
+    if not len(unsure):
+        return first
+    points = average(first.take(unsure)).points[:, :2]
+    size = config.view_size
+    base = [_levelled(pictures, int(row), pair, size) for row, pair in zip(rows[unsure], points, strict=True)]
+    second = predict(net, pictures, rows[unsure], config, name=f"{name} again", base=np.stack(base))
+    better = _apart(second) < before[unsure]
+    return first.put(unsure[better], second.take(np.flatnonzero(better)))
+
+
+def _apart(views: Views) -> NDArray[np.float64]:
+    """How far the views of the worse of the first two points lie apart [N], in d."""
+    place = average(views)
+    doubts = place.doubts([0, 1])
+    return doubts.apart.max(1) / np.maximum(doubts.d, 1.0)
+
+
+def _levelled(pictures: Pictures, row: int, points: NDArray[np.float64], size: tuple[int, int]) -> Affine:
+    """Picture-to-view transform that lays two points (px of the photo) level about the view's middle, at the view's own scale."""
+    first, second = apply(pictures.matrix[row], points)
+    turn = np.arctan2(*(second - first)[::-1])
+    middle = (first + second) / 2
+    goal = (np.array(size) - 1) / 2
+    return compose(rotation(-turn, middle), translation(*(goal - middle)))
+
+
 def predict(
     net: nn.Module,
     pictures: Pictures,
@@ -70,8 +111,12 @@ def predict(
     config: LocateConfig,
     moves: list[Affine] | None = None,
     name: str = "",
+    base: NDArray[np.float64] | None = None,
 ) -> Views:
-    """What `net` finds in pictures `rows` under each of `moves` (view to view; the config's by default)."""
+    """What `net` finds in pictures `rows` under each of `moves` (view to view; the config's by default).
+
+    `base` [rows, 2, 3] are the pictures' own picture-to-view transforms; by default the middle of a picture is seen.
+    """
     keep_freed_memory()
     machine = ask_machine(config.fit.precision)
     device, half = torch.device(machine.device), {"bf16": torch.bfloat16, "fp16": torch.float16}.get(machine.precision)
@@ -82,24 +127,28 @@ def predict(
     batches = in_order(len(rows), config.views.batch_size)
     bar = tqdm(total=len(moves) * len(batches), desc=name or "locate", unit="batch", delay=2, leave=False)
     to_photo = [invert(matrix) for matrix in pictures.matrix[rows]]
-    points, scores, extents = [], [], []
+    base = np.repeat(to_view(pictures, size)[None], len(rows), 0) if base is None else base
+    points, scores, extents, spreads = [], [], [], []
     with torch.inference_mode(), torch.autocast(device.type, half, enabled=half is not None):
         for move in moves:
-            matrix = compose(to_view(pictures, size), move)
-            make = lambda i, matrix=matrix: {"image": view_picture(pictures, int(rows[i]), matrix, size)}  # noqa: E731
+            matrix = [compose(one, move) for one in base]
+            make = lambda i, matrix=matrix: {"image": view_picture(pictures, int(rows[i]), matrix[i], size)}  # noqa: E731
             found = []
             for batch in load(Items(len(rows), make), batches, device):
                 found.append(net.find(batch["image"]))
                 bar.update()
-            back = np.stack([compose(invert(matrix), one) for one in to_photo])
+            back = np.stack([compose(invert(one), photo) for one, photo in zip(matrix, to_photo, strict=True)])
             seen = torch.cat([one.points for one in found]).cpu().double().numpy()
             points.append(np.stack([apply(one, p) for one, p in zip(back, seen, strict=True)]))
             scores.append(torch.cat([one.score for one in found]).cpu().double().numpy())
             if found[0].extent is not None:
                 extents.append(move_extent(back, torch.cat([one.extent for one in found]).cpu().double().numpy()))
+            if found[0].spread is not None:
+                scale = np.array([scale_of(one) for one in back])[:, None]
+                spreads.append(scale * torch.cat([one.spread for one in found]).cpu().double().numpy())
     bar.close()
     net.train(training)
-    return Views(np.stack(points, 1), np.stack(scores, 1), np.stack(extents, 1) if extents else None)
+    return Views(*(np.stack(each, 1) if each else None for each in (points, scores, extents, spreads)))
 
 
 def prediction_moves(config: PredictionViews, size: tuple[int, int]) -> list[Affine]:
@@ -117,13 +166,21 @@ def _assemble(experiment: Experiment, source: str) -> None:
         if found is None or not RunFolder(experiment.run_path(fold)).fitted or found.made_by != _made_by(experiment, fold):
             return
         by_fold[fold] = found
-    table = assembled_table(
-        experiment.folds, by_fold, experiment.data.test, source, experiment.config, experiment.pictures, experiment.boxes
-    )
+    config, calibrated = experiment.config, None
+    kept = experiment.annotations_path.with_name(UNCERTAINTY)
+    if config.uncertainty == "calibrated":
+        calibrated = calibrate(experiment.folds, by_fold, experiment.truth, config.channels, config.least_score)
+    if calibrated is not None:
+        calibrated.of_all.write(kept)
+    else:
+        kept.unlink(missing_ok=True)
+    where = (experiment.pictures, experiment.boxes)
+    table = assembled_table(experiment.folds, by_fold, experiment.data.test, source, config, *where, calibrated)
     write(experiment.annotations_path, table)
     counts = table["status"].value_counts().to_dict()
     print(f"{experiment.annotations_path}: {len(table)} photos, " + ", ".join(f"{n} {status}" for status, n in counts.items()))
     _say("all folds, out-of-fold", table, experiment)
+    _say_doubt(table, experiment)
 
 
 def _made_by(experiment: Experiment, fold: int) -> str:
@@ -131,14 +188,22 @@ def _made_by(experiment: Experiment, fold: int) -> str:
     run, config = RunFolder(experiment.run_path(fold)), experiment.config
     if not run.fitted:
         raise RunError(f"{run.path}: not fitted yet (state {run.status().get('state', 'missing')}); run train.py first")
-    parts = [sha256(run.weights), experiment.pictures.key, config.views.model_dump_json(), config.heatmap.model_dump_json()]
-    if isinstance(config, AlignerConfig) and config.variant == "two_looks":
-        parts.append(config.second.model_dump_json())
+    parts = [sha256(run.weights), experiment.pictures.key, config.views.model_dump_json(), config.of_variant()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _say_doubt(table: pd.DataFrame, experiment: Experiment) -> None:
+    """Print how well the points' sd predict the error."""
+    names = experiment.config.point_names
+    if set(experiment.config.channels) - {"box"}:
+        compared = errors(table, experiment.truth.table, names, experiment.config.truth.part)
+        seen = compared["fold"] >= 0
+        sd = doubt(table.set_index("Image").loc[compared.loc[seen, "Image"]].reset_index(), names)
+        print(f"rank correlation of the points' sd with their error: {rank_correlation(sd, compared.loc[seen, 'error']):.2f}")
 
 
 def _say(what: str, table: pd.DataFrame, experiment: Experiment) -> None:
     """Print the point error of photos that the model did not see."""
-    if experiment.config.point_weight:
-        compared = errors(table, experiment.truth.table, list(experiment.config.truth.points), experiment.config.truth.part)
+    if set(experiment.config.channels) - {"box"}:
+        compared = errors(table, experiment.truth.table, experiment.config.point_names, experiment.config.truth.part)
         print(f"{what}: {in_words(summary(compared[compared['fold'] >= 0]))}")

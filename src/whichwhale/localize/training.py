@@ -23,18 +23,21 @@ class Targets:
     """What training views are to show of `rows` of the pictures, in pixels of the pictures.
 
     points  [N, K, 2], NaN where unknown; extent [N, 2] width and height of the box; `keep` is the channel that must stay in view
-    (−1: none need)
+    (−1: none need); `weights` are the channels' own, 1 where not given; `bases` picture-to-view transforms [n, 2, 3] of each
+    picture, of which one is drawn before it moves (None: the picture's middle)
     """
 
     rows: NDArray[np.int64]
     points: NDArray[np.float64]
     extent: NDArray[np.float64]
     keep: int = -1
+    weights: tuple[float, ...] = ()
+    bases: list[NDArray[np.float64]] | None = None
 
 
 class TrainingViews:
     """Makes item i: `image` uint8 [H, W, 3], `points` float32 [K, 2] and `extent` float32 [2] in its pixels, `weight` float32 [K]
-    (0: unknown or out of view), by draws keyed by (seed, epoch, row of the pictures)."""
+    (the channel's own; 0: unknown or out of view), by draws keyed by (seed, epoch, row of the pictures)."""
 
     def __init__(self, pictures: Pictures, targets: Targets, size: tuple[int, int], moves: MovesConfig, seed: int) -> None:
         self.pictures, self.targets, self.size, self.moves, self.seed = pictures, targets, size, moves, seed
@@ -47,7 +50,11 @@ class TrainingViews:
     def __call__(self, number: int) -> dict[str, Any]:
         row = int(self.targets.rows[number])
         draw = generator(self.seed, self.epoch, row)
-        matrix = compose(to_view(self.pictures, self.size), draw_move(self.moves, draw, self.size))
+        base = to_view(self.pictures, self.size)
+        if self.targets.bases is not None:
+            of = self.targets.bases[number]
+            base = of[draw.integers(len(of))]
+        matrix = compose(base, draw_move(self.moves, draw, self.size))
         there = draw.uniform(BORDER, 1 - BORDER, 2) * self.size - 0.5
         points = apply(matrix, self.targets.points[number])
         if self.targets.keep >= 0 and not _inside(points[self.targets.keep], self.size, BORDER):
@@ -64,7 +71,7 @@ class TrainingViews:
         return {
             "image": image,
             "points": np.where(weight[:, None], points, 0).astype(np.float32),
-            "weight": weight.astype(np.float32),
+            "weight": weight.astype(np.float32) * np.float32(self.targets.weights or 1),
             "extent": move_extent(matrix, self.targets.extent[number]).astype(np.float32),
         }
 

@@ -14,7 +14,8 @@ from torch.nn import functional as F
 from whichwhale.fit.batches import Batch
 from whichwhale.localize import heatmap, levelling
 from whichwhale.localize.config import AlignerConfig, SecondLookConfig
-from whichwhale.localize.heatmap_net import Found, HeatmapNet
+from whichwhale.localize.found import Found
+from whichwhale.localize.heatmap_net import HeatmapNet
 
 
 class TwoLooksNet(nn.Module):
@@ -57,7 +58,8 @@ class TwoLooksNet(nn.Module):
             matrix = levelling.similarity(points[:, :2], self.places)
             found = self.second.find(levelling.sample(images, matrix, self.config.second.size))
             points = levelling.apply(levelling.invert(matrix), found.points)
-        return Found(points, found.score, None)
+        spread = None if found.spread is None else found.spread / levelling.scale(matrix)[:, None]
+        return Found(points, found.score, None, spread)
 
     def _reduced(self, images: Tensor) -> Tensor:
         return F.avg_pool2d(images.float(), self.config.second.reduction)

@@ -1,0 +1,45 @@
+"""Reading photos no finer than needed, and no more often.
+
+A JPEG costs a third of a whole decode where an eighth of its pixels do, since most of the work is then its entropy code, which a
+second decode would pay for again. So a photo is decoded to at least `FINE` px, which serves the localizer's view and most heads'
+crops.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from whichwhale.competition import photos
+from whichwhale.competition.photos import PhotoError, Reduced
+
+FINE = 1024  # px, of the longest side
+
+
+class Reader:
+    """Decodes photos; one that `keeps` them decodes each only once, unless a finer one is asked for."""
+
+    def __init__(self, keeps: bool = False) -> None:
+        self.keeps = keeps
+        self._kept: dict[Path, Reduced | PhotoError] = {}
+
+    def size(self, path: Path) -> tuple[int, int]:
+        """(width, height) of the upright photo; decodes it if photos are kept, since its pixels will be wanted too."""
+        return self(path, 1).size if self.keeps else photos.size(path)
+
+    def __call__(self, path: Path, longest: int) -> Reduced:
+        """The photo, at least `longest` px on its longest side. Raises PhotoError, each time it is asked."""
+        kept = self._kept.get(path)
+        if isinstance(kept, PhotoError):
+            raise kept
+        wanted = max(longest, FINE)
+        if kept is not None and kept.factor <= photos.reduction(kept.size, wanted):
+            return kept
+        try:
+            found = photos.reduced(path, wanted)
+        except PhotoError as error:
+            if self.keeps:
+                self._kept[path] = error
+            raise
+        if self.keeps:
+            self._kept[path] = found
+        return found
