@@ -189,7 +189,7 @@ def load_weights(net: nn.Module, name: str, weights: str | bool) -> str:
             ) from error
         net.load_state_dict(pretrained.state_dict())
         return "hub"
-    path = next((path for path in (Path(str(weights)), runs_dir() / str(weights)) if path.is_file()), None)
+    path = weights_file(weights)
     if path is None:
         raise WeightsError(
             f"weights={weights}: neither auto, package, hub, false nor a file, here or in {runs_dir()}; "
@@ -197,6 +197,11 @@ def load_weights(net: nn.Module, name: str, weights: str | bool) -> str:
         )
     net.load_state_dict(_without_classifier(net, _read_state(path)))
     return f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:12]}"
+
+
+def weights_file(weights: str | bool) -> Path | None:
+    """The file that `weights` names, as it is or from the runs folder on; None if there is none."""
+    return next((path for path in (Path(str(weights)), runs_dir() / str(weights)) if path.is_file()), None)
 
 
 def freeze(net: nn.Module, share: float) -> None:
