@@ -53,6 +53,11 @@ ROWS = [
     Row("no-mirror", "never mirrored", ("augment.geometry.mirror=0", "views.mirror=false")),
     Row("twins", "mirror image: another whale", ("mirrored=twin",)),
     Row("scratch", "no pretrained weights", ("backbone.weights=false", "backbone.frozen=0")),
+    Row(
+        "simulated",
+        "weights from simulated heads (configs/survey/close_ups.yaml)",
+        ("backbone.weights=pretraining/close_ups/fold0/model.safetensors",),
+    ),
     Row("one-view", "one view", ("views={mirror: false, shifts: [[0, 0]]}",), "base"),
     Row("mixup", "mixup", ("augment.mix={mixup: 0.3, chance: 0.5}",)),
     Row("cutmix", "cutmix", ("augment.mix={cutmix: 1.0, chance: 0.5}",)),
