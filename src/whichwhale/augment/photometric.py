@@ -23,6 +23,7 @@ class Photometric:
     def __init__(self, config: AugmentConfig) -> None:
         self._config = config
         self._chances = {piece: chance for piece in (*SEA, *AIR, *CAMERA) if (chance := getattr(config, piece))}
+        self.placed = not PLACED.keys().isdisjoint(self._chances)  # whether anything is drawn in the passport plane
         self._as_ever = config.photometric != "none" or config.occlusion > 0  # of the streams of the first fits
         self._library = _heavy(config.occlusion) if config.photometric == "heavy" else None
 

@@ -56,13 +56,13 @@ class TrainingPassports:
         each = zip(keys.tolist(), again.tolist(), strict=True)
         draws = [generator(self.seed, self.epoch, *both) for both in each]  # again = 0 is the stream of the key without it
         moves = [draw_geometry(self.augment.geometry, draw, self.view.centre) for draw in draws]
-        planes = [compose(move, self._plane) for move in moves]
         onto = [compose(self._back, move, self._plane) for move in moves]
         images = [warp(self._images[row], matrix, self.view.size) for row, matrix in zip(rows, onto, strict=True)]
         try:
             photometric = self._spare.pop()
         except IndexError:
             photometric = Photometric(self.augment)
+        planes = [compose(move, self._plane) for move in moves] if photometric.placed else [None] * len(moves)
         images = photometric.many(images, draws, planes)
         self._spare.append(photometric)
         items = [{"image": image, "mirrored": mirrors(move)} for image, move in zip(images, moves, strict=True)]

@@ -1,0 +1,93 @@
+"""What does a training passport cost? CPU ms a picture of one thread: all of it, and what each piece of the augmentation adds.
+
+examples:
+  python benchmarks/augmentation.py configs/right_whale_heads/arcface_lite0.yaml
+  python benchmarks/augmentation.py configs/right_whale_heads/lite0_160_heavy.yaml view.height=80
+
+The least of several rounds, in CPU time of the thread, so that what else runs on the machine hardly matters; pictures are made 16
+at a time, a thread's share of a batch of 32 on two cores. A piece is drawn at the chance that the config gives it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from whichwhale.augment import AugmentConfig, MixConfig
+from whichwhale.augment.config import AIR, CAMERA, SEA
+from whichwhale.config import load as load_config
+from whichwhale.fit.machine import keep_freed_memory
+from whichwhale.identify.config import IdentifyConfig
+from whichwhale.identify.experiment import Experiment, item_of
+from whichwhale.identify.passports import TrainingPassports
+
+SHARE = 16
+PIECES = (*SEA, *AIR, *CAMERA, "occlusion")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit codes: 0 measured, 2 it can't be carried out."""
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="benchmarks/augmentation.py", description=__doc__, formatter_class=form)
+    parser.add_argument("config", type=Path, help="a model's YAML")
+    parser.add_argument("override", nargs="*", metavar="key=value", help="as train.py takes them")
+    parser.add_argument("--pictures", type=int, default=64, metavar="N", help="of a round (default %(default)s)")
+    parser.add_argument("--rounds", type=int, default=10, metavar="N", help="default %(default)s")
+    options = parser.parse_args(arguments)
+    try:
+        if options.pictures < 1 or options.rounds < 1:
+            raise ValueError("--pictures and --rounds must be 1 or more")
+        config = load_config(IdentifyConfig, options.config, options.override)
+        experiment = Experiment.open(config if config.name else config.model_copy(update={"name": options.config.stem}))
+        costs = measure(experiment, variants(config.augment), options.pictures, options.rounds)
+    except ValueError as problem:
+        print(f"benchmarks/augmentation.py: {problem}", file=sys.stderr)
+        return 2
+    width, height = config.view.size
+    print(f"{' '.join([options.config.stem, *options.override])}: {width} x {height}, CPU ms a picture")
+    print(f"  all {costs['all']:.3f}\n  geometry and warp {costs['geometry']:.3f}")
+    for piece in [name for name in costs if name not in ("all", "geometry")]:
+        print(f"  + {piece} {costs[piece] - costs['geometry']:.3f}")
+    return 0
+
+
+def variants(augment: AugmentConfig) -> dict[str, AugmentConfig]:
+    """The augmentation as it is, its geometry alone, and that with one more thing that it has."""
+    bare = augment.model_copy(update=dict.fromkeys(PIECES, 0.0) | {"photometric": "none", "mix": MixConfig()})
+    found = {"all": augment, "geometry": bare}
+    if augment.photometric != "none":
+        found[augment.photometric] = bare.model_copy(update={"photometric": augment.photometric})
+    for piece in PIECES:
+        if chance := getattr(augment, piece):
+            found[f"{piece} ({chance:g})"] = bare.model_copy(update={piece: chance})
+    if augment.mix.on:
+        found["mix"] = bare.model_copy(update={"mix": augment.mix})
+    return found
+
+
+def measure(experiment: Experiment, augments: dict[str, AugmentConfig], pictures: int, rounds: int) -> dict[str, float]:
+    """CPU ms a picture with each of `augments`, which take turns: the least of `rounds`."""
+    keep_freed_memory()
+    config, (training, _) = experiment.config, experiment.photos("all")
+    rows = experiment.store.rows([item_of(image) for image in training[:pictures]])
+    made = {}
+    for name, augment in augments.items():
+        mixed = augment.mix.epochs(config.fit.epochs)
+        made[name] = TrainingPassports(experiment.store, rows, {}, config.view, augment, config.seed, mixed)
+    least = dict.fromkeys(made, np.inf)
+    for _ in range(rounds):
+        for name, passports in made.items():
+            began = time.thread_time()
+            for start in range(0, len(rows), SHARE):
+                passports.many(range(start, min(start + SHARE, len(rows))))
+            least[name] = min(least[name], 1e3 * (time.thread_time() - began) / len(rows))
+    return least
+
+
+if __name__ == "__main__":
+    sys.exit(main())
