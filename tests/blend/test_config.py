@@ -14,7 +14,7 @@ def test_the_shipped_config(monkeypatch):
     monkeypatch.setenv("WHICHWHALE_INPUT", "/elsewhere/in")
     monkeypatch.setenv("WHICHWHALE_RUNS", "/elsewhere/runs")
     config = load(EnsembleConfig, SHIPPED, ["floor=1e-5"])
-    assert config.members[0] == "cells_160"
+    assert config.members[0] == "cells_224"
     assert (config.floor, config.test) == (1e-5, "both")
     assert config.root == Path("/elsewhere/in/right_whale_heads")
     assert config.runs == Path("/elsewhere/runs/right_whale_heads")
