@@ -15,6 +15,7 @@ from scipy.special import log_softmax, softmax
 
 from whichwhale.blend.evidence import Evidence
 from whichwhale.blend.memo import Memo
+from whichwhale.blend.weigh import sizes
 
 LEAST = 1e-6  # of a true whale's probability while weights are fitted: no row's loss is infinite
 WINNERS_FIRST, WINNERS_OTHERS, WINNERS_ADDED, WINNERS_POWER, WINNERS_PRIOR = 2.0, 1.0, 1e-4, 1.5, 0.01
@@ -89,14 +90,13 @@ class Winners:
 
 def _powers(evidence: Evidence, truth: NDArray[np.int64], memo: Memo) -> NDArray[np.float64]:
     """Each member's own best power [M]."""
-    rms = np.sqrt(np.mean(np.square(evidence.z, dtype=np.float64), axis=(1, 2)))
-    scale = np.where(rms > 0, rms, 1.0)
-    names = [f"power {name}" for name in evidence.members]
-    found = [
-        memo.weigh(name, z[None] / np.asarray(s, z.dtype), truth)[0] / s
-        for name, z, s in zip(names, evidence.z, scale, strict=True)
-    ]
-    return np.array(found)
+    key = f"powers {' '.join(evidence.members)}"
+    if key not in memo.fitted:
+        memo.fitted[key] = np.array([
+            memo.weigh(f"power {name}", z[None] / np.asarray(size, z.dtype), truth)[0] / size
+            for name, z, size in zip(evidence.members, evidence.z, sizes(evidence.z), strict=True)
+        ])  # fmt: skip
+    return memo.fitted[key]
 
 
 def _mean(evidence: Evidence, powers: list[float], weights: list[float]) -> NDArray[np.floating]:

@@ -16,7 +16,7 @@ from whichwhale.blend.evidence import Evidence
 from whichwhale.blend.memo import Memo
 
 Floats = NDArray[np.floating]
-VECTOR_SD = 0.3  # of a whale's scale and shift about those of all whales, before any photo is seen
+VECTOR_SD = 0.1  # of a whale's scale and shift about those of all whales, before any photo is seen
 MOST_FLOOR = 0.5  # share of the probability that a floor may take
 
 
@@ -78,7 +78,7 @@ class Vector:
     """Vector scaling: p ~ exp(scale_c s_c + shift_c), s the centred log p; Guo et al. 2017, section 4.2.
 
     With 447 whales and a few photos of each the parameters need a hold: squares of scales' distances from their mean and of
-    shifts, as if each had a normal prior of sd 0.3. All of it pulls toward one scale, which is temperature scaling.
+    shifts, as if each had a normal prior of sd 0.1. All of it pulls toward one scale, which is temperature scaling.
     """
 
     class_id: list[str]

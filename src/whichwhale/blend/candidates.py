@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whichwhale.blend.evidence import Evidence
+from whichwhale.blend.weigh import sizes
 
 LIST = 8
 OF_PHOTO = ("uncertainty",)  # features that all candidates of a photo share
@@ -74,9 +75,8 @@ class Candidates:
 
 def scales(evidence: Evidence) -> dict[str, float]:
     """Root mean square of the logits of each distinct member."""
-    z = evidence.of_members(evidence.distinct).z
-    rms = np.sqrt(np.mean(np.square(z, dtype=np.float64), axis=(1, 2)))
-    return {name: float(one) or 1.0 for name, one in zip(evidence.distinct, rms, strict=True)}
+    names = evidence.distinct
+    return dict(zip(names, sizes(evidence.of_members(names).z).tolist(), strict=True))
 
 
 def candidates(evidence: Evidence, scale: dict[str, float] | None = None) -> Candidates:

@@ -13,6 +13,7 @@ from scipy.special import log_softmax
 
 from whichwhale.blend.evidence import Evidence
 from whichwhale.blend.memo import Memo
+from whichwhale.blend.weigh import sizes
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,7 @@ class LogLinear:
     @classmethod
     def fit(cls, evidence: Evidence, truth: NDArray[np.int64], l2: float, memo: Memo, equal: bool = False) -> LogLinear:
         """Weights w_m = v_m / rms(z_m), with v pulled together by l2; `equal`: one v for all."""
-        rms = np.sqrt(np.mean(np.square(evidence.z, dtype=np.float64), axis=(1, 2)))
-        scale = np.where(rms > 0, rms, 1.0)
+        scale = sizes(evidence.z)
         unit = evidence.z / scale[:, None, None].astype(evidence.z.dtype)
         if equal:
             v = np.repeat(memo.weigh("equal", unit.sum(axis=0, keepdims=True), truth), len(scale))

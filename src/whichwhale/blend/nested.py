@@ -127,7 +127,7 @@ def nested(
     whales = sorted(evidence.class_id)
     column = np.array([whales.index(whale) for whale in evidence.class_id])
     table = evidence.rows(by_name).of_whales(whales).as_type(np.float32)
-    table = replace(table, listed=candidates(table))
+    table = replace(table, listed=candidates(table))  # of all photos at once: no label is in them
     labels, photos = column[truth[by_name]], [images[i] for i in by_name]
     found = _nested(table, labels, photos, good[by_name], list(names), l2, floor, parts, partitions)
     back = np.argsort(by_name)

@@ -19,7 +19,7 @@ from whichwhale.blend.memo import Memo
 
 LOGIT_L2 = 1e-3  # nats for a coefficient of 1 of a feature of sd 1: on 1,800 photos a normal prior of sd 0.5
 # Shallow trees, few of them, leaves of many photos: some thousand photos are all there is to learn from.
-TREES = {"num_leaves": 8, "learning_rate": 0.1, "min_data_in_leaf": 60, "lambda_l2": 5.0, "max_bin": 63}
+TREES = {"num_leaves": 4, "learning_rate": 0.05, "min_data_in_leaf": 60, "lambda_l2": 5.0, "max_bin": 63}
 ROUNDS = 60
 
 

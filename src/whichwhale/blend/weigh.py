@@ -20,6 +20,12 @@ STEPS = 60
 Floats = NDArray[np.floating]
 
 
+def sizes(z: Floats) -> NDArray[np.float64]:
+    """Root mean square of each member's logits [M], 1 where they are all 0: a model that says nothing has nothing to scale."""
+    rms = np.sqrt([float(np.vdot(one, one)) / one.size for one in z])
+    return np.where(rms > 0, rms, 1.0)
+
+
 def weigh(
     terms: Floats,
     truth: NDArray[np.int64],
