@@ -5,27 +5,27 @@ import numpy as np
 from whichwhale.blend.candidates import LIST, candidates
 from whichwhale.blend.evidence import Evidence
 
-WHALES = [f"whale_{n:02}" for n in range(12)]
+WHALES = [f"whale_{n:02}" for n in range(20)]
 
 
 def known() -> Evidence:
-    """Photo 0: model a ranks whales 0, 1, 2, ... and b 11, 10, 9, ...; photo 1: b has no row. c is a copy of a."""
-    down = np.linspace(5.5, -5.5, 12)
-    z = np.stack([[down, down], [down[::-1] * 2, np.zeros(12)], [down, down]])
-    return Evidence.of(["b", "a", "c"], WHALES, z[[1, 0, 2]], np.arange(1, 13) / 78, [0.1, np.nan])
+    """Photo 0: model a ranks whales 0, 1, 2, ... and b 19, 18, 17, ...; photo 1: b has no row. c is a copy of a."""
+    down = np.linspace(9.5, -9.5, 20)
+    z = np.stack([[down, down], [down[::-1] * 2, np.zeros(20)], [down, down]])
+    return Evidence.of(["b", "a", "c"], WHALES, z[[1, 0, 2]], np.arange(1, 21) / 210, [0.1, np.nan])
 
 
 def test_rows_and_features() -> None:
     found = candidates(known())
     assert list(found.scale) == ["a", "b"], "a copy is no member of its own"
-    assert found.start.tolist() == [0, 12, 12 + LIST], "both lists together hold every whale; one alone its first eight"
+    assert found.start.tolist() == [0, 20, 20 + LIST], "both lists together hold every whale; one alone its first"
     first = dict(zip(found.names, found.features[0], strict=True))  # whale 0 of photo 0: a's first, b's last
-    assert first["a, logit"] == 5.5 and first["a, rank"] == 0 and first["a, lead"] == 1
-    assert first["b, logit"] == -11 and first["b, rank"] == np.log2(12) and first["b, lead"] == -22
+    assert first["a, logit"] == 9.5 and first["a, rank"] == 0 and first["a, lead"] == 1
+    assert first["b, logit"] == -19 and first["b, rank"] == np.log2(20) and first["b, lead"] == -38
     assert first["first"] == 0.5 and first["in lists"] == 0.5
-    assert first["log prior"] == np.log(1 / 78) and first["uncertainty"] == 0.1
-    other = dict(zip(found.names, found.features[13], strict=True))  # whale 1 of photo 1, b without a row
-    assert other["a, lead"] == -1 and other["b, logit"] == 0 and other["b, lead"] == 0 and other["b, rank"] == np.log2(7)
+    assert first["log prior"] == np.log(1 / 210) and first["uncertainty"] == 0.1
+    other = dict(zip(found.names, found.features[21], strict=True))  # whale 1 of photo 1, b without a row
+    assert other["a, lead"] == -1 and other["b, logit"] == 0 and other["b, lead"] == 0 and other["b, rank"] == np.log2(11)
     assert other["in lists"] == 1 and other["mean, rank"] == 1 and np.isnan(other["uncertainty"])
 
 
@@ -38,12 +38,12 @@ def test_photos_are_cut_out_whole() -> None:
 
 def test_candidates_share_what_they_had() -> None:
     found, rng = candidates(known()), np.random.default_rng(0)
-    p = rng.dirichlet(np.ones(12), 2)
+    p = rng.dirichlet(np.ones(20), 2)
     score = rng.normal(size=len(found.photo)) * 30
     out = np.exp(found.spread(score, np.log(p)))
     np.testing.assert_allclose(out.sum(axis=1), 1)
     np.testing.assert_allclose(out[1, LIST:], p[1, LIST:])
-    share = np.exp(score[12:] - score[12:].max())
+    share = np.exp(score[20:] - score[20:].max())
     np.testing.assert_allclose(out[1, :LIST], p[1, :LIST].sum() * share / share.sum(), rtol=1e-9)
     unmoved = found.spread(np.log(p)[found.photo, found.whale], np.log(p))
     np.testing.assert_allclose(unmoved, np.log(p))

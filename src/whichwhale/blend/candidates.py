@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from whichwhale.blend.evidence import Evidence
 from whichwhale.blend.weigh import sizes
 
-LIST = 8
+LIST = 16
 OF_PHOTO = ("uncertainty",)  # features that all candidates of a photo share
 
 
