@@ -47,7 +47,7 @@ class Size:
     two: int = 60
     none: int = 40
     width: int = 768
-    pictures: int = 3200
+    pictures: int = 4800
     more: tuple[str, ...] = ()  # key=value for every fit
 
 

@@ -1,9 +1,10 @@
-"""Found parts scored against true ones, looked at, and cut out. FOUND is a model's folder or fit (its candidates.csv or
-annotations.csv), or any annotations.csv; TRUTH any file of docs/annotations.md.
+"""Parts found in photos, scored against true ones, looked at, and cut out. FOUND is a model's folder or fit (its candidates.csv
+or annotations.csv), or any annotations.csv; TRUTH any file of docs/annotations.md.
 
 examples:
+  python -m whichwhale.detect find runs/survey/parts folder_of_photos found/annotations.csv
   python -m whichwhale.detect score runs/survey/parts input/survey/parts.csv --threshold 0.3
-  python -m whichwhale.detect score runs/survey/parts/fold0 input/survey/parts.csv --on test --csv scores.csv
+  python -m whichwhale.detect score runs/survey/parts input/survey/parts.csv --on test --csv scores.csv
   python -m whichwhale.detect negatives runs/survey/parts input/survey/parts.csv --csv hard.csv
   python -m whichwhale.detect look runs/survey/parts input/survey/imgs found.png --truth input/survey/parts.csv
   python -m whichwhale.detect crops runs/survey/parts input/survey/imgs heads --part head --most 2 --square photo --size 224
@@ -19,7 +20,7 @@ import numpy as np
 import pandas as pd
 from PIL import Image
 
-from whichwhale.annotations import formats, read
+from whichwhale.annotations import formats, read, write
 from whichwhale.annotations.table import MEAN_OF_FOLDS
 from whichwhale.competition.photos import decode
 from whichwhale.detect import crops, drawing, seen
@@ -27,6 +28,7 @@ from whichwhale.detect.negatives import hard_negatives
 from whichwhale.detect.score import in_words, score
 from whichwhale.files import write_atomically, write_text
 
+PHOTOS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif")
 FOUND, CANDIDATES = "annotations.csv", "candidates.csv"
 
 
@@ -45,6 +47,11 @@ def _parser() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(prog="python -m whichwhale.detect", description=__doc__, formatter_class=form)
     commands = parser.add_subparsers(dest="command", required=True)
+    find = commands.add_parser("find", help="look for parts in a folder of photos, with all fitted folds of a model")
+    find.set_defaults(run=_find)
+    find.add_argument("model", type=Path, metavar="MODEL", help="runs/<dataset>/<name>")
+    find.add_argument("photos", type=Path, metavar="PHOTOS", help="folder of photos, or one photo")
+    find.add_argument("out", type=Path, metavar="OUT.csv", help="annotations.csv to write")
     judge = commands.add_parser(
         "score", help="AP50, AP50:95 and, at a threshold, precision, recall, F1, counts and IoU, a row a part"
     )
@@ -68,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument(
             "--photos", type=Path, metavar="LIST", help="file with a photo's name a line: these, none of them trained on"
         )
+        command.add_argument("--model", type=Path, metavar="MODEL", help="whose photos of training count (default: beside FOUND)")
         command.add_argument("--csv", type=Path, metavar="FILE", help="write it as CSV too")
     look.add_argument("photos", type=Path, metavar="PHOTOS", help="folder of the photos")
     look.add_argument("out", type=Path, metavar="OUT.png")
@@ -91,6 +99,21 @@ def _parser() -> argparse.ArgumentParser:
             help="least score of what counts as found (default: 0.3; of look and crops all that annotations.csv has)",
         )
     return parser
+
+
+def _find(options: argparse.Namespace) -> None:
+    from whichwhale.detect.finding import load  # imports torch, which takes seconds: not for a look at a table
+
+    paths = [options.photos] if options.photos.is_file() else sorted(options.photos.iterdir())
+    photos = {path.name: path for path in paths if path.suffix.lower() in PHOTOS}
+    if not photos:
+        raise ValueError(f"{options.photos}: holds no photo ({', '.join(PHOTOS)})")
+    table = load(options.model).find(photos)
+    write(options.out, table)
+    status = table.drop_duplicates("Image")["status"].value_counts().to_dict()
+    parts = table.loc[table["status"] == "ok", "part"].value_counts().to_dict()
+    told = [f"{n} {what}" for what, n in (status | parts).items()]
+    print(f"{options.out}: {len(photos)} photos; {', '.join(told)}")
 
 
 def _score(options: argparse.Namespace) -> None:
@@ -143,7 +166,7 @@ def _crops(options: argparse.Namespace) -> None:
 def _held_against(options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, dict[int, set[str]]]:
     """What was found in the photos that were asked for, the truth, and what each fold's model was trained on."""
     found, truth = _found(options, CANDIDATES), formats.read(options.truth).table
-    learnt = seen.read(options.found if options.found.is_dir() else options.found.parent)
+    learnt = seen.read(options.model or (options.found if options.found.is_dir() else options.found.parent))
     if options.on == "out-of-fold":
         found = found[found["fold"] >= 0]
     elif options.on == "test":
@@ -155,7 +178,7 @@ def _held_against(options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFra
         return found[found["Image"].isin(asked)], truth, learnt
     bad = seen.seen(found[found["Image"].isin(set(truth["Image"]))], learnt)
     if bad:
-        print(f"{len(bad)} photos are left out, since a model that found their parts was trained on them: {next(iter(bad))}, …")
+        print("{} photos are left out, the first is {}: {}".format(len(bad), *next(iter(bad.items()))))
     return found[~found["Image"].isin(bad)], truth, learnt
 
 

@@ -44,9 +44,7 @@ def seen(table: pd.DataFrame, learnt: dict[int, set[str]]) -> dict[str, str]:
             continue
         if fold == MEAN_OF_FOLDS:
             if not learnt:
-                bad[image] = (
-                    f"all fold models found it, and nothing says what they were trained on (no fold*/{FILE} beside the table)"
-                )
+                bad[image] = f"all fold models found it, and nothing says what they were trained on (no fold*/{FILE})"
             for number, images in learnt.items():
                 if image in images:
                     bad[image] = f"fold {number}'s model, one of those that found it, was trained on it"

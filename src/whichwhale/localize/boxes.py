@@ -28,20 +28,21 @@ def out_of_fold_boxes(path: Path, folds: pd.DataFrame, images: list[str], part: 
     if not path.exists():
         raise BoxesError(f"{path}: the localizer's boxes are missing; run train.py and predict.py with its config first")
     table = read(path)
-    table = table[table["item"].str.endswith("#0") & ((table["part"] == part) | (table["status"] != "ok"))].set_index("Image")
-    if missing := sorted(set(images) - set(table.index)):
+    first = table.drop_duplicates("Image").set_index("Image")
+    if missing := sorted(set(images) - set(first.index)):
         raise BoxesError(f"{path}: has no row for {len(missing)} photos, the first are {missing[:3]}; predict all folds anew")
     dealt = folds.set_index("Image")["fold"]
     dealt = dealt[dealt >= 0]
-    by = table.loc[dealt.index, "fold"]
+    by = first.loc[dealt.index, "fold"]
     wrong = dealt.index[(by != dealt) & (by != BY_HAND)]
     if len(wrong):
         raise BoxesError(
             f"{path}: {len(wrong)} boxes are not out-of-fold, the first is {wrong[0]}: fold {dealt[wrong[0]]} of folds.csv, but "
             f"the box comes from fold {by[wrong[0]]}; fit the localizer anew with these folds"
         )
-    table = table.loc[images]
-    boxes = table[BOX].to_numpy(np.float64)
+    # A detector's table may have other parts in a photo, but not this one.
+    mine = table[table["item"].str.endswith("#0") & (table["part"] == part) & (table["status"] == "ok")].set_index("Image")
+    boxes = mine[BOX].reindex(images).to_numpy(np.float64)
     return {image: box for image, box in zip(images, boxes, strict=True) if np.isfinite(box).all()}
 
 

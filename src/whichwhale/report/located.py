@@ -38,7 +38,9 @@ def _run(sources: Sources, name: str, table: pd.DataFrame) -> str:
         for kind, word in (("none", "without a head found"), ("unreadable", "unreadable"))
         if kind in status
     )
-    ok = table[(table["status"] == "ok") & table["item"].str.endswith("#0")].reset_index(drop=True)
+    leading = "head" if (table["part"] == "head").any() else table["part"].iloc[0]  # a detector's table has other parts as well
+    mine = (table["part"] == leading) & table["item"].str.endswith("#0")
+    ok = table[(table["status"] == "ok") & mine].reset_index(drop=True)
     doubt, kind, form = uncertainty(ok)
     order = np.argsort(-doubt, kind="stable")
     rest = order[WORST:]

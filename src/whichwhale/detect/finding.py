@@ -1,0 +1,67 @@
+"""From photos that are in no table to their parts: the fitted folds of a detector, ready to use.
+
+detector = load("runs/survey/parts")
+table = detector.find({"photo.jpg": Path("photo.jpg")})
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from whichwhale.annotations.table import MEAN_OF_FOLDS
+from whichwhale.config import load as load_config
+from whichwhale.config import read_yaml
+from whichwhale.detect.config import DetectConfig
+from whichwhale.detect.fusion import fuse
+from whichwhale.detect.net import PartsNet
+from whichwhale.detect.predicting import detect, load_net
+from whichwhale.detect.tables import found_table
+from whichwhale.localize.frames import letterbox
+from whichwhale.localize.pictures import in_memory
+from whichwhale.runs import RunFolder
+
+TOGETHER = 64  # photos in memory at a time
+
+
+class LoadError(ValueError):
+    """A folder that holds no fitted detector; the message says what was looked for."""
+
+
+@dataclass(frozen=True, eq=False)
+class Detector:
+    """All fitted fold models of one config, and the names of the parts that they find."""
+
+    config: DetectConfig
+    parts: list[str]
+    nets: list[PartsNet]
+    source: str
+
+    def find(self, paths: dict[str, Path]) -> pd.DataFrame:
+        """Contract 1 (fold −2) of photos, by name: the same as `predict.py` writes for test photos, an unreadable one named
+        so."""
+        size, tables = self.config.view_size, []
+        if not paths:
+            raise ValueError("there is no photo to look at")
+        for start in range(0, len(paths), TOGETHER):
+            images = list(paths)[start : start + TOGETHER]
+            pictures = in_memory({image: paths[image] for image in images}, lambda _, whole: letterbox(whole, size), size)
+            usable = pictures.usable(images)
+            found = fuse([detect(net, pictures, self.config, self.parts, usable) for net in self.nets], self.config.overlap)
+            tables.append(found_table(found, MEAN_OF_FOLDS, self.source, pictures, images, self.config.threshold))
+        return pd.concat(tables, ignore_index=True)
+
+
+def load(folder: str | Path) -> Detector:
+    """Load all fitted folds of a detector, `runs/<dataset>/<name>`. Raises LoadError if there is none."""
+    folder = Path(folder)
+    runs = [run for path in sorted(folder.glob("fold*")) if (run := RunFolder(path)).fitted]
+    if not runs:
+        raise LoadError(f"{folder}: no fitted detector (fold0/model.safetensors, …); train.py makes them")
+    path = runs[0].path / "config.yaml"
+    if (room := read_yaml(path).get("room")) != "detect":
+        raise LoadError(f"{path}: room {room!r} finds no parts; it takes a run of room detect")
+    config, parts = load_config(DetectConfig, path), runs[0].provenance()["parts"]
+    return Detector(config, parts, [load_net(config, run, len(parts)) for run in runs], f"{config.dataset}/{config.name}")
