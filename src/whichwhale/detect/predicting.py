@@ -134,8 +134,8 @@ def _assemble(experiment: Experiment, source: str) -> None:
     parts.append((fuse([found.of(usable) for found in by_fold.values()], config.overlap), MEAN_OF_FOLDS, rest))
     order = {image: i for i, image in enumerate([*experiment.folds["Image"], *experiment.data.test])}
     for file, make in (
-        (FOUND, lambda found, fold, images: found_table(found, fold, source, pictures, images, config.threshold)),
         (CANDIDATES, lambda found, fold, images: candidate_table(found, fold, source, pictures, images)),
+        (FOUND, lambda found, fold, images: found_table(found, fold, source, pictures, images, config.threshold)),
     ):
         table = pd.concat([make(*one) for one in parts], ignore_index=True)
         table = table.iloc[np.argsort(table["Image"].map(order).to_numpy(), kind="stable")].reset_index(drop=True)

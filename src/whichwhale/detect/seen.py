@@ -45,9 +45,9 @@ def seen(table: pd.DataFrame, learnt: dict[int, set[str]]) -> dict[str, str]:
         if fold == MEAN_OF_FOLDS:
             if not learnt:
                 bad[image] = f"all fold models found it, and nothing says what they were trained on (no fold*/{FILE})"
-            for number, images in learnt.items():
-                if image in images:
-                    bad[image] = f"fold {number}'s model, one of those that found it, was trained on it"
+            learners = [number for number, images in learnt.items() if image in images]
+            if learners:
+                bad[image] = f"fold {learners[0]}'s model, one of those that found it, was trained on it"
         elif image in learnt.get(fold, ()):
             bad[image] = f"fold {fold}'s model, which found it, was trained on it"
     return bad
