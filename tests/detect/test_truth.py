@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from whichwhale.annotations import build, coco, write
+from whichwhale.annotations import build, coco, sloth, write
 from whichwhale.annotations.reading import FormatError
 from whichwhale.detect.config import DetectConfig, MovesConfig
 from whichwhale.detect.truth import TruthError, exchanged, read_truth
@@ -47,6 +47,13 @@ def test_coco_is_read_as_well_half_pixels_included(tmp_path):
     assert truth.images == ["a.jpg", "b.jpg", "c.jpg"]
     assert np.allclose(truth.of("b.jpg")[0][0], [1, 2, 10, 5])
     assert json.loads((tmp_path / "parts.json").read_text())["annotations"][0]["bbox"][0] == 1.5
+
+
+def test_a_folder_of_sloth_files_is_a_truth_too(tmp_path):
+    sloth.to_sloth(build([row for row in ROWS[:5] if row.get("part") == "head" or "status" in row], []), tmp_path)
+    truth = read_truth(DetectConfig(parts=["head"], truth={"file": "."}), tmp_path, IMAGES)
+    assert truth.images == ["b.jpg", "c.jpg"] and truth.parts == ["head"]
+    assert truth.of("b.jpg")[0].tolist() == [[1, 2, 10, 5], [30, 2, 9, 5]]
 
 
 def test_sides_and_mirror_images(tmp_path):

@@ -25,7 +25,7 @@ from whichwhale.annotations.table import MEAN_OF_FOLDS
 from whichwhale.competition.photos import decode
 from whichwhale.detect import crops, drawing, seen
 from whichwhale.detect.negatives import hard_negatives
-from whichwhale.detect.score import in_words, score
+from whichwhale.detect.score import in_words, score, shared
 from whichwhale.files import write_atomically, write_text
 
 PHOTOS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif")
@@ -120,8 +120,7 @@ def _score(options: argparse.Namespace) -> None:
     found, truth, learnt = _held_against(options)
     threshold = 0.3 if options.threshold is None else options.threshold
     table = score(found, truth, threshold, learnt)
-    photos = len(set(found["Image"]) & set(truth["Image"]))
-    print(f"{options.found}: {photos} photos\n{in_words(table, threshold)}")
+    print(f"{options.found}: {len(shared(found, truth)[2])} photos\n{in_words(table, threshold)}")
     if options.csv:
         write_text(options.csv, table.to_csv(index=False, lineterminator="\n"))
 
