@@ -53,7 +53,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.sources += more
     try:
         return options.run(options) or 0
-    except ValueError as problem:
+    except (ValueError, OSError) as problem:  # a disk that is full or can't be written to, too
         print(problem, file=sys.stderr)
         return 2
 

@@ -77,7 +77,7 @@ def answer(
             _answer(searcher, name, of, ranking, None, top, [searcher.gallery.animals[place] for place in ranking.animal[:5]])
             for name, of, ranking in zip(names, photos, rankings, strict=True)
         ]
-    asks = asked(rankings, queries, searcher.gallery.cohort(), calibration.candidates)
+    asks = asked(rankings, queries, searcher.gallery.cohort(), calibration.candidates, searcher.pool)
     table = probabilities(asks, calibration, new_rate)
     answers = []
     for name, of, ranking, p in zip(names, photos, rankings, table, strict=True):

@@ -26,8 +26,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from whichwhale.catalogue.config import PoolConfig
 from whichwhale.catalogue.errors import CatalogueError
 from whichwhale.catalogue.manifest import Calibration
+from whichwhale.catalogue.pooling import together
 from whichwhale.catalogue.search import Ranking
 
 LEAST_SPREAD = 0.02  # of a cosine; a cohort of two photos may be at one place
@@ -63,21 +65,25 @@ class Design:
     base: NDArray[np.float64]
 
 
-def background(query: NDArray[np.float32], cohort: NDArray[np.float32]) -> tuple[float, float]:
-    """`level` and `spread` of a query's unit vectors [m, D] among a cohort's [C, D], the mean over its photos."""
-    middle, high = np.quantile(query @ cohort.T, [0.5, 0.9], axis=1)
-    return float(middle.mean()), max(float((high - middle).mean()), LEAST_SPREAD)
+def background(query: NDArray[np.float32], cohort: NDArray[np.float32], pool: PoolConfig) -> tuple[float, float]:
+    """`level` and `spread` of a query's unit vectors [m, D] among a cohort's [C, D], its photos pooled as an encounter's are."""
+    middle, high = np.quantile(together(query @ cohort.T, pool), [0.5, 0.9])
+    return float(middle), max(float(high - middle), LEAST_SPREAD)
 
 
 def asked(
-    rankings: Sequence[Ranking], queries: Sequence[NDArray[np.float32]], cohort: NDArray[np.float32], candidates: int
+    rankings: Sequence[Ranking],
+    queries: Sequence[NDArray[np.float32]],
+    cohort: NDArray[np.float32],
+    candidates: int,
+    pool: PoolConfig,
 ) -> Asked:
     """What search found of queries, unit vectors [m, D] each, as the calibration looks at it."""
     score = np.full((len(rankings), candidates), -np.inf)
     for row, ranking in enumerate(rankings):
         count = min(len(ranking), candidates)
         score[row, :count] = ranking.score[:count]
-    level, spread = np.array([background(query, cohort) for query in queries]).reshape(-1, 2).T
+    level, spread = np.array([background(query, cohort, pool) for query in queries]).reshape(-1, 2).T
     animals = np.array([ranking.animals for ranking in rankings], np.int64)
     return Asked(score, animals, np.array([len(query) for query in queries], np.int64), level, spread)
 

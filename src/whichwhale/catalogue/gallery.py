@@ -30,7 +30,7 @@ from whichwhale.catalogue import table as tables
 from whichwhale.catalogue.config import CatalogueConfig, Storage
 from whichwhale.catalogue.encoding import Stored, decode, encode, fingerprints
 from whichwhale.catalogue.errors import CatalogueError
-from whichwhale.catalogue.manifest import Calibration, IndexFile, Manifest, Model, Segment
+from whichwhale.catalogue.manifest import Calibration, Manifest, Model, Segment
 from whichwhale.catalogue.table import KEY
 from whichwhale.files import write_atomically
 
@@ -313,8 +313,3 @@ def with_calibration(
         write_atomically(gallery.folder / name, lambda stream: np.save(stream, cohort))
         changes = {"calibration": calibration.model_copy(update={"cohort": name}), "uncalibrated": ""}
     return commit(gallery, gallery.table, changes)
-
-
-def with_index(gallery: Gallery, index: IndexFile | None) -> Gallery:
-    """A generation with another index."""
-    return commit(gallery, gallery.table, {"index": index})

@@ -152,7 +152,7 @@ def run(
                 if hides:
                     among &= cohort_animal != query.animal
                 if among.any():
-                    about = background(query.vectors, cohort[among])
+                    about = background(query.vectors, cohort[among], searcher.pool)
                     found.take(query, np.where(searched, scores, -np.inf), int(searched.sum()), about, stranger, size)
     return found.trials()
 
