@@ -59,3 +59,15 @@ def test_nothing_in_common_is_said(files: Path, capsys: pytest.CaptureFixture) -
     write(files / "other.csv", build([row("z.jpg")], NAMES))
     assert main(["error", str(files / "found.csv"), str(files / "other.csv")]) == 2
     assert "no photo in common" in capsys.readouterr().err
+
+
+def test_doubt_says_how_well_sd_ranks_the_errors(files: Path, capsys: pytest.CaptureFixture) -> None:
+    sure, unsure = ({"bonnet_tip_sd": sd, "blowhole_sd": sd} for sd in (0.5, 2.0))
+    found = [row("a.jpg", 1.0, fold=0, **sure), row("b.jpg", 2.0, fold=1, **unsure)]
+    write(files / "doubted.csv", build([*found, {"Image": "c.jpg", "status": "none", "fold": -2}], NAMES))
+    assert main(["doubt", str(files / "doubted.csv"), str(files / "truth.csv")]) == 0
+    told = capsys.readouterr().out
+    assert "out-of-fold: 2 photos, rank correlation of sd and error 1.00" in told
+    means = {line.split()[0]: line.split()[1] for line in told.split("mean of fold models")[0].splitlines()}
+    assert means["100%"] == "3.75" and means["50%"] == "2.50"  # of 2.5 and 5 % of d
+    assert "mean of fold models: 1 photos" in told

@@ -1,8 +1,7 @@
 """Reading photos no finer than needed, and no more often.
 
-A JPEG costs a third of a whole decode where an eighth of its pixels do, since most of the work is then its entropy code, which a
-second decode would pay for again. So a photo is decoded to at least `FINE` px, which serves the localizer's view and most heads'
-crops.
+Most of a reduced decode of a JPEG is its entropy code, which a second decode would pay for again. So a photo is decoded to at
+least `FINE` px, which serves the localizer's view and most heads' crops.
 """
 
 from __future__ import annotations

@@ -1,0 +1,229 @@
+"""What finds heads and points best, by how much do the others lose, and what is an error worth to a classifier?
+
+examples:
+  python benchmarks/localize.py                      every row; stop it and type the same again: it goes on
+  python benchmarks/localize.py --only bins one-net  some rows (those that they are combined with are always made)
+  python benchmarks/localize.py --only               the table of what is there
+  python benchmarks/localize.py --only --boxes retinanet=runs/localize/detector/fold0/annotations.csv    and of a detector's boxes
+  python benchmarks/localize.py --quick              toy networks and one epoch: tries the road, says nothing
+  python benchmarks/localize.py --rows               what the rows are and which keys they change
+
+It draws a survey into input/DATASET, splits its labelled photos 80 to 20, and fits each row (benchmarks/localize_rows.py) on the
+80 by train.py, as anybody would type it, at most 20 minutes each. Aligners learn from true boxes with jitter, since one split
+leaves no out-of-fold boxes. Then photos of the 20 go the whole way, one decode each: localizers are followed by one aligner,
+aligners follow one localizer. Errors are of the points at the end, in % of d; boxes are the localizer's. Log loss is that of one
+classifier, fitted once on true points with jitter, on passports cut by the points that were found; its one power is fitted on
+other photos. How well NAME_sd predicts the error is calibrated and told on different photos. The last table is of photos of
+another survey, wider, cut so that heads are 1.8 times as large, and recoloured; nothing was fitted on it. On a CPU as many fits
+run side by side as there are cores, each with one thread. All goes to runs/DATASET/localize.json, what the commands said to
+runs/DATASET/logs/. How fast photos become points tells benchmarks/localize_speed.py.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import signal
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from ablation import Commands
+from localize_moved import move
+from localize_rows import ALIGNER, CLASSIFIER, CONFIGS, LOCALIZER, ROWS, Row, row
+from localize_table import Benchmark, as_text, collect
+
+from whichwhale.checkout import Checkout
+from whichwhale.config import input_dir, runs_dir
+from whichwhale.files import write_json
+from whichwhale.fit.machine import usable_cores
+from whichwhale.runs.fit import read_fit
+
+ROOT = Path(__file__).resolve().parent.parent
+Run = Callable[[Path, Sequence[str]], int]
+NET = ("backbone.name=test_resnet", "backbone.weights=false", "fit.batch_size=8", "fit.epochs=1", "fit.lr=8e-3")
+SMALL = {
+    "localizer": ("width=96", "height=64", "least_score=0"),
+    "whole": ("width=192", "height=192", "one_net={size: 64, second: {width: 64, height: 32}}", "least_score=0"),
+    "aligner": ("size=96", "second.width=64", "second.height=32", "least_score=0"),
+    "classifier": ("view.width=48", "view.height=24", "fit.kicks=[]"),
+}
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large the benchmark is. `tiny` shrinks the networks as well."""
+
+    whales: int = 40
+    photos: int = 1200
+    width: int = 1152
+    others: int = 240  # photos of the other survey
+    other_width: int = 1536
+    scale: float = 1.0  # of the rows' epochs
+    tiny: bool = False
+
+
+TINY = Size(4, 60, 288, 8, 384, 1.0, True)
+
+
+def main(arguments: Sequence[str] | None = None, run: Run | None = None) -> int:
+    """Exit codes: 0 done, 1 a row failed (its log is named), 2 it can't be carried out."""
+    form = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="benchmarks/localize.py", description=__doc__, formatter_class=form)
+    parser.add_argument("--dataset", default="", help="folder below input/ and runs/ (default localize, quick localize_quick)")
+    parser.add_argument("--only", nargs="*", metavar="ROW", help="some of the rows; none: print the table of what is there")
+    parser.add_argument("--rows", action="store_true", help="list the rows and end")
+    parser.add_argument("--boxes", nargs="*", default=[], metavar="NAME=PATH", help="somebody else's boxes (contract 1), as rows")
+    parser.add_argument("--quick", action="store_true", help="toy size")
+    parser.add_argument("--jobs", type=int, default=0, metavar="N", help="fits side by side (default: cores; with a GPU 1)")
+    parser.add_argument("--scale", type=float, metavar="X", help="of the rows' epochs (default 1)")
+    for name, text in (
+        ("whales", "of the survey"),
+        ("photos", "labelled ones, 80 %% of them to train on"),
+        ("others", "of the other survey"),
+    ):
+        parser.add_argument(f"--{name}", type=int, metavar="N", help=f"{text} (default {getattr(Size(), name)})")
+    options = parser.parse_args(arguments)
+    if options.rows:
+        for one in ROWS:
+            print(f"{one.name:18} {one.title}: {one.config}.yaml {' '.join(one.changes)}".rstrip())
+        return 0
+    try:
+        for name in options.only or []:
+            row(name)
+        size = TINY if options.quick else Size()
+        said = {name: value for name in vars(size) if (value := getattr(options, name, None)) is not None}
+        size = Size(**(vars(size) | said))
+        if bad := [name for name in ("whales", "photos", "others", "scale") if getattr(size, name) <= 0]:
+            raise ValueError(f"--{bad[0]}: must be above 0")
+        dataset = options.dataset or ("localize_quick" if options.quick else "localize")
+        jobs = options.jobs or (1 if torch.cuda.is_available() else usable_cores())
+        wanted = [one for one in ROWS if options.only is None or one.name in {LOCALIZER, ALIGNER, CLASSIFIER, *options.only}]
+        more = [told(text) for text in options.boxes]
+        return benchmark(size, dataset, wanted if options.only != [] else [], jobs, run, more)
+    except (ValueError, OSError) as problem:
+        print(f"benchmarks/localize.py: {problem}", file=sys.stderr)
+        return 2
+
+
+def told(text: str) -> Row:
+    """The row of NAME=PATH. Raises ValueError if it is none, or the file is missing."""
+    name, _, path = text.partition("=")
+    if not name or not Path(path).is_file() or name in {one.name for one in ROWS}:
+        raise ValueError(f"--boxes {text}: expected NAME=PATH of an annotations.csv that is there, and a name of its own")
+    return Row(name, f"boxes of {name}", "localizer", "", 0, boxes=Path(path))
+
+
+def benchmark(size: Size, dataset: str, rows: Sequence[Row], jobs: int, run: Run | None = None, more: Sequence[Row] = ()) -> int:
+    """Draw and fit what is not there yet, then measure, print and write the tables of all that is there."""
+    commands = Commands(jobs)
+    home, failed = runs_dir() / dataset, []
+    where = Benchmark(input_dir() / dataset, input_dir() / f"{dataset}_moved", home)
+    if rows:
+        draw(size, dataset, where, run or commands, jobs)
+        failed = fit(size, dataset, where, rows, jobs, commands, run)
+    minutes = {one.name: sum(read_fit(where.run(one)).numbers("seconds")) / 60 for one in ROWS if where.run(one).exists()}
+    results = collect(where, minutes, more) if (home / "folds.csv").exists() else []
+    machine = {"cores": os.cpu_count(), "machine": platform.machine(), "torch": version("torch")}
+    if results:
+        about = {"size": vars(size), "jobs": jobs, "commit": str(Checkout.of(ROOT)), "machine": machine}
+        write_json(home / "localize.json", about | {"rows": results})
+    print("\n" + as_text(results))
+    return 1 if failed else 0
+
+
+def draw(size: Size, dataset: str, where: Benchmark, run: Run, jobs: int) -> None:
+    """The survey, the other one, and their true points as contract 1; raises ValueError if a command fails."""
+    log = where.home / "logs" / "survey.txt"
+    other = input_dir() / f"{dataset}_other"
+    for folder, photos, width, seed in ((where.photos, size.photos, size.width, 0), (other, size.others, size.other_width, 7)):
+        whales = min(size.whales, photos // 2)
+        numbers = {"whales": whales, "photos": photos + 1, "test-photos": 1, "width": width, "seed": seed, "workers": jobs}
+        told = [part for name, value in numbers.items() for part in (f"--{name}", str(value))]
+        if (folder / "annotations.csv").exists():
+            continue
+        for module, arguments in (
+            ("survey", [str(folder), *told]),
+            ("annotations", ["convert", str(folder), str(folder / "annotations.csv")]),
+        ):
+            if run(log, [sys.executable, "-m", f"whichwhale.{module}", *arguments]):
+                said = log.read_text(errors="replace").splitlines() if log.exists() else []
+                raise ValueError(f"whichwhale.{module} failed; {log}: {said[-1].strip() if said else 'empty'}")
+    move(other, where.moved)
+
+
+def overrides(size: Size, dataset: str, one: Row, fold: int) -> list[str]:
+    """What train.py is told beside the row's YAML."""
+    common = [f"dataset={dataset}", f"data.root={dataset}", "folds.count=5", f"fold={fold}", f"name={one.name}"]
+    common += [f"fit.epochs={max(1, round(size.scale * one.epochs))}", "fit.validate_every=100"]
+    own = {
+        "aligner": ["boxes=''"],
+        "classifier": [
+            f"passports.annotations={dataset}/annotations.csv",
+            f"auxiliary.table={dataset}/callosity.csv",
+            "augment.geometry.jitter=0.03",
+        ],
+    }
+    small = [*NET, *SMALL[one.kind]] if size.tiny else []
+    if one.kind == "aligner" and one.config != "aligner":  # two_looks alone has a second look
+        small = [change for change in small if not change.startswith("second")]
+    return [*common, *own.get(one.kind, []), *one.changes, *small]
+
+
+def fit(
+    size: Size, dataset: str, where: Benchmark, rows: Sequence[Row], jobs: int, commands: Commands, run: Run | None
+) -> list[str]:
+    """Fit what is not fitted yet, those first that the others are combined with; returns what went wrong."""
+    first = [row(name) for name in (LOCALIZER, ALIGNER, CLASSIFIER)]
+    todo = [one for one in [*first, *(one for one in rows if one not in first)] if not one.fit and not _fitted(where, one)]
+    began, failed = time.monotonic(), []
+    alone, rest = (todo[:1], todo[1:]) if not (where.home / "folds.csv").exists() else ([], todo)
+    with ThreadPoolExecutor(jobs) as pool:
+        before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+        try:
+            for part in (alone, rest):
+                futures = {pool.submit(_train, size, dataset, where, one, run or commands): one for one in part}
+                while futures:
+                    done, _ = wait(futures, return_when=FIRST_COMPLETED)
+                    for future in done:
+                        todo.remove(one := futures.pop(future))
+                        fault = future.result()
+                        failed += [fault] if fault else []
+                        minutes = (time.monotonic() - began) / 60
+                        print(fault or f"{one.name}: fitted; {len(todo)} to go, {minutes:.0f} minutes so far", flush=True)
+        except BaseException:
+            commands.stop()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+        finally:
+            signal.signal(signal.SIGTERM, before)
+    return failed
+
+
+def _fitted(where: Benchmark, one: Row) -> bool:
+    return read_fit(where.run(one)).status.get("state") == "fitted"
+
+
+def _train(size: Size, dataset: str, where: Benchmark, one: Row, run: Run) -> str:
+    """Fit a row; returns what went wrong, or nothing."""
+    log = where.home / "logs" / f"{one.name}.txt"
+    command = [
+        sys.executable,
+        str(ROOT / "train.py"),
+        str(CONFIGS / f"{one.config}.yaml"),
+        *overrides(size, dataset, one, where.fold),
+    ]
+    if code := run(log, command):
+        said = log.read_text(errors="replace").splitlines() if log.exists() else []
+        return f"{one.name}: train.py ended with {code}; {log}: {said[-1].strip() if said else 'empty'}"
+    return ""
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,67 @@
+"""The rows of the localizer benchmark: what finds heads and points, and the classifier that says what it is worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+CONFIGS = Path(__file__).resolve().parent.parent / "configs" / "survey"
+LOCALIZER, ALIGNER, CLASSIFIER = "heatmap", "two-looks", "classifier"  # the rows that the others are combined with
+VIEWS = "views={rotations: [0], mirror: false}"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of the table: a YAML and `changes` to it, as train.py takes them.
+
+    kind    localizer: its boxes are followed by the row ALIGNER; aligner: it follows the row LOCALIZER; whole: it needs no other
+    epochs  at most 20 minutes on one core for 960 photos, by the speeds measured for docs/decisions.md
+    fit     the row whose fit it predicts with, if it changes nothing that a fit depends on
+    boxes   contract 1's table of somebody else's boxes, in place of a fit; the row ALIGNER follows
+    """
+
+    name: str
+    title: str
+    kind: Literal["localizer", "aligner", "whole", "classifier"]
+    config: str
+    epochs: int
+    changes: tuple[str, ...] = ()
+    fit: str = ""
+    boxes: Path | None = None
+
+
+ROWS = [
+    Row("heatmap", "localizer: heat maps", "localizer", "localizer", 16),
+    Row("box-alone", "the same, no auxiliary points", "localizer", "localizer", 16, ("point_weight=0",)),
+    Row("regression", "localizer: direct regression", "localizer", "localizer_regression", 18),
+    Row("bins", "localizer: bins, 20 + 40 + 60 + 128, shared", "localizer", "localizer_bins", 18),
+    Row("bins-hard", "localizer: bins, 20 + 40 + 60 + 128, one each", "localizer", "localizer_bins", 18, ("bins.target=hard",)),
+    Row(
+        "bins-60",
+        "localizer: bins, 60 alone, one each",
+        "localizer",
+        "localizer_bins",
+        18,
+        ("bins={counts: [60], target: hard}",),
+    ),
+    Row("windows", "localizer: sliding window", "localizer", "localizer_windows", 20),
+    Row("edges", "localizer: edge energy, no labels", "localizer", "localizer_edges", 1),
+    Row("one-net", "one network, photo to points", "whole", "one_net", 11),
+    Row("two-looks", "aligner: two looks", "aligner", "aligner", 22),
+    Row("aligner-heatmap", "aligner: heat maps", "aligner", "aligner_heatmap", 22),
+    Row("aligner-regression", "aligner: direct regression", "aligner", "aligner_regression", 22),
+    Row("aligner-bins", "aligner: bins, 20 + 40 + 60 + 128, shared", "aligner", "aligner_bins", 22),
+    Row("one-view", "two looks, one view", "aligner", "aligner", 22, (VIEWS,), "two-looks"),
+    Row("look-again", "two looks, again where unsure", "aligner", "aligner", 22, ("look_again=0.04",), "two-looks"),
+    Row("more-views", "two looks, eight views", "aligner", "aligner", 22, ("views={rotations: [0, 90, 180, 270]}",), "two-looks"),
+    Row(CLASSIFIER, "the classifier, on true points with jitter", "classifier", "passports", 14),
+]
+
+
+def row(name: str) -> Row:
+    """The row of that name; raises ValueError if there is none."""
+    for one in ROWS:
+        if one.name == name:
+            return one
+    raise ValueError(f"no row is called {name!r}; --rows lists them")
