@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from whichwhale.catalogue import answers as answering
-from whichwhale.catalogue import editing, fitting, reliability
+from whichwhale.catalogue import editing, fitting, judging, reliability
 from whichwhale.catalogue import gallery as galleries
 from whichwhale.catalogue import incoming as coming
 from whichwhale.catalogue import table as tables
@@ -40,7 +40,7 @@ EXAMPLES = {
     "split": "  python -m whichwhale.catalogue split whales 1234 --photos a.jpg b.jpg --to 1301",
     "list": "  python -m whichwhale.catalogue list whales --where place=Fundy --animals",
     "calibrate": "  python -m whichwhale.catalogue calibrate whales --queries held_out.npz --query-table held_out.csv",
-}
+} | judging.EXAMPLES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,12 +64,16 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser("python -m whichwhale.catalogue", description=__doc__, epilog=every, formatter_class=form)
     commands = parser.add_subparsers(dest="command", required=True)
 
-    def command(name: str, run: Callable[[argparse.Namespace], int | None], about: str) -> argparse.ArgumentParser:
+    def bare(name: str, run: Callable[[argparse.Namespace], int | None], about: str) -> argparse.ArgumentParser:
         one = commands.add_parser(
             name, help=about, description=about, epilog=f"examples:\n{EXAMPLES[name]}", formatter_class=form
         )
-        one.add_argument("catalogue", type=Path, help="folder of the catalogue")
         one.set_defaults(run=run)
+        return one
+
+    def command(name: str, run: Callable[[argparse.Namespace], int | None], about: str) -> argparse.ArgumentParser:
+        one = bare(name, run, about)
+        one.add_argument("catalogue", type=Path, help="folder of the catalogue")
         return one
 
     building = command("build", _build, "make a catalogue, and fit its probabilities")
@@ -117,6 +121,7 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--csv", type=Path, help="write the table here")
     calibrating = command("calibrate", _calibrate, "fit the probabilities anew, and say how far they can be trusted")
     _add_queries(calibrating)
+    judging.add_commands(bare)
     return parser
 
 

@@ -1,0 +1,69 @@
+"""Photos of animals that a model was never trained on: what verification, novelty and one-shot accuracy are measured on.
+
+An animal counts as trained on if the model learned from any photo of it. Folds of kind disjoint (`folds: {kind: disjoint}`) hold
+animals out whole; closed ones don't, so their fits are refused here unless somebody insists.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from whichwhale.catalogue.errors import CatalogueError
+from whichwhale.catalogue.incoming import Incoming
+
+
+@dataclass(frozen=True, eq=False)
+class HeldOut:
+    """`photos` with a known animal each; `warning`: why figures from them are too good, "" if they are not."""
+
+    photos: Incoming
+    warning: str
+
+    @property
+    def animal(self) -> np.ndarray:
+        """Names [N]."""
+        return self.photos.table["animal"].to_numpy(str)
+
+
+def held_out(incoming: Incoming, where: str, trained: bool = False) -> HeldOut:
+    """The labelled photos of animals that the model was never trained on.
+
+    Args:
+        where: the file, for messages.
+        trained: if the model was trained on all of the animals, go on with the photos that it did not learn from, and warn.
+
+    Raises:
+        CatalogueError: nobody says whom the photos show, or those that the model learned from; the model was trained on the
+            animals.
+    """
+    table = incoming.table
+    if "animal" not in table.columns or (table["animal"] == "").all():
+        raise CatalogueError(
+            f"{where}: of none of the {len(table)} photos the animal is known; give --table with photo and animal"
+        )
+    animal = table["animal"].to_numpy(str)
+    labelled = animal != ""
+    learned = table["learned"].to_numpy(str) if "learned" in table.columns else np.full(len(table), "")
+    if not np.isin(learned[labelled], ["yes", "no"]).all():
+        warning = "Whether the model was trained on these animals is not known; if it was, all figures are too good."
+        return HeldOut(incoming.only(labelled), warning)
+    if (unknown := (learned == "yes") & ~labelled).any():
+        raise CatalogueError(
+            f"{where}: the model learned from {int(unknown.sum())} photos of which nobody says whom they show, such as "
+            f"{table['photo'][unknown].iloc[0]}, so it can't be told which animals it was trained on; label them in --table"
+        )
+    known = np.unique(animal[learned == "yes"])
+    kept = labelled & ~np.isin(animal, known)
+    if kept.any():
+        return HeldOut(incoming.only(kept), "")
+    other = labelled & (learned == "no")
+    if not trained or not other.any():
+        raise CatalogueError(
+            f"{where}: the model was trained on photos of every one of the animals ({len(known)}), so its "
+            "figures would say nothing of new ones. Fit one on folds that hold animals out whole (folds.kind=disjoint, as "
+            "configs/right_whale_heads/disjoint.yaml), or insist with --trained-animals"
+        )
+    warning = "The model was TRAINED ON THESE ANIMALS (other photos of them): all figures are too good for new ones."
+    return HeldOut(incoming.only(other), warning)

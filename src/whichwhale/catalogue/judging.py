@@ -1,0 +1,135 @@
+"""The commands that judge embeddings on animals that no model was trained on: verify, novelty, one-shot."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from whichwhale.catalogue import incoming as coming
+from whichwhale.catalogue import novelty, verifying
+from whichwhale.catalogue import table as tables
+from whichwhale.catalogue.errors import CatalogueError
+from whichwhale.catalogue.held_out import HeldOut, held_out
+from whichwhale.catalogue.incoming import Incoming
+from whichwhale.files import write_json
+from whichwhale.score import open_set
+
+FIT = "runs/right_whale_heads_disjoint/disjoint"
+EXAMPLES = {
+    "verify": f"""  python -m whichwhale.catalogue verify --vectors {FIT}/fold0/predictions.npz --table train.csv
+  python -m whichwhale.catalogue verify a.jpg b.jpg --model {FIT}/fold0 --prior 0.1
+  python -m whichwhale.catalogue verify w_1.jpg w_2.jpg --vectors {FIT}/fold0/predictions.npz""",
+    "novelty": f"""  python -m whichwhale.catalogue novelty --vectors {FIT}/fold0/predictions.npz --table train.csv --new-rate 0.3
+  python -m whichwhale.catalogue novelty --vectors {FIT}/fold0/predictions.npz --table train.csv truth.csv --trained-gallery""",
+}
+Command = Callable[[str, Callable[[argparse.Namespace], int | None], str], argparse.ArgumentParser]
+
+
+def add_commands(command: Command) -> None:
+    """Add the commands to the catalogue's door."""
+    one = command(
+        "verify", _verify, "the probability that two photos show one animal; without photos: fit it, and say how good it is"
+    )
+    one.add_argument(
+        "sources", nargs="*", metavar="PHOTO", help="two photos or more: files for --model, names of rows for --vectors"
+    )
+    one.add_argument("--model", type=Path, help="run folder of one fit, which embeds the photos")
+    _add_vectors(one)
+    one.add_argument("--trained-animals", action="store_true", help="go on even if the model was trained on the animals")
+    one.add_argument("--prior", type=float, help="share of such pairs that show one animal (default: the fitted one, 0.5)")
+    one.add_argument(
+        "--calibration",
+        type=Path,
+        metavar="JSON",
+        help=f"the fitted numbers (default: {verifying.FILE} beside --vectors, in --model)",
+    )
+    one.add_argument("--json", type=Path, help="write the answers here")
+    two = command("novelty", _novelty, "how well strangers are told from animals of the catalogue, by several scores")
+    _add_vectors(two, tables="+")
+    two.add_argument(
+        "--trained-gallery", action="store_true", help="ask the photos that the model learned from, by its logits as well"
+    )
+    two.add_argument("--new-rate", type=float, default=0.3, help="share of strangers (default %(default)s)")
+    two.add_argument(
+        "--errors", type=float, nargs=2, default=[0.05, 0.05], metavar=("AUTO", "NEW"),
+        help="share of wrong names in the band auto, of known animals in the band new (default 0.05 0.05)",
+    )  # fmt: skip
+    two.add_argument("--json", type=Path, help="write the table here")
+
+
+def _add_vectors(parser: argparse.ArgumentParser, tables: str | None = None) -> None:
+    parser.add_argument("--vectors", type=Path, metavar="NPZ", help="a predictions.npz, or an .npz with vectors and photo")
+    parser.add_argument("--table", type=Path, nargs=tables, metavar="CSV", help="whom they show: photo (Image), animal (whaleID)")
+    parser.add_argument("--seed", type=int, default=0, help="of all draws (default %(default)s)")
+    parser.add_argument("--draws", type=int, default=1000, help="bootstrap samples (default %(default)s)")
+
+
+def of_held_out(path: Path, table: Path | None, trained: bool = False) -> HeldOut:
+    """Labelled photos of a file of vectors whose animals the model was never trained on."""
+    return held_out(_labelled(path, table), str(path), trained)
+
+
+def _labelled(path: Path, table: Path | None) -> Incoming:
+    found = coming.of_file(path)
+    return found if table is None else found.labelled(tables.read_labels(table), str(table))
+
+
+def _verify(options: argparse.Namespace) -> int:
+    if (options.vectors is None) == (options.model is None):
+        raise CatalogueError("give either --model, which embeds photos, or --vectors, whose rows are photos")
+    if options.prior is not None and not 0 < options.prior < 1:
+        raise CatalogueError(
+            f"--prior {options.prior:g}: the share of pairs that show one animal lies between 0 and 1, exclusive"
+        )
+    if options.draws < 1:
+        raise CatalogueError(f"--draws {options.draws}: it takes at least 1")
+    path = options.calibration or (options.vectors.parent if options.vectors else options.model) / verifying.FILE
+    if options.sources:
+        return _compare(options, path)
+    if options.vectors is None:
+        raise CatalogueError("name two photos to compare; or, to fit, give --vectors and --table")
+    found = of_held_out(options.vectors, options.table, options.trained_animals)
+    fitted = verifying.fit(found, options.prior or 0.5, str(options.vectors), seed=options.seed, draws=options.draws)
+    verifying.write(path, fitted)
+    print(f"{verifying.text(fitted)}\n{path}: written")
+    if options.json:
+        write_json(options.json, fitted.model_dump(mode="json"))
+    return 0
+
+
+def _compare(options: argparse.Namespace, path: Path) -> int:
+    fitted = verifying.read(path)
+    prior = options.prior or fitted.prior
+    if options.vectors is not None:
+        photos, names, failed = coming.of_file(options.vectors), options.sources, []
+    else:
+        photos, failed = coming.of_photos(options.sources, options.model)
+        names = photos.table["photo"].tolist()
+        if failed:
+            raise CatalogueError("not all of the photos can be used:\n  " + "\n  ".join(failed))
+    found = verifying.compare(photos, names, fitted, prior, str(options.vectors or options.model))
+    print(verifying.shown(found, prior))
+    if fitted.warning:
+        print(fitted.warning)
+    if options.json:
+        write_json(options.json, {"prior": prior, "model": fitted.model.weights_sha, "pairs": found})
+    return 0
+
+
+def _novelty(options: argparse.Namespace) -> int:
+    if options.vectors is None:
+        raise CatalogueError("give --vectors, a predictions.npz or an .npz with vectors, photo and animal")
+    if options.draws < 1:
+        raise CatalogueError(f"--draws {options.draws}: it takes at least 1")
+    errors = options.errors[0], options.errors[1]
+    asked, about = novelty.of_file(
+        options.vectors, options.table or [], trained_gallery=options.trained_gallery, seed=options.seed
+    )
+    found = novelty.judged(
+        asked, str(options.vectors), rate=options.new_rate, errors=errors, seed=options.seed, draws=options.draws
+    )
+    print(f"{about}\n{open_set.text(found, errors)}")
+    if options.json:
+        write_json(options.json, novelty.as_numbers(found))
+    return 0
