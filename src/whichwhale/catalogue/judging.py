@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from whichwhale.catalogue import incoming as coming
-from whichwhale.catalogue import novelty, verifying
+from whichwhale.catalogue import novelty, one_shot, verifying
 from whichwhale.catalogue import table as tables
 from whichwhale.catalogue.errors import CatalogueError
 from whichwhale.catalogue.held_out import HeldOut, held_out
@@ -22,6 +22,8 @@ EXAMPLES = {
   python -m whichwhale.catalogue verify w_1.jpg w_2.jpg --vectors {FIT}/fold0/predictions.npz""",
     "novelty": f"""  python -m whichwhale.catalogue novelty --vectors {FIT}/fold0/predictions.npz --table train.csv --new-rate 0.3
   python -m whichwhale.catalogue novelty --vectors {FIT}/fold0/predictions.npz --table train.csv truth.csv --trained-gallery""",
+    "one-shot": f"""  python -m whichwhale.catalogue one-shot --vectors {FIT}/fold0/predictions.npz --table train.csv --ways 5 20
+  python -m whichwhale.catalogue one-shot --vectors frozen.npz triplet.npz arcface.npz --table train.csv --flat""",
 }
 Command = Callable[[str, Callable[[argparse.Namespace], int | None], str], argparse.ArgumentParser]
 
@@ -56,10 +58,19 @@ def add_commands(command: Command) -> None:
         help="share of wrong names in the band auto, of known animals in the band new (default 0.05 0.05)",
     )  # fmt: skip
     two.add_argument("--json", type=Path, help="write the table here")
+    three = command("one-shot", _one_shot, "N-way K-shot accuracy of any number of models' vectors of the same photos")
+    _add_vectors(three, vectors="+")
+    three.add_argument("--names", nargs="+", help="of the files in the table (default: their paths' last parts)")
+    three.add_argument("--ways", type=int, nargs="+", default=[5, 20], help="animals to choose from (default 5 20)")
+    three.add_argument("--shots", type=int, nargs="+", default=[1, 5], help="known photos of each (default 1 5)")
+    three.add_argument("--episodes", type=int, default=500, help="draws of such animals (default %(default)s)")
+    three.add_argument("--validation", type=float, default=0.4, help="share of animals to choose k on (default %(default)s)")
+    three.add_argument("--flat", action="store_true", help="also kNN on a two-dimensional UMAP of the vectors")
+    three.add_argument("--json", type=Path, help="write the table here")
 
 
-def _add_vectors(parser: argparse.ArgumentParser, tables: str | None = None) -> None:
-    parser.add_argument("--vectors", type=Path, metavar="NPZ", help="a predictions.npz, or an .npz with vectors and photo")
+def _add_vectors(parser: argparse.ArgumentParser, vectors: str | None = None, tables: str | None = None) -> None:
+    parser.add_argument("--vectors", type=Path, nargs=vectors, metavar="NPZ", help="predictions.npz, or .npz with vectors, photo")
     parser.add_argument("--table", type=Path, nargs=tables, metavar="CSV", help="whom they show: photo (Image), animal (whaleID)")
     parser.add_argument("--seed", type=int, default=0, help="of all draws (default %(default)s)")
     parser.add_argument("--draws", type=int, default=1000, help="bootstrap samples (default %(default)s)")
@@ -132,4 +143,29 @@ def _novelty(options: argparse.Namespace) -> int:
     print(f"{about}\n{open_set.text(found, errors)}")
     if options.json:
         write_json(options.json, novelty.as_numbers(found))
+    return 0
+
+
+def _one_shot(options: argparse.Namespace) -> int:
+    if not options.vectors:
+        raise CatalogueError("give --vectors, one or more files of the same photos")
+    names = options.names or [one_shot.name_of(path) for path in options.vectors]
+    if len(names) != len(options.vectors):
+        raise CatalogueError(f"{len(names)} --names for {len(options.vectors)} files")
+    if options.draws < 1 or options.episodes < 1 or not 0 < options.validation < 1:
+        raise CatalogueError("--draws and --episodes must be at least 1, --validation a share between 0 and 1, exclusive")
+    found, warnings = one_shot.in_common(options.vectors, options.table)
+    every = one_shot.results(
+        found,
+        options.ways,
+        options.shots,
+        flat=options.flat,
+        count=options.episodes,
+        validation=options.validation,
+        seed=options.seed,
+        draws=options.draws,
+    )
+    print(one_shot.text(names, every, found[0], warnings))
+    if options.json:
+        write_json(options.json, one_shot.as_numbers(names, every))
     return 0

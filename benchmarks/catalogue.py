@@ -1,0 +1,128 @@
+"""What are embeddings worth for a catalogue of animals that no model was trained on? Verification, novelty, one-shot, in tables.
+
+    P=runs/right_whale_heads_disjoint T=input/right_whale_heads/train.csv
+    python benchmarks/catalogue.py $P/disjoint/fold0/predictions.npz --table $T --flat
+    python benchmarks/catalogue.py $P/{frozen,siamese,triplet,disjoint}/fold0/predictions.npz --table $T
+    python benchmarks/catalogue.py $P/disjoint/fold0/predictions.npz --table $T --draws 50 --episodes 50      (a trial)
+
+Files are predictions.npz of fits on folds of kind disjoint (one fold of each model, the same), or .npz with vectors and photo.
+Figures are of photos of animals that a fit was never trained on; a file without such animals is refused. Tables are Markdown;
+intervals are 95 % bootstraps over animals. Each table is what `python -m whichwhale.catalogue verify | novelty | one-shot` says.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from whichwhale.catalogue import novelty, one_shot, verifying
+from whichwhale.catalogue.held_out import held_out
+from whichwhale.catalogue.incoming import of_file
+from whichwhale.catalogue.table import read_labels
+from whichwhale.score.bootstrap import Interval
+from whichwhale.score.few_shot import Result
+from whichwhale.score.open_set import Judgement
+
+
+def row(*cells: str) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    return "\n".join([row(*head), "|---" * len(head) + "|", *(row(*one) for one in rows)])
+
+
+def cell(one: Interval) -> str:
+    return "none" if np.isnan(one.mean) else f"{one.mean:.1%} ({one.low:.1%} to {one.high:.1%})"
+
+
+def verification_table(fitted: dict[str, verifying.VerificationFile]) -> str:
+    """A row a file."""
+    figures = list(next(iter(fitted.values())).figures)
+    rows = []
+    for name, one in fitted.items():
+        measured = [cell(Interval(*one.figures[figure], 0.95)) for figure in figures]
+        judged = one.judged
+        calibrated = f"{judged['log_loss']:.3f} of {judged['uninformed']:.3f}", f"{judged['error']:.1%}"
+        rows.append([f"`{name}`", str(one.photos), str(one.animals), *measured, *calibrated])
+    return table(["vectors", "photos", "animals", *figures, "log loss, cross-fitted", "claims off by"], rows)
+
+
+def novelty_table(found: Judgement) -> str:
+    """A row a score, then a row a band."""
+    rows = [[one.name, cell(one.auroc), cell(one.fpr95), cell(one.f1), cell(one.map5)] for one in found.rows]
+    bands = [[band.name, cell(band.share), "" if band.name == "review" else cell(band.wrong)] for band in found.bands]
+    scores = table(["score", "AUROC", "FPR at 95 % TPR", "open-set F1", "MAP@5"], rows)
+    return f"{scores}\n\n{table(['band', 'share of the photos', 'of them wrong'], bands)}"
+
+
+def one_shot_table(names: Sequence[str], every: Sequence[Sequence[Result]]) -> str:
+    """A row for each file, number of ways and shots."""
+    rows = []
+    for name, of_one in zip(names, every, strict=True):
+        for one in of_one:
+            flat = "" if one.flat is None else f"{cell(one.flat)}, k = {one.flat_k}"
+            rows.append([f"`{name}`", str(one.ways), str(one.shots), cell(one.nearest), f"{cell(one.knn)}, k = {one.k}", flat])
+    return table(["vectors", "ways", "shots", "nearest photo", "kNN", "kNN on 2-D UMAP"], rows)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("vectors", type=Path, nargs="+", metavar="NPZ", help="predictions.npz of disjoint folds")
+    parser.add_argument("--table", type=Path, help="whom the photos show: Image, whaleID")
+    parser.add_argument("--names", nargs="+", help="of the files (default: the model's folder)")
+    parser.add_argument("--prior", type=float, default=0.5, help="share of pairs of one animal (default %(default)s)")
+    parser.add_argument("--new-rate", type=float, default=0.3, help="share of strangers (default %(default)s)")
+    parser.add_argument("--errors", type=float, nargs=2, default=[0.05, 0.05], metavar=("AUTO", "NEW"), help="of the bands")
+    parser.add_argument("--ways", type=int, nargs="+", default=[5, 20])
+    parser.add_argument("--shots", type=int, nargs="+", default=[1, 5])
+    parser.add_argument("--episodes", type=int, default=500)
+    parser.add_argument("--flat", action="store_true", help="kNN on a 2-D UMAP as well")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--draws", type=int, default=1000, help="bootstrap samples")
+    options = parser.parse_args(arguments)
+    names = options.names or [one_shot.name_of(path) for path in options.vectors]
+    if len(names) != len(options.vectors):
+        parser.error(f"{len(names)} --names for {len(options.vectors)} files")
+    if len(set(names)) < len(names):
+        parser.error(f"two files are called {next(one for one in names if names.count(one) > 1)}; tell them apart by --names")
+    try:
+        print("\n\n".join(tables(options, names)))
+    except ValueError as problem:
+        print(problem, file=sys.stderr)
+        return 2
+    return 0
+
+
+def tables(options: argparse.Namespace, names: Sequence[str]) -> list[str]:
+    """All that is printed, part by part."""
+    fitted, novel, warnings = {}, [], []
+    errors = options.errors[0], options.errors[1]
+    for name, path in zip(names, options.vectors, strict=True):
+        photos = of_file(path)
+        if options.table is not None:
+            photos = photos.labelled(read_labels(options.table), str(options.table))
+        found = held_out(photos, str(path))
+        if found.warning:
+            warnings.append(f"{name}: {found.warning}")
+        fitted[name] = verifying.fit(found, options.prior, str(path), seed=options.seed, draws=options.draws)
+        asked = novelty.enrolled(found, str(path), options.seed)
+        judged = novelty.judged(asked, str(path), rate=options.new_rate, errors=errors, seed=options.seed, draws=options.draws)
+        counts = f"{judged.known} photos asked as known animals', {judged.strangers} as strangers', weighted to {judged.rate:.0%}"
+        novel.append(f"Novelty, `{name}`: {counts}\n\n{novelty_table(judged)}")
+    common, _ = one_shot.in_common(options.vectors, options.table)
+    every = one_shot.results(
+        common, options.ways, options.shots, flat=options.flat, count=options.episodes, seed=options.seed, draws=options.draws
+    )
+    photos, animals = len(common[0].animal), len(set(common[0].animal.tolist()))
+    one = f"One-shot: {photos} photos of {animals} animals, k chosen on four tenths of them\n\n{one_shot_table(names, every)}"
+    head = f"Verification: pairs of photos, those of one animal weighted to {options.prior:.0%}\n\n{verification_table(fitted)}"
+    return [head, *novel, one, *warnings]
+
+
+if __name__ == "__main__":
+    sys.exit(main())

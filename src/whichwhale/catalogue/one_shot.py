@@ -1,0 +1,137 @@
+"""`one-shot`: several models' vectors of the same photos, of animals that none of them was trained on, in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from whichwhale.catalogue import incoming as coming
+from whichwhale.catalogue import table as tables
+from whichwhale.catalogue.errors import CatalogueError
+from whichwhale.catalogue.held_out import HeldOut, held_out
+from whichwhale.score.bootstrap import Interval
+from whichwhale.score.few_shot import Result, few_shot
+
+
+def name_of(path: Path) -> str:
+    """runs/heads/arcface/fold0/predictions.npz is arcface; any other file has its own name."""
+    model = path.parent.parent.name
+    return model if path.name == "predictions.npz" and model else path.stem
+
+
+def in_common(files: Sequence[Path], labels: Path | None) -> tuple[list[HeldOut], list[str]]:
+    """Each file's vectors of the photos that all files hold out, in the order of their names; and warnings.
+
+    Raises:
+        CatalogueError: no such photo, or a photo shows one animal here and another one there.
+    """
+    found = []
+    for path in files:
+        photos = coming.of_file(path)
+        if labels is not None:
+            photos = photos.labelled(tables.read_labels(labels), str(labels))
+        found.append(held_out(photos, str(path)))
+    names = set(found[0].photos.table["photo"])
+    for one in found[1:]:
+        names &= set(one.photos.table["photo"])
+    if not names:
+        raise CatalogueError(f"{files[0]} and the others hold out no photo in common; fit the models on the same disjoint folds")
+    ordered = []
+    for path, one in zip(files, found, strict=True):
+        rows = pd.Index(one.photos.table["photo"]).get_indexer(pd.Index(sorted(names)))
+        kept = coming.Incoming(one.photos.table.iloc[rows].reset_index(drop=True), one.photos.vectors[rows], one.photos.model)
+        ordered.append(HeldOut(kept, one.warning))
+        if differs := np.flatnonzero(ordered[0].animal != ordered[-1].animal).tolist():
+            photo = kept.table["photo"].iloc[differs[0]]
+            raise CatalogueError(f"{path}: says that {photo} shows another animal than {files[0]} does; give one --table for all")
+    return ordered, sorted({one.warning for one in ordered if one.warning})
+
+
+def results(
+    found: Sequence[HeldOut],
+    ways: Sequence[int],
+    shots: Sequence[int],
+    *,
+    flat: bool,
+    count: int = 500,
+    validation: float = 0.4,
+    seed: int = 0,
+    draws: int = 1000,
+) -> list[list[Result]]:
+    """For each file a result for every number of ways and shots.
+
+    Args:
+        flat: also on a two-dimensional UMAP of the same photos' vectors, without their labels.
+
+    Raises:
+        CatalogueError: too few animals with so many photos.
+    """
+    numbers = pd.factorize(found[0].animal, sort=True)[0].astype(np.int64)
+    every = []
+    for one in found:
+        flat_vectors = None
+        if flat:
+            from whichwhale.catalogue.flat import flat_map
+
+            flat_vectors = flat_map(one.photos.vectors, seed=seed)
+        try:
+            of_file = [
+                few_shot(
+                    one.photos.vectors,
+                    numbers,
+                    ways=way,
+                    shots=shot,
+                    count=count,
+                    validation=validation,
+                    flat=flat_vectors,
+                    seed=seed,
+                    draws=draws,
+                )
+                for way in ways
+                for shot in shots
+            ]
+        except ValueError as error:
+            raise CatalogueError(
+                f"{error} (on each side of the split by animal: {validation:.0%} to choose k on, the others to ask about); "
+                "ask for fewer --ways or --shots"
+            ) from None
+        every.append(of_file)
+    return every
+
+
+def text(names: Sequence[str], every: Sequence[Sequence[Result]], found: HeldOut, warnings: Sequence[str]) -> str:
+    """The table for people."""
+    width = max(12, *(len(name) for name in names))
+    lines = [
+        f"{len(found.animal)} photos of {len(set(found.animal.tolist()))} animals that no model was trained on; "
+        "95 % intervals over animals",
+        f"{'vectors':<{width}} {'ways':>5} {'shots':>5} {'nearest photo':>24} {'kNN':>31} {'kNN on 2-D UMAP':>31}",
+    ]
+    for name, of_file in zip(names, every, strict=True):
+        for one in of_file:
+            flat = "" if one.flat is None else f"{_cell(one.flat)} k={one.flat_k}"
+            knn = f"{_cell(one.knn)} k={one.k}"
+            lines.append(f"{name:<{width}} {one.ways:>5} {one.shots:>5} {_cell(one.nearest):>24} {knn:>31} {flat:>31}".rstrip())
+    return "\n".join([*lines, *warnings])
+
+
+def as_numbers(names: Sequence[str], every: Sequence[Sequence[Result]]) -> list[dict[str, Any]]:
+    """The table for JSON: accuracies as [estimate, low, high]."""
+    return [
+        {"vectors": name, "ways": one.ways, "shots": one.shots, "nearest": _numbers(one.nearest), "knn": _numbers(one.knn)}
+        | {"k": one.k, "flat": None if one.flat is None else _numbers(one.flat), "flat_k": one.flat_k}
+        for name, of_file in zip(names, every, strict=True)
+        for one in of_file
+    ]
+
+
+def _cell(one: Interval) -> str:
+    return f"{one.mean:.1%} ({one.low:.1%} to {one.high:.1%})"
+
+
+def _numbers(one: Interval) -> list[float]:
+    return [round(value, 6) for value in (one.mean, one.low, one.high)]
