@@ -11,7 +11,7 @@ NEIGHBOURS = 15
 
 
 def flat_map(vectors: NDArray[np.floating], *, seed: int) -> NDArray[np.float64]:
-    """UMAP of unit vectors [N, D] by the cosine, [N, 2]; the same seed gives the same map on the same machine.
+    """UMAP of unit vectors [N, D] by the cosine, [N, 2]; its random draws are keyed by the seed.
 
     Source: McInnes, Healy & Melville, UMAP: uniform manifold approximation and projection for dimension reduction (2018).
 
