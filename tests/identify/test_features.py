@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,7 @@ import pandas as pd
 import pytest
 import torch
 
+import whichwhale
 from whichwhale.geometry import identity, scaling
 from whichwhale.identify import features
 from whichwhale.identify.config import IdentifyConfig
@@ -146,31 +149,40 @@ def test_runs_side_by_side_and_damaged_blocks(tmp_path: Path, backbone: Backbone
     assert counts(last) == (0, 10)
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs a system with fork")
+def die_over_the_second_block(folder: Path) -> None:
+    """Fill a cache, and be killed when its second block is to get its name."""
+    features.BLOCK = 4
+    victim = cache(folder, make_backbone())
+    victim.fingerprints()
+    rename, renamed = os.replace, []
+
+    def killing(source: str, target: str) -> None:
+        renamed.append(target)
+        if len(renamed) == 3:  # about.json, the first block, and then
+            os.kill(os.getpid(), signal.SIGKILL)
+        rename(source, target)
+
+    os.replace = killing
+    victim.get(ALL, victim.augmented(1))
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs a system with SIGKILL")
 def test_a_kill_costs_the_block_that_was_being_written(
     tmp_path: Path, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(features, "BLOCK", 4)
     whole = cache(tmp_path / "whole", backbone)
     expected = whole.get(ALL, whole.augmented(1)).all()
-    victim = cache(tmp_path / "killed", backbone)
-    victim.fingerprints()
-    child = os.fork()
-    if not child:
-        rename, renamed = os.replace, []
-
-        def killing(source: str, target: str) -> None:
-            renamed.append(target)
-            if len(renamed) == 3:  # about.json, the first block, and then
-                os.kill(os.getpid(), signal.SIGKILL)
-            rename(source, target)
-
-        os.replace = killing
-        victim.get(ALL, victim.augmented(1))
-        os._exit(0)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -signal.SIGKILL
+    # A process of its own: one that is forked from this one has none of the threads that OpenCV and others started here.
+    environment = os.environ | {"PYTHONPATH": str(Path(whichwhale.__file__).parents[1])}
+    ended = subprocess.run([sys.executable, __file__, str(tmp_path / "killed")], env=environment, check=False)
+    assert ended.returncode == -signal.SIGKILL
     assert len(list((tmp_path / "killed").glob("*/block-*.npy"))) == 1
     assert len(list((tmp_path / "killed").glob("*/.block-*.part"))) == 1
     after = cache(tmp_path / "killed", backbone)
     np.testing.assert_allclose(after.get(ALL, after.augmented(1)).all(), expected, rtol=1e-5, atol=1e-6)
     assert counts(after) == (4, 6)
+
+
+if __name__ == "__main__":
+    die_over_the_second_block(Path(sys.argv[1]))
