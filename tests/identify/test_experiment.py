@@ -143,17 +143,6 @@ def test_another_config_in_the_same_folder_is_refused_by_key(config: Path, capsy
     assert "fit.epochs: 1 -> 2" in capsys.readouterr().err
 
 
-def test_weights_that_may_know_held_out_photos_are_refused(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    weights = tmp_path / "runs" / "heads" / "larger" / "fold0" / "model.safetensors"
-    weights.parent.mkdir(parents=True)
-    weights.write_bytes(b"")
-    for name in ("heads/larger/fold0/model.safetensors", str(weights)):
-        assert train.main([str(config), f"backbone.weights={name}"]) == 2
-        assert "a fit of heads itself has learnt from photos held out" in (told := capsys.readouterr().err)
-        assert "onward.model=larger" in told
-    assert not (tmp_path / "runs" / "heads" / "folds.csv").exists()
-
-
 def test_prediction_without_a_fit_says_what_to_do(config: Path, capsys: pytest.CaptureFixture) -> None:
     assert predict.main([str(config), "fold=0"]) == 2
     assert "run train.py first" in capsys.readouterr().err

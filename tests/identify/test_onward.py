@@ -127,6 +127,7 @@ def test_a_backbone_that_saw_what_a_fold_holds_out_is_refused(
     for fit in ("fold1", "foldall"):
         assert train.main([*said, "fold=0", f"backbone.weights={heads / fit / 'model.safetensors'}"]) == 2
         assert "may have learned from photos that fold 0 holds out" in capsys.readouterr().err
+    assert train.main([*said, "fold=0", "backbone.weights=heads/small/fold1/model.safetensors"]) == 2  # in the runs folder
     assert train.main([*said, "fold=0", f"backbone.weights={heads / 'fold0' / 'model.safetensors'}"]) == 0
     assert train.main([*said, "fold=all", f"backbone.weights={heads / 'fold1' / 'model.safetensors'}"]) == 0
     other = tmp_path / "input" / "other"  # another table, as of a survey: what was learned there is nobody's secret here

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from whichwhale.competition import Competition, folds
 from whichwhale.config import input_dir, runs_dir
 from whichwhale.identify.config import AuxiliaryConfig, GivenPassports, IdentifyConfig
-from whichwhale.nets import weights_file
 from whichwhale.passport import points
 from whichwhale.passport.from_points import store_from_points
 from whichwhale.passport.given import given_store
@@ -41,13 +40,6 @@ class Experiment:
         Raises an error of the room that finds something wrong, before any training.
         """
         home = runs_dir() / config.dataset
-        weights = weights_file(config.backbone.weights)
-        if weights is not None and home.resolve() in weights.resolve().parents:
-            raise ValueError(
-                f"backbone.weights={config.backbone.weights}: a fit of {config.dataset} itself has learnt from photos held "
-                "out here, whose scores would be too good; to go on from it fold by fold say "
-                f"onward.model={weights.resolve().parent.parent.name}"
-            )
         data = config.data.read(home)
         dealt = config.folds.open(home / "folds.csv", data)
         repeats = tuple(config.folds.open_repeats(home / "folds.csv", data))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -16,6 +15,7 @@ from whichwhale.identify import fitted
 from whichwhale.identify.config import HeadConfig
 from whichwhale.identify.experiment import Experiment, Fold
 from whichwhale.identify.net import Identifier
+from whichwhale.nets import weights_file
 from whichwhale.runs import RunError, RunFolder
 
 
@@ -107,8 +107,8 @@ def start_of(experiment: Experiment, fold: Fold) -> Start | None:
 
 def _refuse_backbone_that_saw(experiment: Experiment, fold: Fold) -> None:
     """`backbone.weights` may be another fit's, unless that may have learned from photos of this table that `fold` holds out."""
-    file = Path(str(experiment.config.backbone.weights))
-    if fold == "all" or not file.is_file() or not (file.parent / "provenance.json").is_file():
+    file = weights_file(experiment.config.backbone.weights)
+    if fold == "all" or file is None or not (file.parent / "provenance.json").is_file():
         return
     provenance, mine = RunFolder(file.parent).provenance(), experiment.fingerprints(fold)
     tables = provenance.get("tables", {})
