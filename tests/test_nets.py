@@ -201,6 +201,8 @@ def test_a_narrow_grid_is_a_convolution_of_all_cells() -> None:
         torch.testing.assert_close(backbone(images), expected.flatten(1), rtol=1e-4, atol=1e-5)
     both = Backbone(BackboneConfig(name=SMALL, weights=False, grid=(2, 2), narrow=3, levels=2)).eval()
     assert both(images).shape == (2, both.dims) == (2, 2 * 3 * 4)
+    with pytest.raises(ValueError, match="pooling=gem takes powers"):
+        BackboneConfig(pooling="gem", narrow=3)
 
 
 def test_a_network_of_fewer_stages_is_the_front_of_the_whole() -> None:

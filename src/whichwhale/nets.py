@@ -69,6 +69,12 @@ class BackboneConfig(Config):
             raise ValueError(f"weights={self.weights}: nobody has trained name={CONV3X3}; leave it out, or give a file")
         return self
 
+    @pydantic.model_validator(mode="after")
+    def _powers_of_what_is_not_negative(self) -> BackboneConfig:
+        if self.pooling == "gem" and self.narrow:
+            raise ValueError("pooling=gem takes powers, and half of the narrow channels are negative; leave one of them out")
+        return self
+
 
 class GeneralizedMean(nn.Module):
     """GeM pooling, mean(x^p)^(1/p) with p trained (Radenovic et al. 2018, section 3.2), of each cell of a grid: [B, C, H, W] to
