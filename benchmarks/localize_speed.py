@@ -30,9 +30,9 @@ from torch import Tensor, nn
 
 from whichwhale.competition import photos
 from whichwhale.fit.machine import ask_machine, evaluating, usable_cores
-from whichwhale.localize import reading
 from whichwhale.localize.found import Found
 from whichwhale.localize.locating import Fitted, Locator, load
+from whichwhale.pictures import reading
 
 WANTED = 0.8
 OPENCV = {1: cv2.IMREAD_COLOR, 2: cv2.IMREAD_REDUCED_COLOR_2, 4: cv2.IMREAD_REDUCED_COLOR_4, 8: cv2.IMREAD_REDUCED_COLOR_8}

@@ -30,12 +30,12 @@ from whichwhale.identify.predicting import all_columns, predict
 from whichwhale.localize.config import LocalizerConfig
 from whichwhale.localize.doubt import area, rank_correlation, risk_coverage
 from whichwhale.localize.error import errors, summary
-from whichwhale.localize.frames import box_size
 from whichwhale.localize.locating import Fitted, Locator, read_fitted
-from whichwhale.localize.pictures import Pictures
 from whichwhale.localize.truth import points_of
 from whichwhale.localize.uncertainty import Doubts, cross_fitted
 from whichwhale.passport.from_points import store_from_points
+from whichwhale.pictures.frames import box_size
+from whichwhale.pictures.store import Pictures
 from whichwhale.score import log_loss, paired_bootstrap, top_k
 from whichwhale.score.log_loss import log_loss_rows
 

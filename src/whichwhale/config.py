@@ -34,6 +34,8 @@ class Config(pydantic.BaseModel):
 
 
 Model = TypeVar("Model", bound=Config)
+# Of a key whose value is a list: one value alone is a list of one, so that `fold=0` may be said for `fold=[0]`.
+LISTED = pydantic.BeforeValidator(lambda value: value if isinstance(value, list) else [value])
 
 
 class _Loader(yaml.SafeLoader):

@@ -8,7 +8,7 @@ from whichwhale.detect.config import MovesConfig
 from whichwhale.detect.truth import exchanged
 from whichwhale.detect.views import NONE, Targets, TrainingViews, draw_move, moved
 from whichwhale.geometry import identity, mirrors, rotation, scaling
-from whichwhale.localize.pictures import Pictures
+from whichwhale.pictures.store import Pictures
 
 SIZE = (48, 32)
 STILL = MovesConfig(quarters=False, rotation=0, zoom=0, shift=0, mirror=0, photometric="none")

@@ -15,10 +15,10 @@ from torch import nn
 from whichwhale.geometry import apply, compose, identity, invert, scaling, translation
 from whichwhale.localize.config import AlignerConfig, MovesConfig, ViewsConfig
 from whichwhale.localize.found import Found
-from whichwhale.localize.frames import box_size
-from whichwhale.localize.pictures import Pictures
 from whichwhale.localize.predicting import look, prediction_moves
 from whichwhale.localize.training import Targets, TrainingViews, draw_move
+from whichwhale.pictures.frames import box_size
+from whichwhale.pictures.store import Pictures
 
 SIZE = (96, 64)
 POINTS = np.array([[70.2, 45.6], [30.4, 33.3]])

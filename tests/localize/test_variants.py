@@ -10,9 +10,9 @@ from whichwhale.config import ConfigError, load
 from whichwhale.localize import one_net
 from whichwhale.localize.config import AlignerConfig, LocalizerConfig
 from whichwhale.localize.edges import EdgesNet, box_sum, edge_energy
-from whichwhale.localize.frames import square_about
 from whichwhale.localize.net import VARIANTS, LocateObjective
 from whichwhale.localize.windows import places
+from whichwhale.pictures.frames import square_about
 
 TINY = {"name": "test_resnet", "weights": False}
 SMALL = {

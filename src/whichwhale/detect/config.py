@@ -6,14 +6,14 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from whichwhale.augment import AugmentConfig
 from whichwhale.competition.config import DataConfig, FoldsConfig
-from whichwhale.config import Config
+from whichwhale.config import LISTED, Config
 from whichwhale.fit.config import FitConfig
 from whichwhale.nets import BackboneConfig
+from whichwhale.pictures import config as pictures
+from whichwhale.pictures.config import Side
 
 Share = Annotated[float, pydantic.Field(ge=0, le=1)]
-Side = Annotated[int, pydantic.Field(ge=32, multiple_of=32)]  # px; the coarsest maps of a backbone are 1/32 of its input
 
 
 class TruthConfig(Config):
@@ -25,24 +25,18 @@ class TruthConfig(Config):
     file: str = "parts.csv"
 
 
-class MovesConfig(Config):
-    """How a picture moves between epochs. Each is the largest change; draws are uniform (zoom: in the logarithm).
+class MovesConfig(pictures.MovesConfig):
+    """How a picture moves between epochs, and its boxes with it.
 
     Boxes are upright. Quarter turns move them exactly; of a box that turns by a few degrees more, only the centre and about the
-    size are known, so these turns are small.
+    size are known, so these turns are small. In a mirror image the parts of `mirrored` change names.
     """
 
     quarters: bool = True  # any number of quarter turns; what then leaves the view is left out
     rotation: float = pydantic.Field(8.0, ge=0, le=30)  # degrees more
     zoom: float = pydantic.Field(0.4, ge=0)  # as a share of the size
     shift: float = pydantic.Field(0.15, ge=0)  # as a share of the view's sides
-    mirror: Share = 0.5  # chance of a mirror image, in which the parts of `mirrored` change names
-    photometric: Literal["none", "light", "heavy"] = "light"
-    occlusion: Share = 0.0  # chance that a few patches are hidden
     kept: float = pydantic.Field(0.4, gt=0, le=1)  # least share of a box that must be left in the view for it to count
-
-    def photometry(self) -> AugmentConfig:
-        return AugmentConfig(photometric=self.photometric, occlusion=self.occlusion)
 
 
 class PyramidConfig(Config):
@@ -79,7 +73,7 @@ class DetectConfig(Config):
     name: str = pydantic.Field("", pattern=r"^[\w.-]*$")  # the YAML's own name if empty
     dataset: str = "survey"  # runs/<dataset>/<name>/fold<k>
     seed: pydantic.NonNegativeInt = 0
-    fold: list[int] = []  # empty: every fold
+    fold: Annotated[list[int], LISTED] = []  # empty: every fold
     data: DataConfig = DataConfig()
     folds: FoldsConfig = FoldsConfig()
     truth: TruthConfig = TruthConfig()
@@ -99,11 +93,6 @@ class DetectConfig(Config):
     least_score: float = pydantic.Field(0.05, gt=0, lt=1)  # of candidates.csv, by which average precision is computed
     threshold: Share = 0.3  # of annotations.csv: what counts as found
     most: int = pydantic.Field(50, ge=1)  # candidates a photo
-
-    @pydantic.field_validator("fold", mode="before")
-    @classmethod
-    def _one_is_a_list(cls, value: object) -> object:
-        return value if isinstance(value, list) else [value]
 
     @pydantic.field_validator("parts")
     @classmethod

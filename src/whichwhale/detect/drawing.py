@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from whichwhale.annotations.table import BOX
 from whichwhale.geometry import apply, warp
-from whichwhale.localize.frames import letterbox, move_extent
+from whichwhale.pictures.frames import letterbox, move_extent
 
 TRUE = (255, 255, 255)
 FONT, SCALE = cv2.FONT_HERSHEY_SIMPLEX, 0.4

@@ -15,8 +15,8 @@ from whichwhale.detect.subset import nested
 from whichwhale.detect.truth import Truth, read_truth
 from whichwhale.detect.views import Targets
 from whichwhale.geometry import apply
-from whichwhale.localize.frames import letterbox, move_extent
-from whichwhale.localize.pictures import Pictures, pictures
+from whichwhale.pictures.frames import letterbox, move_extent
+from whichwhale.pictures.store import Pictures, pictures
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,8 +19,8 @@ from whichwhale.detect.fusion import fuse
 from whichwhale.detect.net import PartsNet
 from whichwhale.detect.predicting import detect, load_net
 from whichwhale.detect.tables import found_table
-from whichwhale.localize.frames import letterbox
-from whichwhale.localize.pictures import in_memory
+from whichwhale.pictures.frames import letterbox
+from whichwhale.pictures.store import in_memory
 from whichwhale.runs import RunFolder
 
 TOGETHER = 64  # photos in memory at a time

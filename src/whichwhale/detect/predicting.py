@@ -27,9 +27,9 @@ from whichwhale.files import sha256
 from whichwhale.fit.batches import Items, in_order, load
 from whichwhale.fit.machine import evaluating
 from whichwhale.geometry import apply, compose, invert
-from whichwhale.localize.frames import move_extent
-from whichwhale.localize.pictures import Pictures
-from whichwhale.localize.training import to_view, view_picture
+from whichwhale.pictures.frames import move_extent
+from whichwhale.pictures.store import Pictures
+from whichwhale.pictures.views import to_view, view_picture
 from whichwhale.runs import RunError, RunFolder
 
 DETECTIONS, FOUND, CANDIDATES = "detections.npz", "annotations.csv", "candidates.csv"

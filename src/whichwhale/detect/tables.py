@@ -9,7 +9,7 @@ from whichwhale.annotations import build
 from whichwhale.annotations.table import BOX
 from whichwhale.detect import animals
 from whichwhale.detect.detections import Detections
-from whichwhale.localize.pictures import Pictures
+from whichwhale.pictures.store import Pictures
 
 
 def found_table(

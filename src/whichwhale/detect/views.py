@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whichwhale.augment import Photometric, generator
+from whichwhale.augment import Chains, generator
 from whichwhale.detect.config import MovesConfig
-from whichwhale.geometry import Affine, apply, compose, mirrors, rotation, scaling, translation
-from whichwhale.localize.frames import move_extent
-from whichwhale.localize.pictures import Pictures
-from whichwhale.localize.training import to_view, view_picture
+from whichwhale.geometry import Affine, apply, compose, mirrors
+from whichwhale.pictures.frames import move_extent
+from whichwhale.pictures.store import Pictures
+from whichwhale.pictures.views import moved_about_middle, to_view, view_picture
 
 LEAST_SIDE = 2.0  # px of the view: smaller boxes teach nothing
 NONE = -1  # label of a row without a box
@@ -55,7 +55,7 @@ class TrainingViews:
         )
         self.most = max([len(parts) for parts in targets.parts] + [1])
         self.epoch = 0
-        self._spare: list[Photometric] = []  # one chain serves one thread at a time
+        self._chains = Chains(moves.photometry())
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
@@ -65,13 +65,8 @@ class TrainingViews:
         row = int(self.targets.rows[item])
         draw = generator(self.seed, self.epoch, row, repeat)
         matrix = compose(to_view(self.pictures, self.size), draw_move(self.moves, draw, self.size))
-        image = view_picture(self.pictures, row, matrix, self.size)
-        try:
-            photometric = self._spare.pop()
-        except IndexError:
-            photometric = Photometric(self.moves.photometry())
-        image = photometric(image, draw)
-        self._spare.append(photometric)
+        with self._chains.one() as photometric:
+            image = photometric(view_picture(self.pictures, row, matrix, self.size), draw)
         edges, kept = moved(matrix, self.targets.boxes[item], self.size, self.moves.kept)
         parts = self.targets.parts[item]
         parts = (self.exchanged[parts] if mirrors(matrix) else parts)[kept]
@@ -84,13 +79,9 @@ def draw_move(moves: MovesConfig, draw: np.random.Generator, size: tuple[int, in
     """A random move of a view of `size` (width, height) about its middle: float64 [2, 3], view to view."""
     turn, grow, dx, dy = draw.uniform(-1, 1, 4)
     quarter, mirrored = int(draw.integers(4)), draw.random() < moves.mirror
-    middle = ((size[0] - 1) / 2, (size[1] - 1) / 2)
-    return compose(
-        scaling(-1.0 if mirrored else 1.0, 1.0, middle),
-        rotation(np.deg2rad(moves.rotation) * turn + (np.pi / 2 * quarter if moves.quarters else 0.0), middle),
-        scaling((1 + moves.zoom) ** grow, about=middle),
-        translation(moves.shift * dx * size[0], moves.shift * dy * size[1]),
-    )
+    angle = np.deg2rad(moves.rotation) * turn + (np.pi / 2 * quarter if moves.quarters else 0.0)
+    shift = (moves.shift * dx * size[0], moves.shift * dy * size[1])
+    return moved_about_middle(size, mirrored, angle, (1 + moves.zoom) ** grow, shift)
 
 
 def moved(

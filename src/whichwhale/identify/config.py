@@ -8,7 +8,7 @@ import pydantic
 
 from whichwhale.augment import AugmentConfig
 from whichwhale.competition.config import DataConfig, RepeatedFoldsConfig
-from whichwhale.config import Config
+from whichwhale.config import LISTED, Config
 from whichwhale.fit.config import FitConfig
 from whichwhale.nets import BackboneConfig
 from whichwhale.passport.config import PassportConfig
@@ -200,7 +200,7 @@ class IdentifyConfig(Config):
     dataset: str = "right_whale_heads"  # runs/<dataset>/<name>/fold<k>
     name: str = pydantic.Field("", pattern=r"^[\w.-]*$")  # the YAML's own name if empty
     seed: pydantic.NonNegativeInt = 0
-    fold: list[int | Literal["all"]] = []  # empty: every fold, then all
+    fold: Annotated[list[int | Literal["all"]], LISTED] = []  # empty: every fold, then all
     data: DataConfig = DataConfig(root="right_whale_heads")
     folds: RepeatedFoldsConfig = RepeatedFoldsConfig()
     passports: Passports = GivenPassports()  # from points if it has `annotations`
@@ -228,11 +228,6 @@ class IdentifyConfig(Config):
                 f"at most {int(180 / (width + height)) / 100}"
             )
         return self
-
-    @pydantic.field_validator("fold", mode="before")
-    @classmethod
-    def _one_is_a_list(cls, value: object) -> object:
-        return value if isinstance(value, list) else [value]
 
     @pydantic.model_validator(mode="after")
     def _batches_fit_the_head(self) -> IdentifyConfig:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from whichwhale.augment import AugmentConfig, Photometric, draw_geometry, generator
+from whichwhale.augment import AugmentConfig, Chains, draw_geometry, generator
 from whichwhale.augment.mixing import draw_mix
 from whichwhale.geometry import Affine, Transform, compose, identity, invert, mirrors, rotation, scaling, translation, warp
 from whichwhale.identify.config import ViewsConfig
@@ -40,7 +40,7 @@ class TrainingPassports:
         # As `view_passport`, with what is the same for each: and a memory map takes its time to be a memory map.
         self._images, self._back, self._plane = np.asarray(store.images), invert(store.plane_to_store), view.matrix()
         self.epoch = 0
-        self._spare: list[Photometric] = []  # one chain serves one thread at a time
+        self._chains = Chains(augment)
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
@@ -58,13 +58,9 @@ class TrainingPassports:
         moves = [draw_geometry(self.augment.geometry, draw, self.view.centre) for draw in draws]
         onto = [compose(self._back, move, self._plane) for move in moves]
         images = [warp(self._images[row], matrix, self.view.size) for row, matrix in zip(rows, onto, strict=True)]
-        try:
-            photometric = self._spare.pop()
-        except IndexError:
-            photometric = Photometric(self.augment)
-        planes = [compose(move, self._plane) for move in moves] if photometric.placed else [None] * len(moves)
-        images = photometric.many(images, draws, planes)
-        self._spare.append(photometric)
+        with self._chains.one() as photometric:
+            planes = [compose(move, self._plane) for move in moves] if photometric.placed else [None] * len(moves)
+            images = photometric.many(images, draws, planes)
         items = [{"image": image, "mirrored": mirrors(move)} for image, move in zip(images, moves, strict=True)]
         for item, draw, place in zip(items, draws, places, strict=True):
             item |= {name: values[place] for name, values in self.labels.items()}

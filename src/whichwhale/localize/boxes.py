@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from whichwhale.annotations import read
 from whichwhale.annotations.table import BOX, BY_HAND
-from whichwhale.localize.frames import box_about
 from whichwhale.localize.tables import read_views
 from whichwhale.localize.truth import Truth
+from whichwhale.pictures.frames import box_about
 
 
 class BoxesError(ValueError):

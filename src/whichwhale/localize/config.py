@@ -8,16 +8,15 @@ from typing import Annotated, Literal
 import pydantic
 from numpy.typing import ArrayLike
 
-from whichwhale.augment import AugmentConfig
 from whichwhale.competition.config import DataConfig, FoldsConfig
-from whichwhale.config import Config
+from whichwhale.config import LISTED, Config
 from whichwhale.fit.config import FitConfig
 from whichwhale.geometry import Affine
-from whichwhale.localize.frames import square_about
 from whichwhale.nets import BackboneConfig
+from whichwhale.pictures.config import MovesConfig, Side
+from whichwhale.pictures.frames import square_about
 
 Weight = Annotated[float, pydantic.Field(ge=0)]
-Side = Annotated[int, pydantic.Field(ge=32, multiple_of=32)]  # px; the coarsest maps of a backbone are 1/32 of its input
 
 
 class TruthConfig(Config):
@@ -39,20 +38,6 @@ class TruthConfig(Config):
         if len(value) < 2:
             raise ValueError("two points at least are needed: their distance d is the unit of every error")
         return value
-
-
-class MovesConfig(Config):
-    """How a picture moves between epochs. Each is the largest change; draws are uniform (zoom: in the logarithm)."""
-
-    rotation: float = pydantic.Field(180.0, ge=0, le=180)  # degrees
-    zoom: Weight = 0.2  # as a share of the size
-    shift: Weight = 0.1  # as a share of the view's sides
-    mirror: float = pydantic.Field(0.5, ge=0, le=1)  # chance; 0 where points are a left and a right one
-    photometric: Literal["none", "light", "heavy"] = "light"
-    occlusion: float = pydantic.Field(0.0, ge=0, le=1)  # chance that a few patches are hidden
-
-    def photometry(self) -> AugmentConfig:
-        return AugmentConfig(photometric=self.photometric, occlusion=self.occlusion)
 
 
 class ViewsConfig(Config):
@@ -180,7 +165,7 @@ class LocateConfig(Config):
     name: str = pydantic.Field("", pattern=r"^[\w.-]*$")  # the YAML's own name if empty
     dataset: str = "survey"  # runs/<dataset>/<name>/fold<k>
     seed: pydantic.NonNegativeInt = 0
-    fold: list[int] = []  # empty: every fold
+    fold: Annotated[list[int], LISTED] = []  # empty: every fold
     data: DataConfig = DataConfig()
     folds: FoldsConfig = FoldsConfig()
     truth: TruthConfig = TruthConfig()
@@ -197,11 +182,6 @@ class LocateConfig(Config):
     # NAME_sd: how far the views lie apart, or that and the network's own doubts, calibrated out-of-fold (uncertainty.py).
     uncertainty: Literal["views", "calibrated"] = "views"
     least_score: float = pydantic.Field(0.02, ge=0, le=1)  # a photo whose best place has less gets status none
-
-    @pydantic.field_validator("fold", mode="before")
-    @classmethod
-    def _one_is_a_list(cls, value: object) -> object:
-        return value if isinstance(value, list) else [value]
 
     @pydantic.model_validator(mode="after")
     def _sections_of_the_variant(self) -> LocateConfig:

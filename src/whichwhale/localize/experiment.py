@@ -14,10 +14,11 @@ from whichwhale.config import input_dir, runs_dir
 from whichwhale.geometry import Affine, apply, compose, invert, scale_of
 from whichwhale.localize.boxes import boxes_of_views, out_of_fold_boxes, true_boxes
 from whichwhale.localize.config import AlignerConfig, LocateConfig
-from whichwhale.localize.frames import letterbox, move_extent, square_about
-from whichwhale.localize.pictures import Pictures, pictures
-from whichwhale.localize.training import Targets, to_view
+from whichwhale.localize.training import Targets
 from whichwhale.localize.truth import Truth, read_truth
+from whichwhale.pictures.frames import letterbox, move_extent, square_about
+from whichwhale.pictures.store import Pictures, pictures
+from whichwhale.pictures.views import to_view
 
 FURTHEST, LARGEST = 0.3, 1.5  # how far from a picture's own box, in the view's sides, and how much larger, a drawn one may be
 

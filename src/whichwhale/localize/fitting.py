@@ -14,10 +14,10 @@ from whichwhale.fit.processes import is_main, main_first
 from whichwhale.geometry import apply, identity
 from whichwhale.localize.error import PERCENTILES, point_error
 from whichwhale.localize.experiment import Experiment
-from whichwhale.localize.frames import box_size
 from whichwhale.localize.net import VARIANTS, LocateObjective
 from whichwhale.localize.predicting import predict
 from whichwhale.localize.training import Targets, TrainingViews
+from whichwhale.pictures.frames import box_size
 from whichwhale.runs import RunFolder
 
 

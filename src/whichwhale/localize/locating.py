@@ -21,13 +21,13 @@ from whichwhale.config import load as load_config
 from whichwhale.config import read_yaml
 from whichwhale.localize.averaging import Place, average, together
 from whichwhale.localize.config import AlignerConfig, LocalizerConfig, LocateConfig
-from whichwhale.localize.frames import letterbox
-from whichwhale.localize.pictures import Pictures, Position, in_memory
 from whichwhale.localize.predicting import UNCERTAINTY, load_net, look
-from whichwhale.localize.reading import Reader
 from whichwhale.localize.tables import table_of
 from whichwhale.localize.uncertainty import Doubts, Uncertainty
 from whichwhale.localize.uncertainty import read as read_uncertainty
+from whichwhale.pictures.frames import letterbox
+from whichwhale.pictures.reading import Reader
+from whichwhale.pictures.store import Pictures, Position, in_memory
 from whichwhale.runs import RunFolder
 
 AT_ONCE = 32  # photos whose pixels are kept side by side: at 3072 x 2048 px and half of that 150 MB

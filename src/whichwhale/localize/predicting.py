@@ -23,11 +23,11 @@ from whichwhale.localize.config import ViewsConfig as PredictionViews
 from whichwhale.localize.doubt import doubt, rank_correlation
 from whichwhale.localize.error import errors, in_words, summary
 from whichwhale.localize.experiment import Experiment
-from whichwhale.localize.frames import move_extent
 from whichwhale.localize.net import VARIANTS
-from whichwhale.localize.pictures import Pictures
 from whichwhale.localize.tables import FoldViews, assembled_table, calibrate, fold_table, read_views, write_views
-from whichwhale.localize.training import to_view, view_picture
+from whichwhale.pictures.frames import move_extent
+from whichwhale.pictures.store import Pictures
+from whichwhale.pictures.views import to_view, view_picture
 from whichwhale.runs import RunError, RunFolder
 
 UNCERTAINTY = "uncertainty.json"  # beside the assembled annotations.csv

@@ -13,8 +13,8 @@ from whichwhale.annotations import point_names
 from whichwhale.annotations.table import BOX
 from whichwhale.competition.photos import decode
 from whichwhale.geometry import Affine, apply, compose, warp
-from whichwhale.localize.frames import letterbox, move_extent, square_about
 from whichwhale.localize.truth import points_of
+from whichwhale.pictures.frames import letterbox, move_extent, square_about
 
 FOUND, TRUE = (255, 210, 0), (0, 230, 255)  # RGB
 POINTS = ((255, 60, 60), (60, 255, 60), (90, 130, 255), (255, 90, 255))

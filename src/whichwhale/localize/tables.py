@@ -15,10 +15,10 @@ from whichwhale.annotations.table import BOX, MEAN_OF_FOLDS, VISIBLE
 from whichwhale.files import write_atomically
 from whichwhale.localize.averaging import Place, Views, average, together
 from whichwhale.localize.config import LocateConfig
-from whichwhale.localize.frames import box_about, holding
-from whichwhale.localize.pictures import Pictures
 from whichwhale.localize.truth import Truth
 from whichwhale.localize.uncertainty import Doubts, Uncertainty
+from whichwhale.pictures.frames import box_about, holding
+from whichwhale.pictures.store import Pictures
 
 
 @dataclass(frozen=True, eq=False)

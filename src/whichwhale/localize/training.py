@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from whichwhale.augment import Photometric, generator
-from whichwhale.geometry import Affine, apply, compose, rotation, scaling, translation, warp
-from whichwhale.localize.config import MovesConfig
-from whichwhale.localize.frames import move_extent
-from whichwhale.localize.pictures import Pictures
+from whichwhale.augment import Chains, generator
+from whichwhale.geometry import Affine, apply, compose, translation
+from whichwhale.pictures.config import MovesConfig
+from whichwhale.pictures.frames import move_extent
+from whichwhale.pictures.store import Pictures
+from whichwhale.pictures.views import moved_about_middle, to_view, view_picture
 
 BORDER = 0.04  # of a view's sides: how near to its edge the animal may come
 
@@ -42,7 +42,7 @@ class TrainingViews:
     def __init__(self, pictures: Pictures, targets: Targets, size: tuple[int, int], moves: MovesConfig, seed: int) -> None:
         self.pictures, self.targets, self.size, self.moves, self.seed = pictures, targets, size, moves, seed
         self.epoch = 0
-        self._spare: list[Photometric] = []  # one chain serves one thread at a time
+        self._chains = Chains(moves.photometry())
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
@@ -60,13 +60,8 @@ class TrainingViews:
         if self.targets.keep >= 0 and not _inside(points[self.targets.keep], self.size, BORDER):
             matrix = compose(matrix, translation(*(there - points[self.targets.keep])))
             points = apply(matrix, self.targets.points[number])
-        image = view_picture(self.pictures, row, matrix, self.size)
-        try:
-            photometric = self._spare.pop()
-        except IndexError:
-            photometric = Photometric(self.moves.photometry())
-        image = photometric(image, draw)
-        self._spare.append(photometric)
+        with self._chains.one() as photometric:
+            image = photometric(view_picture(self.pictures, row, matrix, self.size), draw)
         weight = _inside(points, self.size)
         return {
             "image": image,
@@ -76,28 +71,12 @@ class TrainingViews:
         }
 
 
-def to_view(pictures: Pictures, size: tuple[int, int]) -> Affine:
-    """The middle of a picture, which may show more than a view, onto a view of `size` (width, height) px, at its own scale."""
-    height, width = pictures.images.shape[1:3]
-    return translation((size[0] - width) / 2, (size[1] - height) / 2)
-
-
-def view_picture(pictures: Pictures, row: int, matrix: Affine, size: tuple[int, int]) -> NDArray[np.uint8]:
-    """Draw picture `row` through `matrix` (picture to view): uint8 RGB [H, W, 3]; outside it is black, as outside the photo."""
-    return warp(pictures.images[row], matrix, size, border=cv2.BORDER_CONSTANT)
-
-
 def draw_move(moves: MovesConfig, draw: np.random.Generator, size: tuple[int, int]) -> Affine:
     """A random move of a view of `size` (width, height) about its middle: float64 [2, 3], view to view."""
     turn, grow, dx, dy = draw.uniform(-1, 1, 4)
-    mirrored = draw.random() < moves.mirror
-    middle = ((size[0] - 1) / 2, (size[1] - 1) / 2)
-    return compose(
-        scaling(-1.0 if mirrored else 1.0, 1.0, middle),
-        rotation(np.deg2rad(moves.rotation) * turn, middle),
-        scaling((1 + moves.zoom) ** grow, about=middle),
-        translation(moves.shift * dx * size[0], moves.shift * dy * size[1]),
-    )
+    mirrored, angle = draw.random() < moves.mirror, np.deg2rad(moves.rotation) * turn
+    shift = (moves.shift * dx * size[0], moves.shift * dy * size[1])
+    return moved_about_middle(size, mirrored, angle, (1 + moves.zoom) ** grow, shift)
 
 
 def _inside(points: NDArray[np.float64], size: tuple[int, int], border: float = 0.0) -> NDArray[np.bool_]:

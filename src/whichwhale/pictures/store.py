@@ -26,7 +26,7 @@ from whichwhale.competition.photos import PhotoError
 from whichwhale.files import write_json
 from whichwhale.fit.machine import usable_cores
 from whichwhale.geometry import Affine, compose, invert, scale_of, warp
-from whichwhale.localize.reading import Reader
+from whichwhale.pictures.reading import Reader
 
 SCHEMA = 1
 MATRIX = ["m00", "m01", "m02", "m10", "m11", "m12"]

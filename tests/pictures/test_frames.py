@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whichwhale.geometry import apply, rotation, scale_of, scaling
-from whichwhale.localize.frames import box_about, box_size, holding, letterbox, move_extent, square_about
+from whichwhale.pictures.frames import box_about, box_size, holding, letterbox, move_extent, square_about
 
 
 def test_letterbox_by_hand() -> None:

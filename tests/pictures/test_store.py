@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from whichwhale.geometry import Affine, apply
-from whichwhale.localize import reading
-from whichwhale.localize.frames import letterbox, square_about
-from whichwhale.localize.pictures import Pictures, in_memory, pictures
-from whichwhale.localize.reading import Reader
+from whichwhale.pictures import reading
+from whichwhale.pictures.frames import letterbox, square_about
+from whichwhale.pictures.reading import Reader
+from whichwhale.pictures.store import Pictures, in_memory, pictures
 
 DOT = (611.0, 203.0)
 

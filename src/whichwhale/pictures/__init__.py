@@ -1,0 +1,1 @@
+"""Photos reduced once, whole or about a head: what localizers, aligners and detectors see."""
