@@ -4,6 +4,7 @@ examples:
   python -m whichwhale.survey input/survey --whales 60 --photos 900 --width 1152 --seed 0 --workers 2
   python -m whichwhale.survey input/heads --close-up --width 384 --whales 2000 --photos 20000 --test-photos 1000 --workers 2
   python -m whichwhale.survey input/parts --whales 40 --photos 360 --width 768 --two 60 --none 40 --parts --workers 2
+  python -m whichwhale.survey input/wild --wild --whales 300 --photos 3000 --width 1152 --workers 2
 
 OUT gets imgs/w_*.jpg, train.csv, sample_submission.csv, callosity.csv, the annotations points1.json (bonnet tips), points2.json
 (blowholes) and slot.json (head boxes), for training and test photos alike as in the real competition's files, and truth/:
@@ -51,13 +52,19 @@ def main(arguments: list[str] | None = None) -> int:
         "--none", type=int, default=0, metavar="N", help="further photos of the open sea; their whale is no_whale (default 0)"
     )
     parser.add_argument("--parts", action="store_true", help="write parts.csv: boxes of head, flippers, fluke, callosities")
+    parser.add_argument(
+        "--wild",
+        action="store_true",
+        help="sea, light, camera, pose, place, size and animals vary far more than in real photos: to train what must find its "
+        "way in real ones unseen",
+    )
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
     options = parser.parse_args(arguments)
     count = options.test_photos if options.test_photos is not None else round(options.photos * options.test_share)
     began = time.monotonic()
     try:
         size = options.whales, options.photos, options.width, options.seed, count, options.unknown
-        more = {"two": options.two, "none": options.none, "parts": options.parts}
+        more = {"two": options.two, "none": options.none, "parts": options.parts, "wild": options.wild}
         survey = plan.Survey(*size, close_up=options.close_up, **more)
         drawn = shoot.make(survey, options.out, options.workers)
     except (ValueError, OSError) as problem:

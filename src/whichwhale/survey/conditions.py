@@ -30,7 +30,8 @@ SEA_COLOURS = (
 class Sea:
     """`colour` mean of the open water; `contrast` of the waves' shading; `wavelength` of the dominant waves; `decay` exponent
     of the wave spectrum; `bearing` they come from, `spread` (larger: narrower); `sparkle` share of glint; `caps` of
-    whitecaps; `murk` absorption of the water per d; `state` Beaufort number.
+    whitecaps; `murk` absorption of the water per d; `state` Beaufort number; `stray` mean number of patches of foam that no
+    animal in the photo made.
     """
 
     state: int
@@ -43,6 +44,7 @@ class Sea:
     sparkle: float
     caps: float
     murk: float
+    stray: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -30,12 +30,33 @@ def foam(pose: Pose, view: View, corner: tuple[int, int], out: Image, rng: np.ra
         density += dry * np.clip(0.60 * pose.wash - 0.25 + 0.22 * fractal(rng, shape, 0.5 * scale, 2), 0, 0.42)
     for _ in range(rng.poisson(4.0 * pose.splash)):
         density += _splash(view, corner, shape, rng)
-    # Threads of foam where it is thin, closed and lumpy where it is thick.
-    lace = ridged(rng, shape, 0.22 * scale, 4, 0.85)
-    lumps = fractal(rng, shape, 0.12 * scale, 4, 0.75)
-    white = step(lace + 0.07 * lumps + density, 0.93, 1.55) * step(density, 0.02, 0.30) * np.clip(0.82 + 0.14 * lumps, 0.3, 1)
+    white = _broken(density, scale, rng)
     cloud = cv2.GaussianBlur(np.clip(density, 0, 1), (0, 0), max(0.6, 0.10 * scale))
     return white, cloud
+
+
+def stray(shape: tuple[int, int], scale: float, mean: float, rng: np.random.Generator) -> Image:
+    """Opacity [h, w] of foam that no animal in the photo made, as one that breached or dived leaves it: a Poisson number of
+    patches and rings."""
+    density = np.zeros(shape, np.float32)
+    xs, ys = grid(shape)
+    for _ in range(rng.poisson(mean)):
+        px, py, angle = rng.uniform(0, shape[1]), rng.uniform(0, shape[0]), rng.uniform(0, math.pi)
+        length = rng.gamma(3.0, 0.25) * scale
+        breadth, hollow = length * rng.uniform(0.15, 1.0), rng.choice([0.0, 0.9])
+        dx, dy = xs - np.float32(px), ys - np.float32(py)
+        u, v = (dx * math.cos(angle) + dy * math.sin(angle)) / length, (dy * math.cos(angle) - dx * math.sin(angle)) / breadth
+        rough = np.clip(0.45 * smooth(rng, shape, 0.4 * scale), -0.8, 2)
+        away = np.sqrt(u * u + v * v) - np.float32(hollow)
+        density += np.exp(-(away * away) * np.float32(1 + 8 * hollow) * (1 + rough)) * np.float32(rng.uniform(0.3, 0.9))
+    return _broken(density, scale, rng) if density.any() else density
+
+
+def _broken(density: Image, scale: float, rng: np.random.Generator) -> Image:
+    """Threads of foam where it is thin, closed and lumpy where it is thick: opacity [h, w]."""
+    lace = ridged(rng, density.shape, 0.22 * scale, 4, 0.85)
+    lumps = fractal(rng, density.shape, 0.12 * scale, 4, 0.75)
+    return step(lace + 0.07 * lumps + density, 0.93, 1.55) * step(density, 0.02, 0.30) * np.clip(0.82 + 0.14 * lumps, 0.3, 1)
 
 
 def _splash(view: View, corner: tuple[int, int], shape: tuple[int, int], rng: np.random.Generator) -> Image:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from whichwhale.survey import conditions, placement
+from whichwhale.survey import conditions, placement, wild
 from whichwhale.survey.identity import Whale
 from whichwhale.survey.pose import View
 from whichwhale.survey.scene import Shot
@@ -37,7 +37,8 @@ COMPANIONS = 1_000_000  # numbers of second whales begin here: each appears in o
 class Survey:
     """What the command line asks for. `test_photos` are among `photos`; `unknown` animals appear in the test set only, beside
     `whales` known ones. `close_up` photos show little but the head, bonnet tip to the right. `two` of the photos show a second
-    whale, `none` further ones the open sea; all others stay as they are. `parts`: boxes of named parts are written too."""
+    whale, `none` further ones the open sea; all others stay as they are. `parts`: boxes of named parts are written too. `wild`:
+    sea, light, camera, pose, place, size and the animals' colours vary far more than in real photos (wild.py)."""
 
     whales: int = 60
     photos: int = 900
@@ -49,6 +50,7 @@ class Survey:
     two: int = 0
     none: int = 0
     parts: bool = False
+    wild: bool = False
 
     def __post_init__(self) -> None:
         """Raises ValueError, naming the option and what would do."""
@@ -154,7 +156,8 @@ def _companion(survey: Survey, frame: Frame) -> Companion | None:
     place = placement.draw_beside(rng, frame.shot.place)
     if place is None:
         return None
-    shot = replace(frame.shot, key=(survey.seed, 8, number), place=place, pose=conditions.draw_pose(rng))
+    pose = (wild if survey.wild else conditions).draw_pose(rng)
+    shot = replace(frame.shot, key=(survey.seed, 8, number), place=place, pose=pose)
     points = View(shot.pose, shot.camera, place, survey.width, survey.height).points()
     box = placement.draw_box(rng, points[0], points[1], survey.width, survey.height)
     return Companion(COMPANIONS + number, shot, points, box)
@@ -174,20 +177,16 @@ def _encounter(survey: Survey, whale: int, name: str, encounter: int, images: li
     location = list(PLACES)[rng.integers(len(PLACES))]
     month = int(rng.choice(PLACES[location]))
     date = datetime.date(int(rng.integers(2003, 2015)), month, int(rng.integers(1, 29)))
-    sea, light = conditions.draw_sea(rng), conditions.draw_light(rng)
+    drawn = wild if survey.wild else conditions
+    place = placement.draw_close_up if survey.close_up else wild.draw_place if survey.wild else placement.draw
+    sea, light = drawn.draw_sea(rng), drawn.draw_light(rng)
     frames = []
     for image, test in zip(images, roles, strict=True):
         number = int(image[2:-4])
         own = np.random.default_rng([survey.seed, 4, number])
-        its_sea, its_light = conditions.vary(sea, light, own)
-        shot = Shot(
-            (survey.seed, 5, number),
-            placement.draw_close_up(own) if survey.close_up else placement.draw(own),
-            conditions.draw_pose(own),
-            its_sea,
-            its_light,
-            conditions.draw_camera(own),
-        )
+        its_sea, its_light = drawn.vary(sea, light, own)
+        key = (survey.seed, 5, number)
+        shot = Shot(key, place(own), drawn.draw_pose(own), its_sea, its_light, drawn.draw_camera(own))
         points = View(shot.pose, shot.camera, shot.place, survey.width, survey.height).points()
         box = placement.draw_box(own, points[0], points[1], survey.width, survey.height)
         frames.append(Frame(image, whale, name, bool(test), encounter, date, location, shot, points, box))
@@ -196,9 +195,14 @@ def _encounter(survey: Survey, whale: int, name: str, encounter: int, images: li
 
 def whale_of(survey: Survey, frame: Frame) -> Whale:
     """The animal in a photo that has one."""
-    return Whale.draw(survey.seed, frame.whale)
+    return _animal(survey, frame.whale)
 
 
 def company_of(survey: Survey, frame: Frame) -> list[Whale]:
     """The other animals in a photo."""
-    return [Whale.draw(survey.seed, other.whale) for other in frame.company]
+    return [_animal(survey, other.whale) for other in frame.company]
+
+
+def _animal(survey: Survey, number: int) -> Whale:
+    whale = Whale.draw(survey.seed, number)
+    return wild.vary_animal(whale, np.random.default_rng([survey.seed, 9, number])) if survey.wild else whale

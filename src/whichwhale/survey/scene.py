@@ -111,6 +111,9 @@ def _open_sea(shot: Shot, surface: sea.Surface, scale: float, rng: np.random.Gen
     scene = cv2.merge([mirrored[c] + deep[c] for c in range(3)])
     if shot.sea.caps > 0:
         scene = blend(scene, np.full(3, 0.8, np.float32) * exposure, sea.whitecaps(shot.sea, surface, scale, rng))
+    if shot.sea.stray > 0:
+        elsewhere = foam.stray(scene.shape[:2], scale, shot.sea.stray, np.random.default_rng([*shot.key, 3]))
+        scene = blend(scene, np.full(3, 0.85, np.float32) * exposure, elsewhere)
     return scene, deep, mirrored
 
 
