@@ -17,7 +17,7 @@ import train
 from whichwhale import predictions
 from whichwhale.config import ConfigError, load
 from whichwhale.fit.config import FitConfig
-from whichwhale.identify import fitted
+from whichwhale.identify import fitted, lineage
 from whichwhale.identify.config import IdentifyConfig
 from whichwhale.identify.net import Identifier
 from whichwhale.identify.onward import Start
@@ -126,15 +126,78 @@ def test_a_backbone_that_saw_what_a_fold_holds_out_is_refused(
     said = [str(config), "fit.epochs=1", "name=more"]
     for fit in ("fold1", "foldall"):
         assert train.main([*said, "fold=0", f"backbone.weights={heads / fit / 'model.safetensors'}"]) == 2
-        assert "may have learned from photos that fold 0 holds out" in capsys.readouterr().err
+        assert "has learned from 6 of the 6 photos that fold 0 holds out, as w_" in capsys.readouterr().err
     assert train.main([*said, "fold=0", "backbone.weights=heads/small/fold1/model.safetensors"]) == 2  # in the runs folder
+    (tmp_path / "link.safetensors").symlink_to(heads / "fold1" / "model.safetensors")
+    assert train.main([*said, "fold=0", f"backbone.weights={tmp_path / 'link.safetensors'}"]) == 2
     assert train.main([*said, "fold=0", f"backbone.weights={heads / 'fold0' / 'model.safetensors'}"]) == 0
     assert train.main([*said, "fold=all", f"backbone.weights={heads / 'fold1' / 'model.safetensors'}"]) == 0
-    other = tmp_path / "input" / "other"  # another table, as of a survey: what was learned there is nobody's secret here
-    shutil.copytree(tmp_path / "input" / "heads", other)
-    (other / "train.csv").write_text((other / "train.csv").read_text().replace("w_11.png,whale_2\n", ""))
-    fit = ["dataset=other", "data.root=other", "fold=0", f"backbone.weights={heads / 'fold1' / 'model.safetensors'}"]
-    assert train.main([*said, *fit]) == 0
+    # Fits from before there was trained_on.csv, which have fingerprints alone.
+    (heads / "fold1" / lineage.FILE).unlink()
+    assert train.main([*said, "name=old", "fold=0", f"backbone.weights={heads / 'fold1' / 'model.safetensors'}"]) == 2
+    assert "that fit (1) may have learned from photos that fold 0 holds out" in capsys.readouterr().err
+
+
+def other_data(tmp_path: Path, name: str, table: str) -> list[str]:
+    """A data set of the same crops and another training table; how train.py is told to use it."""
+    shutil.copytree(tmp_path / "input" / "heads", tmp_path / "input" / name)
+    (tmp_path / "input" / name / "train.csv").write_text(table)
+    return [f"dataset={name}", f"data.root={name}"]
+
+
+@pytest.mark.parametrize("recorded", [True, False])
+def test_what_weights_saw_is_remembered_by_way_of_other_data_sets(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture, recorded: bool
+) -> None:
+    """Fold 1 of the heads, then a fit on other animals from its weights, then fold 0 of the heads from that one's."""
+    runs, said = tmp_path / "runs", [str(config), "fit.epochs=1"]
+    assert train.main([*said, "fold=1"]) == 0
+    animals = (tmp_path / "input" / "heads" / "train.csv").read_text().replace("w_", "a_").replace("whale_", "animal_")
+    other = other_data(tmp_path, "animals", animals)
+    for path in sorted((tmp_path / "input" / "animals" / "imgs").iterdir()):
+        path.rename(path.with_name(path.name.replace("w_", "a_")))
+    sample = tmp_path / "input" / "animals" / "sample_submission.csv"
+    sample.write_text(sample.read_text().replace("w_", "a_").replace("whale_", "animal_"))
+    assert train.main([*said, *other, "name=between", "fold=0", "backbone.weights=heads/small/fold1/model.safetensors"]) == 0
+    learned = lineage.read(runs / "animals" / "between" / "fold0")
+    assert {whale.split("_")[0] for _, whale in learned} == {"animal", "whale"} and len(learned) == 12
+    if not recorded:
+        for path in runs.rglob(lineage.FILE):
+            path.unlink()
+    last = [*said, "name=last", "backbone.weights=animals/between/fold0/model.safetensors"]
+    assert train.main([*last, "fold=0"]) == 2
+    assert "learned from" in capsys.readouterr().err and not (runs / "heads" / "last").exists()
+    assert train.main([*last, "fold=1"]) == 0  # holds out what neither has seen
+
+
+def test_the_same_photos_in_another_table_are_the_same_photos(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """A row less in the table makes it another one, but not its photos unseen; another whale of that name is another photo."""
+    table = (tmp_path / "input" / "heads" / "train.csv").read_text()
+    assert train.main([str(config), "fit.epochs=1", "fold=1"]) == 0
+    weights = "backbone.weights=heads/small/fold1/model.safetensors"
+    less = other_data(tmp_path, "less", table.replace("w_11.png,whale_2\n", ""))
+    assert train.main([str(config), *less, "fit.epochs=1", "fold=all", weights]) == 0
+    told = [train.main([str(config), *less, "fit.epochs=1", f"fold={fold}", "name=more", weights]) for fold in (0, 1)]
+    assert 2 in told and "photos that fold" in capsys.readouterr().err
+    others = other_data(tmp_path, "others", table.replace("whale_", "fin_whale_"))
+    sample = tmp_path / "input" / "others" / "sample_submission.csv"
+    sample.write_text(sample.read_text().replace("whale_", "fin_whale_"))
+    assert train.main([str(config), *others, "fit.epochs=1", "fold=[0,1]", weights]) == 0
+
+
+def test_a_start_that_saw_what_a_fold_holds_out_is_refused(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """Whatever the start's own fold was called: here its backbone's weights are made to come from fold 1."""
+    assert train.main([str(config), "fit.epochs=1"]) == 0
+    small, more = tmp_path / "runs" / "heads" / "small", [str(config), *ONWARD, "name=more", "onward.model=small"]
+    lineage.write(small / "fold0", lineage.read(small / "foldall"))
+    assert train.main([*more, "fold=0"]) == 2
+    assert "small/fold0: has learned from 6 of the 6 photos that fold 0 holds out" in capsys.readouterr().err
+    assert train.main([*more, "fold=1"]) == 0
+    assert lineage.read(tmp_path / "runs" / "heads" / "more" / "fold1") == lineage.read(small / "fold1")
 
 
 def small(**changes: Any) -> IdentifyConfig:

@@ -14,7 +14,7 @@ from whichwhale.fit.groups import Grouped
 from whichwhale.fit.loop import fit, remove_checkpoints, seeded
 from whichwhale.fit.processes import is_main, main_first
 from whichwhale.geometry import identity
-from whichwhale.identify import fitted, onward
+from whichwhale.identify import fitted, lineage, onward
 from whichwhale.identify.alarm import CollapseAlarm
 from whichwhale.identify.bottleneck import Bottleneck, head_alone
 from whichwhale.identify.config import IdentifyConfig
@@ -57,6 +57,10 @@ def fit_fold(experiment: Experiment, fold: Fold) -> RunFolder:
     if run.fitted:
         print(f"{run.path}: fitted already")
         return run
+    if run.writes:
+        before = start.run.path if start else lineage.fit_of(config.backbone.weights)
+        if (learned := lineage.learned_from(experiment, fold, before)) is not None:
+            lineage.write(run.path, learned)
     # A backbone that stands still is the same in every fold, even one of random weights: its features are computed once.
     with seeded(config.seed, ALL if fold == "all" or config.bottleneck else fold):
         net = Identifier(config, len(seen), len(experiment.auxiliary_names) if config.auxiliary.weight else 0)

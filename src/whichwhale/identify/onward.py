@@ -11,11 +11,10 @@ from torch import nn
 from whichwhale.config import ConfigError
 from whichwhale.files import sha256
 from whichwhale.fit.config import FitConfig, PlateauKicks
-from whichwhale.identify import fitted
+from whichwhale.identify import fitted, lineage
 from whichwhale.identify.config import HeadConfig
 from whichwhale.identify.experiment import Experiment, Fold
 from whichwhale.identify.net import Identifier
-from whichwhale.nets import weights_file
 from whichwhale.runs import RunError, RunFolder
 
 
@@ -70,8 +69,8 @@ class Start:
 def start_of(experiment: Experiment, fold: Fold) -> Start | None:
     """What the config's fit of `fold` starts from; None: as ever, from the backbone's weights.
 
-    Raises ConfigError if that fit, or the one that the backbone's weights are of, has learned from photos that `fold` holds out,
-    RunError if it is not fitted.
+    Raises ConfigError if that fit, or the one that the backbone's weights are of, or one that either started from, has learned
+    from photos that `fold` holds out, RunError if it is not fitted.
     """
     config, onward = experiment.config, experiment.config.onward
     _refuse_backbone_that_saw(experiment, fold)
@@ -98,6 +97,8 @@ def start_of(experiment: Experiment, fold: Fold) -> Start | None:
             f"{run.path}: was fitted as fold {provenance['fold']}{other}, so it may have learned from photos that fold {fold} "
             f"holds out; fit {model} anew, or go on from another model"
         )
+    if fold != "all" and (why := lineage.has_seen(run.path, experiment, fold)):
+        raise ConfigError(f"{run.path}: {why}; fit {model} anew, or go on from another model")
     # The weights have settled: no head that starts from random numbers, no kicks.
     warmup = min(config.fit.warmup, onward.epochs / 4)
     changes: dict[str, Any] = {"epochs": onward.epochs, "lr": onward.lr, "head_lr": 1.0, "warmup": warmup, "kicks": []}
@@ -106,18 +107,14 @@ def start_of(experiment: Experiment, fold: Fold) -> Start | None:
 
 
 def _refuse_backbone_that_saw(experiment: Experiment, fold: Fold) -> None:
-    """`backbone.weights` may be another fit's, unless that may have learned from photos of this table that `fold` holds out."""
-    file = weights_file(experiment.config.backbone.weights)
-    if fold == "all" or file is None or not (file.parent / "provenance.json").is_file():
-        return
-    provenance, mine = RunFolder(file.parent).provenance(), experiment.fingerprints(fold)
-    tables = provenance.get("tables", {})
-    if tables.get("train") != mine["train"] or (tables.get("folds") == mine["folds"] and provenance.get("fold") == fold):
-        return
-    raise ConfigError(
-        f"backbone.weights={file}: that fit ({provenance.get('fold')}) may have learned from photos that fold {fold} holds out; "
-        f"take weights of fold {fold} of the same folds.csv, or of another data set, or fit fold=all alone"
-    )
+    """`backbone.weights` may be another fit's, unless that has learned from photos that `fold` holds out, or may have."""
+    weights = experiment.config.backbone.weights
+    folder = lineage.fit_of(weights)
+    if fold != "all" and folder is not None and (why := lineage.has_seen(folder, experiment, fold)):
+        raise ConfigError(
+            f"backbone.weights={weights}: that fit {why}; "
+            f"take weights of fold {fold} of the same folds.csv, or of another data set, or fit fold=all alone"
+        )
 
 
 def _per_class(net: Identifier, config: HeadConfig) -> dict[str, tuple[int, int]]:

@@ -6,6 +6,7 @@
     status.json      state (new | running | fitted | failed), progress, time of the last sign of life
     metrics.jsonl    one row an epoch
     model.safetensors, predictions.npz, checkpoints/ (while it is fitted)
+    trained_on.csv   where a room writes it: the photos that the weights have learned from
 """
 
 from __future__ import annotations
