@@ -44,6 +44,6 @@ def test_a_box_holds_both_points_and_lies_in_the_photo(seed, heading, size, x, y
 
 def test_close_ups_show_the_head_level_and_large():
     drawn = [placement.draw_close_up(np.random.default_rng(seed)) for seed in range(500)]
-    assert {one.size for one in drawn} == {1 / 3.2}
+    assert {one.size for one in drawn} == {1 / 2.6}
     assert np.degrees([one.heading for one in drawn]).std() < 6
     assert max(abs(one.x - 0.5) for one in drawn) < 0.05 and max(abs(one.y - 0.5) for one in drawn) < 0.05

@@ -74,7 +74,7 @@ def test_close_ups_are_the_same_whales_in_the_same_encounters():
         assert (a.image, a.name, a.test, a.encounter, a.date) == (b.image, b.name, b.test, b.encounter, b.date)
         assert a.shot.sea.state == b.shot.sea.state
         d = np.hypot(*(b.points[0] - b.points[1]))
-        assert abs(d - 300 / 3.2) < 1e-6 and b.points[0, 0] > b.points[1, 0]
+        assert abs(d - 300 / 2.6) < 1e-6 and b.points[0, 0] > b.points[1, 0]
         assert (b.points > 0).all() and (b.points < [300, 200]).all()
 
 

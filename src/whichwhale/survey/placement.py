@@ -26,7 +26,7 @@ CENTRE_X = (0.4917, 0.0505, 0.0816)  # constant, slope on cos(heading), residual
 CENTRE_Y = (0.4825, 0.0636, 0.1138)  # constant, slope on sin(heading), residual sd; of the photo's height
 # A second whale: d of the first one's; heading's sd against it (radians); across and along of its head from the first one's (d).
 BESIDE_SIZE, BESIDE_TURN_SD, BESIDE_ACROSS, BESIDE_ALONG = (0.75, 0.95), 0.35, (1.6, 3.2), (-2.5, 1.5)
-CLOSE_SIZE, CLOSE_HEADING_SD, CLOSE_OFFSET_SD = 1 / 3.2, 5.0, 0.015  # close-ups: d / width, degrees, share of the photo's size
+CLOSE_SIZE, CLOSE_HEADING_SD, CLOSE_OFFSET_SD = 1 / 2.6, 5.0, 0.015  # close-ups: d / width, degrees, share of the photo's size
 BOX_AXES = (1.935, 1.551)
 BOX_SIZE = (1.048, 0.421, 0.187)  # log factor = -(a + b log(d / width)) + normal of this sd
 BOX_ASPECT_SD = 0.091
@@ -64,7 +64,7 @@ def draw(rng: np.random.Generator) -> Placement:
 
 
 def draw_close_up(rng: np.random.Generator) -> Placement:
-    """A photo of little but the head, bonnet tip to the right, d a third of the width: to try what follows the aligner."""
+    """A photo of little but the head, bonnet tip to the right: a passport fills three quarters of the width."""
     heading = math.radians(CLOSE_HEADING_SD) * rng.standard_normal()
     x, y = 0.5 + CLOSE_OFFSET_SD * rng.standard_normal(2).clip(-3, 3)
     return Placement(CLOSE_SIZE, heading, float(x), float(y))
