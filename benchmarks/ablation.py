@@ -20,12 +20,9 @@ import argparse
 import os
 import platform
 import shutil
-import signal
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -33,8 +30,11 @@ from pathlib import Path
 import torch
 from ablation_rows import BASE, KICK, ROWS, Row
 from ablation_table import as_text, collect
+from duration import in_words
+from side_by_side import Commands, Run, last_words, side_by_side
 
 from whichwhale.checkout import Checkout
+from whichwhale.command_line import carried_out, parser_of
 from whichwhale.config import runs_dir
 from whichwhale.files import write_json
 from whichwhale.fit.machine import usable_cores
@@ -42,7 +42,6 @@ from whichwhale.runs.fit import read_fit
 
 ROOT = Path(__file__).resolve().parent.parent
 TINY = ("backbone.name=test_resnet", "backbone.weights=false", "fit.batch_size=16", "fit.kicks=[]", "views.shifts=[[0, 0]]")
-Run = Callable[[Path, Sequence[str]], int]
 
 
 @dataclass(frozen=True)
@@ -65,36 +64,9 @@ class Options:
         return [*home, *BASE, *size, kick, *row.changes, *(TINY if self.quick else ())]
 
 
-class Commands:
-    """Runs commands, one thread each if several run side by side, and ends those that run when it is told to stop."""
-
-    def __init__(self, jobs: int) -> None:
-        self.environment = os.environ | ({"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"} if jobs > 1 else {})
-        self.running: set[subprocess.Popen] = set()
-        self.stopped = False
-
-    def __call__(self, log: Path, command: Sequence[str]) -> int:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a") as told:
-            process = subprocess.Popen(command, stdout=told, stderr=told, env=self.environment, start_new_session=True)
-        self.running.add(process)
-        if self.stopped:
-            process.terminate()
-        try:
-            return process.wait()
-        finally:
-            self.running.discard(process)
-
-    def stop(self) -> None:
-        self.stopped = True
-        for process in list(self.running):
-            process.terminate()
-
-
 def main(arguments: Sequence[str] | None = None, run: Run | None = None) -> int:
     """Exit codes: 0 done, 1 a row failed (its log is named), 2 it can't be carried out."""
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="benchmarks/ablation.py", description=__doc__, formatter_class=form)
+    parser = parser_of("benchmarks/ablation.py", __doc__)
     data = ROOT / "configs/right_whale_heads/lite0_160.yaml"
     parser.add_argument("--config", type=Path, default=data, help="says which data (default %(default)s)")
     parser.add_argument("--dataset", default="", help="folder below runs/ (default ablation, quick ablation_quick)")
@@ -114,21 +86,22 @@ def main(arguments: Sequence[str] | None = None, run: Run | None = None) -> int:
         for row in ROWS:
             print(f"{row.name:16} {row.title}: {' '.join(row.changes) or 'no change'}")
         return 0
-    try:
-        if unknown := sorted(set(options.only or []) - {row.name for row in ROWS}):
-            raise ValueError(f"--only: no row is called {unknown[0]!r}; --rows lists them")
-        for name in ("seeds", "epochs", "pixels"):
-            if getattr(options, name) < 1:
-                raise ValueError(f"--{name}: must be 1 or more")
-        size = (1, 32) if options.quick else (options.epochs, options.pixels)
-        dataset = options.dataset or ("ablation_quick" if options.quick else "ablation")
-        kept = Options(options.config, dataset, options.fold, *size, options.seeds, options.quick)
-        jobs = options.jobs or (1 if torch.cuda.is_available() else usable_cores())
-        wanted = [row for row in ROWS if options.only is None or row.name in {"base", *options.only}]
-        return ablation(kept, wanted if options.only != [] else [], jobs, run)
-    except (ValueError, OSError) as problem:
-        print(f"benchmarks/ablation.py: {problem}", file=sys.stderr)
-        return 2
+    return carried_out(_asked, options, run, by="benchmarks/ablation.py")
+
+
+def _asked(options: argparse.Namespace, run: Run | None) -> int:
+    """The ablation of the command line. Raises ValueError for what makes no sense."""
+    if unknown := sorted(set(options.only or []) - {row.name for row in ROWS}):
+        raise ValueError(f"--only: no row is called {unknown[0]!r}; --rows lists them")
+    for name in ("seeds", "epochs", "pixels"):
+        if getattr(options, name) < 1:
+            raise ValueError(f"--{name}: must be 1 or more")
+    size = (1, 32) if options.quick else (options.epochs, options.pixels)
+    dataset = options.dataset or ("ablation_quick" if options.quick else "ablation")
+    kept = Options(options.config, dataset, options.fold, *size, options.seeds, options.quick)
+    jobs = options.jobs or (1 if torch.cuda.is_available() else usable_cores())
+    wanted = [row for row in ROWS if options.only is None or row.name in {"base", *options.only}]
+    return ablation(kept, wanted if options.only != [] else [], jobs, run)
 
 
 def ablation(options: Options, rows: Sequence[Row], jobs: int, run: Run | None = None) -> int:
@@ -140,27 +113,13 @@ def ablation(options: Options, rows: Sequence[Row], jobs: int, run: Run | None =
     commands = Commands(jobs)
     failed, began = [], time.monotonic()
     first, rest = (todo[:1], todo[1:]) if not (home / "folds.csv").exists() else ([], todo)
-    with ThreadPoolExecutor(jobs) as pool:
-        before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-        try:
-            for part in (first, [one for one in rest if not one[0].fit], [one for one in rest if one[0].fit]):
-                futures = {pool.submit(make, options, row, seed, run or commands): (row, seed) for row, seed in part}
-                while futures:
-                    done, _ = wait(futures, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        row, seed = futures.pop(future)
-                        todo.remove((row, seed))
-                        fault = future.result()
-                        failed += [fault] if fault else []
-                        print(fault or _done(home, row, seed, options.fold, todo, jobs), flush=True)
-                        if fault:
-                            print(f"the others go on; so far {_clock(time.monotonic() - began)}", flush=True)
-        except BaseException:
-            commands.stop()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-        finally:
-            signal.signal(signal.SIGTERM, before)
+    parts = [first, [one for one in rest if not one[0].fit], [one for one in rest if one[0].fit]]
+    for (row, seed), fault in side_by_side(parts, lambda one: make(options, *one, run or commands), jobs, commands):
+        todo.remove((row, seed))
+        failed += [fault] if fault else []
+        print(fault or _done(home, row, seed, options.fold, todo, jobs), flush=True)
+        if fault:
+            print(f"the others go on; so far {in_words(time.monotonic() - began)}", flush=True)
     results = collect(home, options.dataset, options.config, options.fold, options.seeds)
     machine = {"cores": os.cpu_count(), "machine": platform.machine(), "torch": version("torch")}
     size = {"fold": options.fold, "epochs": options.epochs, "pixels": options.pixels, "jobs": jobs}
@@ -190,8 +149,7 @@ def make(options: Options, row: Row, seed: int, run: Run) -> str:
     arguments = [str(options.config), *options.overrides(row, seed)]
     for script in ("predict.py",) if row.fit else ("train.py", "predict.py"):
         if code := run(log, [sys.executable, str(ROOT / script), *arguments]):
-            said = log.read_text(errors="replace").splitlines() if log.exists() else []
-            return f"{row.name}-{seed}: {script} ended with {code}; {log}: {said[-1].strip() if said else 'empty'}"
+            return f"{row.name}-{seed}: {script} ended with {code}; {log}: {last_words(log)}"
     return ""
 
 
@@ -200,12 +158,7 @@ def _done(home: Path, row: Row, seed: int, fold: int, todo: Sequence[tuple[Row, 
     took = [sum(read_fit(path).numbers("seconds")) for path in home.glob(f"*/fold{fold}")]
     fits = sum(not one.fit for one, _ in todo)
     left = fits * sum(took) / max(len(took), 1) / jobs
-    return f"{row.name}-{seed}: done; {len(todo)} to go, about {_clock(left)}"
-
-
-def _clock(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{max(minutes, 1)} min"
+    return f"{row.name}-{seed}: done; {len(todo)} to go, about {in_words(left)}"
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 from ablation_rows import ROWS
+from markdown_table import markdown_table
 from numpy.typing import NDArray
 
 from whichwhale.blend.assemble import by_name, centred
@@ -80,13 +81,15 @@ def as_text(results: Sequence[dict[str, Any]]) -> str:
     """The table in Markdown, as the README can quote it."""
     if not results:
         return "nothing is predicted yet"
-    lines = ["| row | log loss | against the base (95 %) | by seed | top-1 | top-5 | images/s | min |", "|---" * 8 + "|"]
+    cells = []
     for row in results:
         mean = {key: statistics.mean(one[key] for one in row["seeds"]) for key in row["seeds"][0]}
         differs = row["difference"]
         told = f"{differs['mean']:+.3f} ({differs['low']:+.3f} to {differs['high']:+.3f})" if differs else ""
         seeds = ", ".join(f"{one:+.2f}" for one in differs["by_seed"]) if differs else ""
-        cells = (row["title"], f"{mean['log_loss']:.3f}", told, seeds, f"{mean['top_1']:.1%}", f"{mean['top_5']:.1%}")
-        lines.append(f"| {' | '.join(cells)} | {mean['images_per_second']:.0f} | {mean['minutes']:.1f} |")
-    return "\n".join([*lines, "", f"{results[0]['photos']} held-out photos; log loss after one power fitted on other photos."])
+        figures = (row["title"], f"{mean['log_loss']:.3f}", told, seeds, f"{mean['top_1']:.1%}", f"{mean['top_5']:.1%}")
+        cells.append((*figures, f"{mean['images_per_second']:.0f}", f"{mean['minutes']:.1f}"))
+    head = ["row", "log loss", "against the base (95 %)", "by seed", "top-1", "top-5", "images/s", "min"]
+    told = f"{results[0]['photos']} held-out photos; log loss after one power fitted on other photos."
+    return "\n".join([*markdown_table(head, cells), "", told])
 

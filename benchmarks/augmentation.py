@@ -14,15 +14,14 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from whichwhale.augment import AugmentConfig, MixConfig
 from whichwhale.augment.config import AIR, CAMERA, SEA
-from whichwhale.config import load as load_config
+from whichwhale.command_line import add_config, carried_out, parser_of
 from whichwhale.fit.machine import keep_freed_memory
-from whichwhale.identify.config import IdentifyConfig
+from whichwhale.identify.door import open_experiment
 from whichwhale.identify.experiment import Experiment, item_of
 from whichwhale.identify.passports import TrainingPassports
 
@@ -32,28 +31,25 @@ PIECES = (*SEA, *AIR, *CAMERA, "occlusion")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 measured, 2 it can't be carried out."""
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="benchmarks/augmentation.py", description=__doc__, formatter_class=form)
-    parser.add_argument("config", type=Path, help="a model's YAML")
-    parser.add_argument("override", nargs="*", metavar="key=value", help="as train.py takes them")
+    parser = parser_of("benchmarks/augmentation.py", __doc__)
+    add_config(parser, "a model's YAML", "as train.py takes them")
     parser.add_argument("--pictures", type=int, default=64, metavar="N", help="of a round (default %(default)s)")
     parser.add_argument("--rounds", type=int, default=10, metavar="N", help="default %(default)s")
-    options = parser.parse_args(arguments)
-    try:
-        if options.pictures < 1 or options.rounds < 1:
-            raise ValueError("--pictures and --rounds must be 1 or more")
-        config = load_config(IdentifyConfig, options.config, options.override)
-        experiment = Experiment.open(config if config.name else config.model_copy(update={"name": options.config.stem}))
-        costs = measure(experiment, variants(config.augment), options.pictures, options.rounds)
-    except ValueError as problem:
-        print(f"benchmarks/augmentation.py: {problem}", file=sys.stderr)
-        return 2
+    return carried_out(benchmark, parser.parse_args(arguments), by="benchmarks/augmentation.py")
+
+
+def benchmark(options: argparse.Namespace) -> None:
+    """Measure and print. Raises ValueError."""
+    if options.pictures < 1 or options.rounds < 1:
+        raise ValueError("--pictures and --rounds must be 1 or more")
+    experiment = open_experiment(options.config, options.override)
+    config = experiment.config
+    costs = measure(experiment, variants(config.augment), options.pictures, options.rounds)
     width, height = config.view.size
     print(f"{' '.join([options.config.stem, *options.override])}: {width} x {height}, CPU ms a picture")
     print(f"  all {costs['all']:.3f}\n  geometry and warp {costs['geometry']:.3f}")
     for piece in [name for name in costs if name not in ("all", "geometry")]:
         print(f"  + {piece} {costs[piece] - costs['geometry']:.3f}")
-    return 0
 
 
 def variants(augment: AugmentConfig) -> dict[str, AugmentConfig]:

@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from markdown_table import markdown_table
 from numpy.typing import NDArray
 
 from whichwhale.blend.assemble import assemble, rows_of_test, rows_out_of_fold
@@ -36,6 +37,7 @@ from whichwhale.blend.neighbours import write_neighbours_of
 from whichwhale.blend.nested import Nested, nested
 from whichwhale.blend.recipes import LADDER, fit, parse
 from whichwhale.blend.uncertainty import uncertainty
+from whichwhale.command_line import add_config, carried_out, parser_of
 from whichwhale.competition import Competition
 from whichwhale.config import load
 from whichwhale.files import write_json
@@ -57,24 +59,21 @@ Floats = NDArray[np.floating]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 2 it can't be carried out."""
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="benchmarks/blending.py", description=__doc__, formatter_class=form)
-    parser.add_argument("config", type=Path, help="an ensemble's YAML, whose members are fitted and predicted")
-    parser.add_argument("override", nargs="*", metavar="key=value", help="as ensemble.py takes them")
+    parser = parser_of("benchmarks/blending.py", __doc__)
+    add_config(parser, "an ensemble's YAML, whose members are fitted and predicted", "as ensemble.py takes them")
     parser.add_argument("--truth", type=Path, help="CSV of the test photos' whales (Image,whaleID), where they are known")
     parser.add_argument("--only", nargs="+", metavar="RECIPE", default=list(ROWS), help="these ways to blend, and the winners'")
     parser.add_argument("--partitions", type=int, default=3, help="of the photos (default 3)")
-    options = parser.parse_args(arguments)
-    try:
-        for name in options.only:
-            parse(name)
-        names = list(dict.fromkeys([BASELINE, *options.only]))
-        results = measure(load(EnsembleConfig, options.config, options.override), names, options.partitions, options.truth)
-    except ValueError as problem:
-        print(f"benchmarks/blending.py: {problem}", file=sys.stderr)
-        return 2
-    print(as_text(results))
-    return 0
+    return carried_out(benchmark, parser.parse_args(arguments), by="benchmarks/blending.py")
+
+
+def benchmark(options: argparse.Namespace) -> None:
+    """Measure and print. Raises ValueError."""
+    for name in options.only:
+        parse(name)
+    names = list(dict.fromkeys([BASELINE, *options.only]))
+    config = load(EnsembleConfig, options.config, options.override)
+    print(as_text(measure(config, names, options.partitions, options.truth)))
 
 
 def measure(config: EnsembleConfig, names: list[str], partitions: int, truth_file: Path | None = None) -> dict[str, Any]:
@@ -179,7 +178,7 @@ def _test(
 def as_text(results: dict[str, Any]) -> str:
     """The tables in Markdown."""
     head = ["", "log loss (95 %)", "sd", "gain on the winners' (95 %)", "lower by", "top-1", "top-5", "calibration (95 %)", "ECE"]
-    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    rows = []
     for row in results["rows"]:
         off = row["calibration"]
         cells = [
@@ -193,19 +192,20 @@ def as_text(results: dict[str, Any]) -> str:
             f"{off[0]:.1%} ({off[1]:.1%} to {off[2]:.1%})",
             f"{row['plain_ece']:.1%}",
         ]
-        lines.append(f"| {' | '.join(cells)} |")
+        rows.append(cells)
     told = f"{results['photos']} out-of-fold photos, {results['whales']} whales, members {', '.join(results['members'])}"
-    lines += ["", f"{told}; {results['seconds']:.0f} s of one core to fit and choose."]
+    lines = [*markdown_table(head, rows), "", f"{told}; {results['seconds']:.0f} s of one core to fit and choose."]
     if "ladder" in results:
         lines += ["", "The ladder (gain over the best so far; in each partition):", *results["ladder"]]
         lines.append(f"Chosen: {results['chosen']}; without each part: {', '.join(results['without_parts'])}")
     if "test" in results:
-        powers = ("power_1", "test_power")
-        lines += ["", "| test photos | power 1 | gain (95 %) | test_power | gain (95 %) | top-1 | top-5 |", "|---" * 7 + "|"]
+        powers, rows = ("power_1", "test_power"), []
         for row in results["test"]:
             cells = [cell for key in powers for cell in (f"{row[key]['log_loss']:.3f}", _gain(row[key]["gain"]))]
             shares = [f"{row[key]:.1%}" for key in ("top_1", "top_5")]
-            lines.append(f"| {' | '.join([row['name'], *cells, *shares])} |")
+            rows.append([row["name"], *cells, *shares])
+        head = ["test photos", "power 1", "gain (95 %)", "test_power", "gain (95 %)", "top-1", "top-5"]
+        lines += ["", *markdown_table(head, rows)]
     return "\n".join(lines)
 
 

@@ -18,22 +18,16 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+from markdown_table import markdown_table
 
 from whichwhale.catalogue import novelty, one_shot, verifying
 from whichwhale.catalogue.held_out import held_out
 from whichwhale.catalogue.incoming import of_file
 from whichwhale.catalogue.table import read_labels
+from whichwhale.command_line import carried_out, parser_of
 from whichwhale.score.bootstrap import Interval
 from whichwhale.score.few_shot import Result
 from whichwhale.score.open_set import Judgement
-
-
-def row(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    return "\n".join([row(*head), "|---" * len(head) + "|", *(row(*one) for one in rows)])
 
 
 def cell(one: Interval) -> str:
@@ -49,15 +43,15 @@ def verification_table(fitted: dict[str, verifying.VerificationFile]) -> str:
         judged = one.judged
         calibrated = f"{judged['log_loss']:.3f} of {judged['uninformed']:.3f}", f"{judged['error']:.1%}"
         rows.append([f"`{name}`", str(one.photos), str(one.animals), *measured, *calibrated])
-    return table(["vectors", "photos", "animals", *figures, "log loss, cross-fitted", "claims off by"], rows)
+    return "\n".join(markdown_table(["vectors", "photos", "animals", *figures, "log loss, cross-fitted", "claims off by"], rows))
 
 
 def novelty_table(found: Judgement) -> str:
     """A row a score, then a row a band."""
     rows = [[one.name, cell(one.auroc), cell(one.fpr95), cell(one.f1), cell(one.map5)] for one in found.rows]
     bands = [[band.name, cell(band.share), "" if band.name == "review" else cell(band.wrong)] for band in found.bands]
-    scores = table(["score", "AUROC", "FPR at 95 % TPR", "open-set F1", "MAP@5"], rows)
-    return f"{scores}\n\n{table(['band', 'share of the photos', 'of them wrong'], bands)}"
+    scores = markdown_table(["score", "AUROC", "FPR at 95 % TPR", "open-set F1", "MAP@5"], rows)
+    return "\n".join([*scores, "", *markdown_table(["band", "share of the photos", "of them wrong"], bands)])
 
 
 def one_shot_table(names: Sequence[str], every: Sequence[Sequence[Result]]) -> str:
@@ -67,11 +61,12 @@ def one_shot_table(names: Sequence[str], every: Sequence[Sequence[Result]]) -> s
         for one in of_one:
             flat = "" if one.flat is None else f"{cell(one.flat)}, k = {one.flat_k}"
             rows.append([f"`{name}`", str(one.ways), str(one.shots), cell(one.nearest), f"{cell(one.knn)}, k = {one.k}", flat])
-    return table(["vectors", "ways", "shots", "nearest photo", "kNN", "kNN on 2-D UMAP"], rows)
+    return "\n".join(markdown_table(["vectors", "ways", "shots", "nearest photo", "kNN", "kNN on 2-D UMAP"], rows))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Exit codes: 0 measured, 2 it can't be carried out."""
+    parser = parser_of("benchmarks/catalogue.py", __doc__)
     parser.add_argument("vectors", type=Path, nargs="+", metavar="NPZ", help="predictions.npz of disjoint folds")
     parser.add_argument("--table", type=Path, help="whom the photos show: Image, whaleID")
     parser.add_argument("--names", nargs="+", help="of the files (default: the model's folder)")
@@ -90,12 +85,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"{len(names)} --names for {len(options.vectors)} files")
     if len(set(names)) < len(names):
         parser.error(f"two files are called {next(one for one in names if names.count(one) > 1)}; tell them apart by --names")
-    try:
-        print("\n\n".join(tables(options, names)))
-    except ValueError as problem:
-        print(problem, file=sys.stderr)
-        return 2
-    return 0
+    return carried_out(lambda: print("\n\n".join(tables(options, names))))
 
 
 def tables(options: argparse.Namespace, names: Sequence[str]) -> list[str]:

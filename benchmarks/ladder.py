@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from markdown_table import markdown_table
 from numpy.typing import NDArray
 from scipy.special import softmax
 
@@ -32,6 +33,7 @@ from whichwhale.blend.config import EnsembleConfig
 from whichwhale.blend.neighbours import source_of, write_neighbours_of
 from whichwhale.blend.pool import cross_fit, mix_floor
 from whichwhale.blend.scores import with_prior
+from whichwhale.command_line import add_config, carried_out, parser_of
 from whichwhale.competition import Competition
 from whichwhale.config import load
 from whichwhale.files import write_json
@@ -59,19 +61,15 @@ class Step:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 2 it can't be carried out."""
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="benchmarks/ladder.py", description=__doc__, formatter_class=form)
-    parser.add_argument("config", type=Path, help="an ensemble's YAML, whose members are fitted and predicted")
-    parser.add_argument("override", nargs="*", metavar="key=value", help="as ensemble.py takes them")
+    parser = parser_of("benchmarks/ladder.py", __doc__)
+    add_config(parser, "an ensemble's YAML, whose members are fitted and predicted", "as ensemble.py takes them")
     parser.add_argument("--truth", type=Path, help="CSV of the test photos' whales (Image,whaleID), where they are known")
-    options = parser.parse_args(arguments)
-    try:
-        results = ladder(load(EnsembleConfig, options.config, options.override), options.truth)
-    except ValueError as problem:
-        print(f"benchmarks/ladder.py: {problem}", file=sys.stderr)
-        return 2
-    print(as_text(results))
-    return 0
+    return carried_out(benchmark, parser.parse_args(arguments), by="benchmarks/ladder.py")
+
+
+def benchmark(options: argparse.Namespace) -> None:
+    """Measure and print. Raises ValueError."""
+    print(as_text(ladder(load(EnsembleConfig, options.config, options.override), options.truth)))
 
 
 def ladder(config: EnsembleConfig, truth_file: Path | None = None) -> dict[str, Any]:
@@ -196,7 +194,7 @@ def as_text(results: dict[str, Any]) -> str:
     groups = [f"{one['from']}{'+' if one['to'] is None else '–' + str(one['to'])}" for one in steps[0]["by_photos"]]
     counts = ", ".join(f"{name}: {one['photos']}" for name, one in zip(groups, steps[0]["by_photos"], strict=True))
     head = ["step", "log loss (95 %)", "gain (95 %)", "top-1", "top-5", *groups, "min", "images/s"]
-    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    rows = []
     for step in steps:
         gain = step.get("gain")
         cells = [
@@ -209,9 +207,9 @@ def as_text(results: dict[str, Any]) -> str:
             f"{step['minutes']:.0f}" if step["minutes"] else "",
             f"{step['images_per_second']:.0f}" if step["images_per_second"] else "",
         ]
-        lines.append(f"| {' | '.join(cells)} |")
+        rows.append(cells)
     told = f"by photos of the whale that the fit trained on ({counts}): log loss, top-1"
-    lines += ["", f"{results['photos']} out-of-fold photos; {told}."]
+    lines = [*markdown_table(head, rows), "", f"{results['photos']} out-of-fold photos; {told}."]
     for one in results.get("test", []):
         low, high = one["interval"]
         shares = f"top-1 {one['top_1']:.1%}, top-5 {one['top_5']:.1%}"

@@ -24,29 +24,27 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
+from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from ablation import Commands
 from localize_moved import move
 from localize_rows import ALIGNER, CLASSIFIER, CONFIGS, LOCALIZER, ROWS, Row, row
 from localize_table import Benchmark, as_text, collect
+from side_by_side import Commands, Run, last_words, side_by_side
 
 from whichwhale.checkout import Checkout
+from whichwhale.command_line import carried_out, parser_of
 from whichwhale.config import input_dir, runs_dir
 from whichwhale.files import write_json
 from whichwhale.fit.machine import usable_cores
 from whichwhale.runs.fit import read_fit
 
 ROOT = Path(__file__).resolve().parent.parent
-Run = Callable[[Path, Sequence[str]], int]
 NET = ("backbone.name=test_resnet", "backbone.weights=false", "fit.batch_size=8", "fit.epochs=1", "fit.lr=8e-3")
 SMALL = {
     "localizer": ("width=96", "height=64", "least_score=0"),
@@ -74,8 +72,7 @@ TINY = Size(4, 60, 288, 8, 384, 1.0, True)
 
 def main(arguments: Sequence[str] | None = None, run: Run | None = None) -> int:
     """Exit codes: 0 done, 1 a row failed (its log is named), 2 it can't be carried out."""
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="benchmarks/localize.py", description=__doc__, formatter_class=form)
+    parser = parser_of("benchmarks/localize.py", __doc__)
     parser.add_argument("--dataset", default="", help="folder below input/ and runs/ (default localize, quick localize_quick)")
     parser.add_argument("--only", nargs="*", metavar="ROW", help="some of the rows; none: print the table of what is there")
     parser.add_argument("--rows", action="store_true", help="list the rows and end")
@@ -94,22 +91,23 @@ def main(arguments: Sequence[str] | None = None, run: Run | None = None) -> int:
         for one in ROWS:
             print(f"{one.name:18} {one.title}: {one.config}.yaml {' '.join(one.changes)}".rstrip())
         return 0
-    try:
-        for name in options.only or []:
-            row(name)
-        size = TINY if options.quick else Size()
-        said = {name: value for name in vars(size) if (value := getattr(options, name, None)) is not None}
-        size = Size(**(vars(size) | said))
-        if bad := [name for name in ("whales", "photos", "others", "scale") if getattr(size, name) <= 0]:
-            raise ValueError(f"--{bad[0]}: must be above 0")
-        dataset = options.dataset or ("localize_quick" if options.quick else "localize")
-        jobs = options.jobs or (1 if torch.cuda.is_available() else usable_cores())
-        wanted = [one for one in ROWS if options.only is None or one.name in {LOCALIZER, ALIGNER, CLASSIFIER, *options.only}]
-        more = [told(text) for text in options.boxes]
-        return benchmark(size, dataset, wanted if options.only != [] else [], jobs, run, more)
-    except (ValueError, OSError) as problem:
-        print(f"benchmarks/localize.py: {problem}", file=sys.stderr)
-        return 2
+    return carried_out(_asked, options, run, by="benchmarks/localize.py")
+
+
+def _asked(options: argparse.Namespace, run: Run | None) -> int:
+    """The benchmark of the command line. Raises ValueError for what makes no sense."""
+    for name in options.only or []:
+        row(name)
+    size = TINY if options.quick else Size()
+    said = {name: value for name in vars(size) if (value := getattr(options, name, None)) is not None}
+    size = Size(**(vars(size) | said))
+    if bad := [name for name in ("whales", "photos", "others", "scale") if getattr(size, name) <= 0]:
+        raise ValueError(f"--{bad[0]}: must be above 0")
+    dataset = options.dataset or ("localize_quick" if options.quick else "localize")
+    jobs = options.jobs or (1 if torch.cuda.is_available() else usable_cores())
+    wanted = [one for one in ROWS if options.only is None or one.name in {LOCALIZER, ALIGNER, CLASSIFIER, *options.only}]
+    more = [told(text) for text in options.boxes]
+    return benchmark(size, dataset, wanted if options.only != [] else [], jobs, run, more)
 
 
 def told(text: str) -> Row:
@@ -153,8 +151,7 @@ def draw(size: Size, dataset: str, where: Benchmark, run: Run, jobs: int) -> Non
             ("annotations", ["convert", str(folder), str(folder / "annotations.csv")]),
         ):
             if run(log, [sys.executable, "-m", f"whichwhale.{module}", *arguments]):
-                said = log.read_text(errors="replace").splitlines() if log.exists() else []
-                raise ValueError(f"whichwhale.{module} failed; {log}: {said[-1].strip() if said else 'empty'}")
+                raise ValueError(f"whichwhale.{module} failed; {log}: {last_words(log)}")
     move(other, where.moved)
 
 
@@ -184,25 +181,12 @@ def fit(
     todo = [one for one in [*first, *(one for one in rows if one not in first)] if not one.fit and not _fitted(where, one)]
     began, failed = time.monotonic(), []
     alone, rest = (todo[:1], todo[1:]) if not (where.home / "folds.csv").exists() else ([], todo)
-    with ThreadPoolExecutor(jobs) as pool:
-        before = signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-        try:
-            for part in (alone, rest):
-                futures = {pool.submit(_train, size, dataset, where, one, run or commands): one for one in part}
-                while futures:
-                    done, _ = wait(futures, return_when=FIRST_COMPLETED)
-                    for future in done:
-                        todo.remove(one := futures.pop(future))
-                        fault = future.result()
-                        failed += [fault] if fault else []
-                        minutes = (time.monotonic() - began) / 60
-                        print(fault or f"{one.name}: fitted; {len(todo)} to go, {minutes:.0f} minutes so far", flush=True)
-        except BaseException:
-            commands.stop()
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
-        finally:
-            signal.signal(signal.SIGTERM, before)
+    train = lambda one: _train(size, dataset, where, one, run or commands)  # noqa: E731
+    for one, fault in side_by_side([alone, rest], train, jobs, commands):
+        todo.remove(one)
+        failed += [fault] if fault else []
+        minutes = (time.monotonic() - began) / 60
+        print(fault or f"{one.name}: fitted; {len(todo)} to go, {minutes:.0f} minutes so far", flush=True)
     return failed
 
 
@@ -220,8 +204,7 @@ def _train(size: Size, dataset: str, where: Benchmark, one: Row, run: Run) -> st
         *overrides(size, dataset, one, where.fold),
     ]
     if code := run(log, command):
-        said = log.read_text(errors="replace").splitlines() if log.exists() else []
-        return f"{one.name}: train.py ended with {code}; {log}: {said[-1].strip() if said else 'empty'}"
+        return f"{one.name}: train.py ended with {code}; {log}: {last_words(log)}"
     return ""
 
 

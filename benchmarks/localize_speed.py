@@ -26,8 +26,10 @@ import cv2
 import numpy as np
 import simplejpeg
 import torch
+from markdown_table import markdown_table
 from torch import Tensor, nn
 
+from whichwhale.command_line import carried_out, parser_of
 from whichwhale.competition import photos
 from whichwhale.fit.machine import ask_machine, evaluating, usable_cores
 from whichwhale.localize.found import Found
@@ -67,22 +69,21 @@ class Speed:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 measured, 2 it can't be carried out."""
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="benchmarks/localize_speed.py", description=__doc__, formatter_class=form)
+    parser = parser_of("benchmarks/localize_speed.py", __doc__)
     parser.add_argument("model", type=Path, help="run folder of an aligner, or of a localizer alone")
     parser.add_argument("photos", type=Path, help="folder of JPEGs")
     parser.add_argument("--localizer", type=Path, help="run folder (default: the one that the aligner was fitted after)")
     parser.add_argument("--count", type=int, default=24, metavar="N", help="photos (default %(default)s)")
     parser.add_argument("--turns", type=int, default=3, metavar="N", help="(default %(default)s)")
-    options = parser.parse_args(arguments)
-    try:
-        paths = sorted([*options.photos.glob("*.jpg"), *options.photos.glob("*.jpeg")])[: options.count]
-        if not paths or options.turns < 1:
-            raise ValueError(f"{options.photos}: no JPEG there" if not paths else "--turns must be 1 or more")
-        locator = load(options.model, options.localizer)
-    except (ValueError, OSError) as problem:
-        print(f"benchmarks/localize_speed.py: {problem}", file=sys.stderr)
-        return 2
+    return carried_out(benchmark, parser.parse_args(arguments), by="benchmarks/localize_speed.py")
+
+
+def benchmark(options: argparse.Namespace) -> None:
+    """Measure and print. Raises ValueError, OSError."""
+    paths = sorted([*options.photos.glob("*.jpg"), *options.photos.glob("*.jpeg")])[: options.count]
+    if not paths or options.turns < 1:
+        raise ValueError(f"{options.photos}: no JPEG there" if not paths else "--turns must be 1 or more")
+    locator = load(options.model, options.localizer)
     sizes = {photos.size(path) for path in paths}
     machine = ask_machine(locator.localizer.config.fit.precision)
     shape = " or ".join(f"{width} x {height}" for width, height in sorted(sizes))
@@ -92,7 +93,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parts = ", ".join(f"{name} {1000 * getattr(found, name):.1f}" for name in ("decode", "forward", "whole"))
     print(f"ms a photo: {parts}; {1 / found.whole:.1f} photos a second")
     print(f"share {found.share:.3f}, wanted {WANTED}: {'met' if found.share >= WANTED else 'not met'}")
-    return 0
 
 
 def decoders(paths: Sequence[Path]) -> dict[str, dict[int, float]]:
@@ -117,8 +117,8 @@ def decoders(paths: Sequence[Path]) -> dict[str, dict[int, float]]:
 
 def as_text(by_library: dict[str, dict[int, float]]) -> str:
     """Decoding's table in Markdown."""
-    lines = ["| ms to decode | whole | 1/2 | 1/4 | 1/8 |", "|---" * 5 + "|"]
-    return "\n".join([*lines, *(f"| {name} | {' | '.join(f'{by[s]:.1f}' for s in OPENCV)} |" for name, by in by_library.items())])
+    rows = [[name, *(f"{by[s]:.1f}" for s in OPENCV)] for name, by in by_library.items()]
+    return "\n".join(markdown_table(["ms to decode", "whole", "1/2", "1/4", "1/8"], rows))
 
 
 def measure(locator: Locator, paths: dict[str, Path], turns: int) -> Speed:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from localize_rows import ALIGNER, CLASSIFIER, LOCALIZER, ROWS, Row, row
+from markdown_table import markdown_table
 from numpy.typing import NDArray
 
 from whichwhale import annotations as contract
@@ -267,50 +268,42 @@ def as_text(results: Sequence[dict[str, Any]]) -> str:
     if not results:
         return "nothing is fitted yet"
     true = next((one for one in results if one["kind"] == "classifier"), None)
-    lines = _rows(
-        "row | median | 95 % | 99 % | flips | both in box | IoU | out of field | log loss | of true | ms | min | own median"
-    )
+    rows = []
     for one in results:
         minutes = f"{one['minutes']:.1f}" if one.get("minutes") is not None else ""
         if one["kind"] == "classifier":
-            lines.append(_row("true points", *[""] * 7, f"{one['log_loss']:.3f}", "", "", minutes, ""))
+            rows.append(["true points", *[""] * 7, f"{one['log_loss']:.3f}", "", "", minutes, ""])
             continue
         share = f"{one['log_loss'] / true['log_loss'] - 1:+.1%}" if true else ""
         own = f"{100 * one['own']['error_50']:.1f}" if one.get("own") else ""
         boxes = (f"{one['inside']:.1%}", f"{one['iou']:.3f}", f"{one['out_of_field']:.1%}")
-        lines.append(_row(one["title"], *_error(one), *boxes, f"{one['log_loss']:.3f}", share, f"{one['ms']:.0f}", minutes, own))
+        rows.append([one["title"], *_error(one), *boxes, f"{one['log_loss']:.3f}", share, f"{one['ms']:.0f}", minutes, own])
+    figures = ["median", "95 %", "99 %", "flips", "both in box", "IoU"]
+    lines = markdown_table(["row", *figures, "out of field", "log loss", "of true", "ms", "min", "own median"], rows)
     told = f"{results[0]['photos']} held-out photos; errors in % of d"
     lines += ["", f"{told}. Localizers are followed by {ALIGNER}, aligners follow {LOCALIZER}."]
     if doubting := [one for one in results if "rank" in one]:
-        lines.append("")
-        lines += _rows("row | rank correlation | of the views alone | area | at best | mean error | surest 90 % | 80 % | 50 %")
+        rows = []
         for one in doubting:
             by = {part["coverage"]: part["mean_error"] for part in one["curve"]}
             errors_of = [
                 f"{100 * value:.2f}" for value in (one["area"], one["area_at_best"], *(by[part] for part in (1.0, 0.9, 0.8, 0.5)))
             ]
-            lines.append(_row(one["title"], _rank(one["rank"]), _rank(one["rank_of_views"]), *errors_of))
+            rows.append([one["title"], _rank(one["rank"]), _rank(one["rank_of_views"]), *errors_of])
+        surest = ["mean error", "surest 90 %", "80 %", "50 %"]
+        lines += ["", *markdown_table(["row", "rank correlation", "of the views alone", "area", "at best", *surest], rows)]
     if moved := [one for one in results if "moved" in one]:
-        lines += ["", "Another width, sea and head size:", ""]
-        lines += _rows("row | median | 95 % | 99 % | flips | both in box | IoU | rank correlation")
+        rows = []
         for one in moved:
             other = one["moved"]
-            lines.append(
-                _row(one["title"], *_error(other), f"{other['inside']:.1%}", f"{other['iou']:.3f}", _rank(other.get("rank")))
-            )
+            boxes = (f"{other['inside']:.1%}", f"{other['iou']:.3f}")
+            rows.append([one["title"], *_error(other), *boxes, _rank(other.get("rank"))])
+        lines += ["", "Another width, sea and head size:", "", *markdown_table(["row", *figures, "rank correlation"], rows)]
     return "\n".join(lines)
 
 
 def _rank(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
-
-
-def _rows(head: str) -> list[str]:
-    return [f"| {head} |", "|---" * (head.count("|") + 1) + "|"]
-
-
-def _row(*cells: str) -> str:
-    return f"| {' | '.join(cells)} |"
 
 
 def _error(one: dict[str, Any]) -> list[str]:

@@ -14,7 +14,6 @@ runs/DATASET/parts.json.
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -25,6 +24,7 @@ import numpy as np
 import pandas as pd
 
 from whichwhale.annotations import read
+from whichwhale.command_line import carried_out, parser_of
 from whichwhale.config import input_dir, load, runs_dir
 from whichwhale.detect import seen
 from whichwhale.detect.config import DetectConfig
@@ -140,8 +140,7 @@ def curve(results: Sequence[dict]) -> str:
 
 def main(arguments: Sequence[str] | None = None, run: Run | None = None) -> int:
     """Exit codes: 0 done, 1 a stage failed (its own message stands above), 2 it can't be carried out."""
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="benchmarks/parts.py", description=__doc__, formatter_class=form)
+    parser = parser_of("benchmarks/parts.py", __doc__)
     parser.add_argument("--quick", action="store_true", help="toy size: tries the road, says nothing about the models")
     parser.add_argument("--labelled", type=int, nargs="+", metavar="N", help="points of the curve (default 10 20 40 80)")
     parser.add_argument("--seeds", type=int, default=1, metavar="N", help="of the fits (default 1)")
@@ -154,11 +153,8 @@ def main(arguments: Sequence[str] | None = None, run: Run | None = None) -> int:
     dataset = options.dataset or ("parts_quick" if options.quick else "parts")
     labelled = options.labelled or ([4, 8] if options.quick else [10, 20, 40, 80])
     fits = [Fit(count, seed, options.suffix) for seed in range(options.seeds) for count in labelled]
-    try:
-        return benchmark(size, dataset, fits, options.more, options.workers, run or _in_a_process)
-    except (ValueError, OSError) as problem:
-        print(f"benchmarks/parts.py: {problem}", file=sys.stderr)
-        return 2
+    run = run or _in_a_process
+    return carried_out(benchmark, size, dataset, fits, options.more, options.workers, run, by="benchmarks/parts.py")
 
 
 def _in_a_process(command: list[str]) -> int:

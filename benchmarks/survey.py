@@ -24,7 +24,6 @@ Localizer and aligner are fitted once; seeds are those of the models. All goes t
 
 from __future__ import annotations
 
-import argparse
 import shutil
 import signal
 import subprocess
@@ -33,9 +32,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from duration import in_words
 from survey_plan import GROUPS, TINY, Size, Stage, stages
 from survey_table import as_text, collect
 
+from whichwhale.command_line import carried_out, parser_of
 from whichwhale.config import input_dir, runs_dir
 from whichwhale.files import write_json
 from whichwhale.nets import Backbone
@@ -63,8 +64,7 @@ def measured(dataset: str, name: str, command: Sequence[str]) -> int:
 
 def main(arguments: Sequence[str] | None = None, run: Run = measured) -> int:
     """Exit codes: 0 done, 1 a stage failed (its own message stands above), 2 it can't be carried out."""
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="benchmarks/survey.py", description=__doc__, formatter_class=form)
+    parser = parser_of("benchmarks/survey.py", __doc__)
     parser.add_argument("--quick", action="store_true", help="toy size: tries the road, says nothing about the models")
     parser.add_argument("--seeds", type=int, default=None, metavar="N", help="of the models (default 3, quick 1)")
     parser.add_argument("--only", nargs="*", choices=GROUPS, metavar="GROUP", help=f"some of the stages: {', '.join(GROUPS)}")
@@ -87,11 +87,7 @@ def main(arguments: Sequence[str] | None = None, run: Run = measured) -> int:
     size = replace(size, **said)
     dataset = options.dataset or ("benchmark_quick" if options.quick else "benchmark")
     seeds = options.seeds if options.seeds is not None else (1 if options.quick else 3)
-    try:
-        return benchmark(size, dataset, seeds, options.only, run)
-    except (ValueError, OSError) as problem:
-        print(f"benchmarks/survey.py: {problem}", file=sys.stderr)
-        return 2
+    return carried_out(benchmark, size, dataset, seeds, options.only, run, by="benchmarks/survey.py")
 
 
 def benchmark(size: Size, dataset: str, seeds: int, only: Sequence[str] | None, run: Run) -> int:
@@ -105,7 +101,7 @@ def benchmark(size: Size, dataset: str, seeds: int, only: Sequence[str] | None, 
     if todo:
         _check(size, todo, log.parent)
     for number, stage in enumerate(todo):
-        left = _words(_left(planned, todo[number:], log))
+        left = in_words(_left(planned, todo[number:], log))
         print(f"\n[{number + 1} of {len(todo)}] {stage.name}; about {left} left", flush=True)
         if code := run(dataset, stage.name, stage.command(sys.executable)):
             print(f"benchmarks/survey.py: {stage.name} ended with {code}; type the same again to go on", file=sys.stderr)
@@ -156,11 +152,6 @@ def _left(planned: Sequence[Stage], todo: Sequence[Stage], log: Path) -> float:
     guessed = sum(stage.seconds for stage in planned if stage.name in took)
     factor = sum(took[stage.name] for stage in planned if stage.name in took) / guessed if guessed else 1.0
     return factor * sum(stage.seconds for stage in todo)
-
-
-def _words(seconds: float) -> str:
-    minutes = round(seconds / 60)
-    return f"{minutes // 60} h {minutes % 60:02d} min" if minutes >= 60 else f"{max(minutes, 1)} min"
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from whichwhale.command_line import carried_out, parser_of
 from whichwhale.geometry import similarity_from_points, warp
 
 SIDE = 32
@@ -88,21 +89,22 @@ def heads(root: Path) -> None:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Exit codes: 0 measured, 2 it can't be carried out."""
+    parser = parser_of("benchmarks/survey_difficulty.py", __doc__)
     parser.add_argument("survey", type=Path, nargs="?", help="folder of a survey")
     parser.add_argument("--heads", type=Path, help="folder of aligned heads in the Kaggle layout")
     options = parser.parse_args()
     if options.survey is None and options.heads is None:
         parser.error("name a survey's folder, or --heads FOLDER")
-    try:
-        if options.survey is not None:
-            survey(options.survey)
-        if options.heads is not None:
-            heads(options.heads)
-    except (OSError, ValueError) as problem:
-        print(problem, file=sys.stderr)
-        return 2
-    return 0
+    return carried_out(benchmark, options)
+
+
+def benchmark(options: argparse.Namespace) -> None:
+    """Measure what was named. Raises ValueError, OSError."""
+    if options.survey is not None:
+        survey(options.survey)
+    if options.heads is not None:
+        heads(options.heads)
 
 
 if __name__ == "__main__":

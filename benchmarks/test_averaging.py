@@ -34,6 +34,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from markdown_table import markdown_table
 from scipy.special import softmax
 from test_power import DRAWS, best_power
 
@@ -41,6 +42,7 @@ from whichwhale.blend.assemble import FitOn, assemble, rows_of_test, rows_out_of
 from whichwhale.blend.blended import truth_of
 from whichwhale.blend.config import EnsembleConfig
 from whichwhale.blend.pool import TestFrom, fit, mix_floor
+from whichwhale.command_line import carried_out, parser_of
 from whichwhale.config import input_dir, runs_dir
 from whichwhale.files import write_json
 from whichwhale.score import log_loss_rows, paired_bootstrap, rank_of_truth, read_truth
@@ -88,8 +90,7 @@ def script(name: str, arguments: Sequence[str]) -> int:
 
 def main(arguments: Sequence[str] | None = None, run: Run = script) -> int:
     """Exit codes: 0 done, 1 a fit failed (its own message stands above), 2 it can't be carried out."""
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="benchmarks/test_averaging.py", description=__doc__, formatter_class=form)
+    parser = parser_of("benchmarks/test_averaging.py", __doc__)
     parser.add_argument("dataset", help="a survey, below input/ and runs/")
     parser.add_argument("what", nargs="*", metavar="YAML|key=value", help=f"models ({DEFAULT.name} if none), and changes to them")
     parser.add_argument("--folds", type=int, default=3, help="of a partition (default 3)")
@@ -98,27 +99,27 @@ def main(arguments: Sequence[str] | None = None, run: Run = script) -> int:
     parser.add_argument("--points", help=points_help)
     parser.add_argument("--truth", type=Path, help="CSV of the test photos' whales (default input/DATASET/truth/solution.csv)")
     parser.add_argument("--table", action="store_true", help="fit nothing")
-    options = parser.parse_args(arguments)
+    return carried_out(benchmark, parser.parse_args(arguments), run, by="benchmarks/test_averaging.py")
+
+
+def benchmark(options: argparse.Namespace, run: Run) -> int:
+    """Fit what is not fitted yet, then measure, print and write the table. Raises ValueError."""
     changes = [word for word in options.what if "=" in word]
     models = [Path(word) for word in options.what if "=" not in word] or [DEFAULT]
     truth = options.truth or input_dir() / options.dataset / "truth" / "solution.csv"
-    try:
-        if options.folds < 2 or options.repeat < 2:
-            raise ValueError("--folds and --repeat: at least 2")
-        whales = read_truth(truth)
-        if not options.table:
-            points = options.points or f"{options.dataset}/aligner/annotations.csv"
-            for command in commands(options.dataset, models, changes, options.folds, options.repeat, points):
-                for name in ("train.py", "predict.py"):
-                    if run(name, command):
-                        print("benchmarks/test_averaging.py: a fit failed; type the same again to go on", file=sys.stderr)
-                        return 1
-        names = [path.stem for path in models]
-        rows = ways(options.dataset, options.folds, options.repeat)
-        results = [measure(way, names, options.dataset, options.folds, whales) for way in rows]
-    except ValueError as problem:
-        print(f"benchmarks/test_averaging.py: {problem}", file=sys.stderr)
-        return 2
+    if options.folds < 2 or options.repeat < 2:
+        raise ValueError("--folds and --repeat: at least 2")
+    whales = read_truth(truth)
+    if not options.table:
+        points = options.points or f"{options.dataset}/aligner/annotations.csv"
+        for command in commands(options.dataset, models, changes, options.folds, options.repeat, points):
+            for name in ("train.py", "predict.py"):
+                if run(name, command):
+                    print("benchmarks/test_averaging.py: a fit failed; type the same again to go on", file=sys.stderr)
+                    return 1
+    names = [path.stem for path in models]
+    rows = ways(options.dataset, options.folds, options.repeat)
+    results = [measure(way, names, options.dataset, options.folds, whales) for way in rows]
     base = results[0]["losses"]
     for row in results:
         gain = paired_bootstrap(base, row.pop("losses"), seed=0, draws=2000)
@@ -203,7 +204,7 @@ def as_text(results: Sequence[dict[str, Any]]) -> str:
     """The table in Markdown."""
     head = ["fitted on: test rows from", "fits", "rows", "their log loss", "test log loss", "gain (95 %)", "top-1"]
     head += ["best power (95 %)", "then"]
-    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    rows = []
     for row in results:
         power, gain = row["power"], row["gain"]
         cells = [
@@ -217,8 +218,8 @@ def as_text(results: Sequence[dict[str, Any]]) -> str:
             f"{power[0]:.2f} ({power[1]:.2f} to {power[2]:.2f})",
             f"{row['best_log_loss']:.3f}",
         ]
-        lines.append(f"| {' | '.join(cells)} |")
-    return "\n".join([*lines, "", f"{results[0]['test']:,} test photos."])
+        rows.append(cells)
+    return "\n".join([*markdown_table(head, rows), "", f"{results[0]['test']:,} test photos."])
 
 
 if __name__ == "__main__":

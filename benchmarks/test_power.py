@@ -22,6 +22,7 @@ from scipy.special import log_softmax
 from whichwhale.blend.assemble import assemble, rows_of_test, rows_out_of_fold
 from whichwhale.blend.config import EnsembleConfig
 from whichwhale.blend.pool import fit
+from whichwhale.command_line import add_config, carried_out, parser_of
 from whichwhale.config import load
 from whichwhale.score.evaluation import read_truth
 
@@ -40,43 +41,41 @@ def best_power(logits: NDArray[np.float64], truth: NDArray[np.int64]) -> float:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="benchmarks/test_power.py", description=__doc__, formatter_class=form)
-    parser.add_argument("config", type=Path, help="an ensemble's YAML, whose members are fitted and predicted")
-    parser.add_argument("override", nargs="*", metavar="key=value", help="as ensemble.py takes them")
+    """Exit codes: 0 measured, 2 it can't be carried out."""
+    parser = parser_of("benchmarks/test_power.py", __doc__)
+    add_config(parser, "an ensemble's YAML, whose members are fitted and predicted", "as ensemble.py takes them")
     parser.add_argument("--truth", type=Path, required=True, help="CSV of the test photos' whales (Image,whaleID)")
-    options = parser.parse_args(arguments)
-    try:
-        config = load(EnsembleConfig, options.config, options.override)
-        tables, told = config.competition(), read_truth(options.truth)
-        column = {whale: i for i, whale in enumerate(tables.class_id)}
-        photos = [image for image in tables.test if told.get(image) in column]
-        truth = np.array([column[told[image]] for image in photos])
-        labels = dict(zip(tables.train["Image"], tables.labels().tolist(), strict=True))
-        print(f"{config.dataset}: {', '.join(config.members)}; {len(photos)} test photos of known whales")
-        print("test rows  out-of-fold  test, power 1  best power (95 %)     test, best")
-        for kind in ("folds", "all", "both"):
-            if kind != "folds" and not all((config.runs / name / "foldall").is_dir() for name in config.members):
-                continue
-            members = [assemble(config.runs / name, tables.class_id, list(labels), kind) for name in config.members]
-            rows = rows_out_of_fold(members, list(labels), config.folds(tables))
-            own = np.array([labels[image] for image in rows.images])[rows.complete]
-            pool = fit(rows.z[:, rows.complete], own, config.members, config.l2, config.floor)
-            z, by = rows_of_test(members, photos)
-            logits, answered = np.tensordot(pool.weights, z, axes=1)[by > 0], truth[by > 0]
-            draw = np.random.default_rng(0)
-            some = (draw.integers(len(answered), size=len(answered)) for _ in range(DRAWS))
-            low, high = np.percentile([best_power(logits[i], answered[i]) for i in some], [2.5, 97.5])
-            power = best_power(logits, answered)
-            outside = loss(1.0, np.tensordot(pool.weights, rows.z[:, rows.complete], axes=1), own)
-            print(
-                f"{kind:9}  {outside:11.4f}  {loss(1.0, logits, answered):13.4f}  {power:.2f} ({low:.2f} to {high:.2f})"
-                f"  {loss(power, logits, answered):13.4f}"
-            )
-    except ValueError as problem:
-        print(f"benchmarks/test_power.py: {problem}", file=sys.stderr)
-        return 2
-    return 0
+    return carried_out(benchmark, parser.parse_args(arguments), by="benchmarks/test_power.py")
+
+
+def benchmark(options: argparse.Namespace) -> None:
+    """Measure and print. Raises ValueError."""
+    config = load(EnsembleConfig, options.config, options.override)
+    tables, told = config.competition(), read_truth(options.truth)
+    column = {whale: i for i, whale in enumerate(tables.class_id)}
+    photos = [image for image in tables.test if told.get(image) in column]
+    truth = np.array([column[told[image]] for image in photos])
+    labels = dict(zip(tables.train["Image"], tables.labels().tolist(), strict=True))
+    print(f"{config.dataset}: {', '.join(config.members)}; {len(photos)} test photos of known whales")
+    print("test rows  out-of-fold  test, power 1  best power (95 %)     test, best")
+    for kind in ("folds", "all", "both"):
+        if kind != "folds" and not all((config.runs / name / "foldall").is_dir() for name in config.members):
+            continue
+        members = [assemble(config.runs / name, tables.class_id, list(labels), kind) for name in config.members]
+        rows = rows_out_of_fold(members, list(labels), config.folds(tables))
+        own = np.array([labels[image] for image in rows.images])[rows.complete]
+        pool = fit(rows.z[:, rows.complete], own, config.members, config.l2, config.floor)
+        z, by = rows_of_test(members, photos)
+        logits, answered = np.tensordot(pool.weights, z, axes=1)[by > 0], truth[by > 0]
+        draw = np.random.default_rng(0)
+        some = (draw.integers(len(answered), size=len(answered)) for _ in range(DRAWS))
+        low, high = np.percentile([best_power(logits[i], answered[i]) for i in some], [2.5, 97.5])
+        power = best_power(logits, answered)
+        outside = loss(1.0, np.tensordot(pool.weights, rows.z[:, rows.complete], axes=1), own)
+        print(
+            f"{kind:9}  {outside:11.4f}  {loss(1.0, logits, answered):13.4f}  {power:.2f} ({low:.2f} to {high:.2f})"
+            f"  {loss(power, logits, answered):13.4f}"
+        )
 
 
 if __name__ == "__main__":

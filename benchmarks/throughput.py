@@ -16,15 +16,14 @@ import statistics
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from whichwhale.config import load as load_config
+from whichwhale.command_line import add_config, carried_out, parser_of
 from whichwhale.fit.batches import Batch, Items, Shuffled, load
 from whichwhale.fit.machine import ask_machine, keep_freed_memory
-from whichwhale.identify.config import IdentifyConfig
+from whichwhale.identify.door import open_experiment
 from whichwhale.identify.experiment import Experiment, item_of
 from whichwhale.identify.net import NO_LABEL, Identifier, IdentifyObjective
 from whichwhale.identify.passports import TrainingPassports
@@ -34,28 +33,25 @@ WANTED = 0.9
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 measured, 2 it can't be carried out."""
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="benchmarks/throughput.py", description=__doc__, formatter_class=form)
-    parser.add_argument("config", type=Path, help="a model's YAML")
-    parser.add_argument("override", nargs="*", metavar="key=value", help="as train.py takes them")
+    parser = parser_of("benchmarks/throughput.py", __doc__)
+    add_config(parser, "a model's YAML", "as train.py takes them")
     parser.add_argument("--turns", type=int, default=4, metavar="N", help="of each kind (default %(default)s)")
     parser.add_argument("--steps", type=int, default=8, metavar="N", help="of a turn (default %(default)s)")
-    options = parser.parse_args(arguments)
-    try:
-        if options.turns < 1 or options.steps < 1:
-            raise ValueError("--turns and --steps must be 1 or more")
-        config = load_config(IdentifyConfig, options.config, options.override)
-        experiment = Experiment.open(config if config.name else config.model_copy(update={"name": options.config.stem}))
-        bare, whole, making = measure(experiment, options.turns, options.steps)
-    except ValueError as problem:
-        print(f"benchmarks/throughput.py: {problem}", file=sys.stderr)
-        return 2
+    return carried_out(benchmark, parser.parse_args(arguments), by="benchmarks/throughput.py")
+
+
+def benchmark(options: argparse.Namespace) -> None:
+    """Measure and print. Raises ValueError."""
+    if options.turns < 1 or options.steps < 1:
+        raise ValueError("--turns and --steps must be 1 or more")
+    experiment = open_experiment(options.config, options.override)
+    config = experiment.config
+    bare, whole, making = measure(experiment, options.turns, options.steps)
     size, machine = config.view.size, ask_machine(config.fit.precision)
     what = " ".join([options.config.stem, *options.override])
     told = f"{what}: {size[0]} x {size[1]}, {machine.device}, {machine.threads} threads"
     print(f"{told}: bare step {bare:.1f}, end to end {whole:.1f}, items alone {making:.0f} images/s")
     print(f"share {whole / bare:.3f}, wanted {WANTED}: {'met' if whole / bare >= WANTED else 'not met'}")
-    return 0
 
 
 def measure(experiment: Experiment, turns: int, steps: int) -> tuple[float, float, float]:

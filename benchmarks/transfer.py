@@ -14,14 +14,13 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from whichwhale.config import load as load_config
+from whichwhale.command_line import add_config, carried_out, parser_of
 from whichwhale.geometry import identity
-from whichwhale.identify.config import IdentifyConfig
+from whichwhale.identify.door import open_experiment
 from whichwhale.identify.experiment import Experiment, item_of
 from whichwhale.identify.features import FeatureCache
 from whichwhale.nets import Backbone
@@ -30,22 +29,17 @@ from whichwhale.score import mean_interval
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 measured, 2 it can't be carried out."""
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="benchmarks/transfer.py", description=__doc__, formatter_class=form)
-    parser.add_argument("config", type=Path, help="a model's YAML")
-    parser.add_argument("override", nargs="*", metavar="key=value", help="as train.py takes them")
+    parser = parser_of("benchmarks/transfer.py", __doc__)
+    add_config(parser, "a model's YAML", "as train.py takes them")
     parser.add_argument("--held-out", type=int, default=0, metavar="FOLD", help="which fold is held out (default %(default)s)")
-    options = parser.parse_args(arguments)
-    try:
-        config = load_config(IdentifyConfig, options.config, options.override)
-        experiment = Experiment.open(config if config.name else config.model_copy(update={"name": options.config.stem}))
-        right = found(experiment, options.held_out)
-    except ValueError as problem:
-        print(f"benchmarks/transfer.py: {problem}", file=sys.stderr)
-        return 2
+    return carried_out(benchmark, parser.parse_args(arguments), by="benchmarks/transfer.py")
+
+
+def benchmark(options: argparse.Namespace) -> None:
+    """Measure and print. Raises ValueError."""
+    right = found(open_experiment(options.config, options.override), options.held_out)
     what = " ".join([options.config.stem, *options.override])
     print(f"{what}: of {len(right)} photos of fold {options.held_out} found by nearest neighbour {mean_interval(right, seed=0)}")
-    return 0
 
 
 def found(experiment: Experiment, fold: int) -> NDArray[np.float64]:

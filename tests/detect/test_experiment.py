@@ -1,22 +1,16 @@
 """A detector on a small made-up survey: no, one or two animals, each a grey body with a red head and a green fluke."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pandas as pd
 import pytest
-import torch
-from safetensors.torch import load_file
 
 import predict
 import train
-import whichwhale
+from tests.killed_fit import assert_ends_as_if_never_killed, needs_sigkill
 from whichwhale.annotations import build, read, write
 from whichwhale.annotations.table import BOX
 from whichwhale.competition import folds
@@ -194,43 +188,14 @@ def test_done_is_done(here: Path, capsys: pytest.CaptureFixture, monkeypatch: py
         predict_fold(Experiment.open(CONFIG.model_copy(update={"name": "other"})), 0)
 
 
-DIES = """
-import os, signal, sys
-import train
-from whichwhale.fit.checkpoint import Checkpoints
-saves, save = 0, Checkpoints.save
-def then_die(self, progress):
-    global saves
-    saves += 1
-    if saves == 4:
-        os.kill(os.getpid(), signal.SIGKILL)
-    save(self, progress)
-Checkpoints.save = then_die
-train.main(sys.argv[1:])
-"""
-
-
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs a system with SIGKILL")
+@needs_sigkill
 def test_killed_in_the_middle_of_an_epoch_it_ends_with_the_same_numbers(here: Path, survey: Path) -> None:
     def command(name: str) -> list[str]:
         few = ["labelled=5", "per_epoch=12", "fit.epochs=2", "fit.batch_size=4", "fit.checkpoint_minutes=0"]
         return [str(survey / "parts.yaml"), f"name={name}", "fold=0", "augment.photometric=light", *few]
 
-    paths = [str(Path(whichwhale.__file__).parents[1]), str(Path(train.__file__).parent)]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
-
-    def alone(name: str) -> None:  # in a process of its own, like the one that dies: what this one did before has left its marks
-        subprocess.run([sys.executable, train.__file__, *command(name)], env=environment, capture_output=True, check=True)
-
-    alone("whole")
-    died = subprocess.run([sys.executable, "-c", DIES, *command("killed")], env=environment, capture_output=True)
-    assert died.returncode == -signal.SIGKILL, died.stderr.decode()
-    there = [path.name for path in (here / "killed" / "fold0" / "checkpoints").iterdir()]
-    assert there == ["epoch00001_step0000000"]  # saved after steps 1 and 2 and at the epoch's end, died at step 1 of the next
-    alone("killed")
-    one, other = (load_file(here / name / "fold0" / "model.safetensors") for name in ("whole", "killed"))
-    assert one.keys() == other.keys()
-    assert [key for key in one if not torch.equal(one[key], other[key])] == []
+    # Saved after steps 1 and 2 and at the epoch's end; it dies at step 1 of the next.
+    assert_ends_as_if_never_killed(here, command, dies_at=4, checkpoint="epoch00001_step0000000")
 
 
 def test_the_door_scores_lists_draws_and_cuts(here: Path, survey: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -27,6 +27,7 @@ import numpy as np
 from whichwhale.annotations import agree, check, faults, findings, formats, label_studio, outliers
 from whichwhale.annotations import table as contract
 from whichwhale.annotations.reading import FormatError, Loaded
+from whichwhale.command_line import carried_out, parser_of
 from whichwhale.competition.photos import PhotoError, header  # the door's alone: no format opens photos
 from whichwhale.files import write_text
 
@@ -36,16 +37,11 @@ PHOTOS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif")
 def main(arguments: list[str] | None = None) -> int:
     """Exit codes: 0 done, 1 `check` found errors, 2 the command can't be carried out."""
     options = _parser().parse_args(arguments)
-    try:
-        return {"convert": _convert, "check": _check, "agree": _agree}[options.command](options)
-    except (ValueError, OSError) as problem:
-        print(problem, file=sys.stderr)
-        return 2
+    return carried_out({"convert": _convert, "check": _check, "agree": _agree}[options.command], options)
 
 
 def _parser() -> argparse.ArgumentParser:
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="python -m whichwhale.annotations", description=__doc__, formatter_class=form)
+    parser = parser_of("python -m whichwhale.annotations", __doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     convert = commands.add_parser("convert", help="from one format to another")
     convert.add_argument("source", type=Path, metavar="IN", help="file or folder")

@@ -14,6 +14,7 @@ from whichwhale.blend.blended import truth_of
 from whichwhale.blend.config import EnsembleConfig
 from whichwhale.blend.outside import take_in
 from whichwhale.blend.pool import mix_floor
+from whichwhale.command_line import carried_out, parser_of
 from whichwhale.config import ConfigError, load, runs_dir
 from whichwhale.files import write_json
 from whichwhale.score import log_loss, read_truth, top_k
@@ -35,7 +36,7 @@ key=value at the end says how the data set lies, as ensemble.py takes it: data.r
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; 0, or 2 after one message on stderr."""
     form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser("python -m whichwhale.blend", description=__doc__, epilog=EXAMPLE, formatter_class=form)
+    parser = parser_of("python -m whichwhale.blend", __doc__, EXAMPLE)
     commands = parser.add_subparsers(dest="command", required=True)
     taking = commands.add_parser("import", help="somebody's predictions become a member", epilog=EXAMPLE, formatter_class=form)
     taking.add_argument("files", nargs="+", metavar="FILE", help="CSV (gz) of out-of-fold or test rows, or predictions.npz")
@@ -51,12 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_options(scoring)
     scoring.set_defaults(run=_score)
     options = parser.parse_args(arguments)
-    try:
-        options.run(options)
-    except ValueError as problem:
-        print(problem, file=sys.stderr)
-        return 2
-    return 0
+    return carried_out(options.run, options)
 
 
 def _config(dataset: str, names: Sequence[str], overrides: Sequence[str]) -> EnsembleConfig:

@@ -23,6 +23,7 @@ from whichwhale.catalogue.gallery import Gallery
 from whichwhale.catalogue.incoming import Incoming
 from whichwhale.catalogue.lock import writing
 from whichwhale.catalogue.search import Searcher
+from whichwhale.command_line import carried_out, parser_of
 from whichwhale.config import load
 from whichwhale.files import write_json
 from whichwhale.predictions import ROLE_NAMES
@@ -51,17 +52,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"unrecognized arguments: {' '.join(more)}")
     if more:  # photos and key=value that stand behind an option
         options.sources += more
-    try:
-        return options.run(options) or 0
-    except (ValueError, OSError) as problem:  # a disk that is full or can't be written to, too
-        print(problem, file=sys.stderr)
-        return 2
+    return carried_out(options.run, options)
 
 
 def _parser() -> argparse.ArgumentParser:
     form = argparse.RawDescriptionHelpFormatter
     every = "examples:\n" + "\n".join(EXAMPLES.values())
-    parser = argparse.ArgumentParser("python -m whichwhale.catalogue", description=__doc__, epilog=every, formatter_class=form)
+    parser = parser_of("python -m whichwhale.catalogue", __doc__, every)
     commands = parser.add_subparsers(dest="command", required=True)
 
     def bare(name: str, run: Callable[[argparse.Namespace], int | None], about: str) -> argparse.ArgumentParser:

@@ -14,6 +14,7 @@ import sys
 from pathlib import Path
 from typing import get_args
 
+from whichwhale.command_line import carried_out, parser_of
 from whichwhale.competition import folds as folds_csv
 from whichwhale.competition import layout
 from whichwhale.competition.check import check, skip_bad, told
@@ -22,8 +23,7 @@ from whichwhale.competition.problems import errors
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit codes: 0 done, 1 the check found errors, 2 the command can't be carried out."""
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="python -m whichwhale.competition", description=__doc__, formatter_class=form)
+    parser = parser_of("python -m whichwhale.competition", __doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     folds = commands.add_parser("folds", help="deal the training photos out to folds")
     folds.add_argument("--folds", type=int, default=3, metavar="N", help="how many (default %(default)s)")
@@ -50,11 +50,7 @@ def main(arguments: list[str] | None = None) -> int:
         command.add_argument("--test-share", type=float, default=0.2, metavar="P", help=share)
         command.add_argument("--group", default="", metavar="PATTERN", help="in the files' names: photos that stay together")
     options = parser.parse_args(arguments)
-    try:
-        return options.run(options)
-    except ValueError as problem:
-        print(problem, file=sys.stderr)
-        return 2
+    return carried_out(options.run, options)
 
 
 def _how(options: argparse.Namespace) -> dict[str, str | float]:

@@ -22,6 +22,7 @@ from PIL import Image
 
 from whichwhale.annotations import formats, read, write
 from whichwhale.annotations.table import MEAN_OF_FOLDS
+from whichwhale.command_line import carried_out, parser_of
 from whichwhale.competition.photos import decode
 from whichwhale.detect import crops, drawing, seen
 from whichwhale.detect.negatives import hard_negatives
@@ -35,17 +36,11 @@ FOUND, CANDIDATES = "annotations.csv", "candidates.csv"
 def main(arguments: list[str] | None = None) -> int:
     """Exit codes: 0 done, 2 the command can't be carried out."""
     options = _parser().parse_args(arguments)
-    try:
-        options.run(options)
-    except (ValueError, OSError) as problem:
-        print(problem, file=sys.stderr)
-        return 2
-    return 0
+    return carried_out(options.run, options)
 
 
 def _parser() -> argparse.ArgumentParser:
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="python -m whichwhale.detect", description=__doc__, formatter_class=form)
+    parser = parser_of("python -m whichwhale.detect", __doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     find = commands.add_parser("find", help="look for parts in a folder of photos, with all fitted folds of a model")
     find.set_defaults(run=_find)

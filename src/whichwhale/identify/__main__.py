@@ -13,13 +13,13 @@ from pathlib import Path
 
 from PIL import Image
 
+from whichwhale.command_line import carried_out, parser_of
 from whichwhale.files import write_atomically
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit codes: 0 done, 2 the command can't be carried out."""
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="python -m whichwhale.identify", description=__doc__, formatter_class=form)
+    parser = parser_of("python -m whichwhale.identify", __doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     sheet = commands.add_parser("sheet", help="draw training passports as the network sees them, several draws a photo")
     sheet.add_argument("config", type=Path, metavar="CONFIG", help="a model's YAML")
@@ -31,12 +31,7 @@ def main(arguments: list[str] | None = None) -> int:
     sheet.add_argument("--draws", type=_positive, default=6, metavar="M", help="epochs of each (default %(default)s)")
     sheet.set_defaults(run=_sheet)
     options = parser.parse_args(arguments)
-    try:
-        options.run(options)
-    except (ValueError, OSError) as problem:
-        print(problem, file=sys.stderr)
-        return 2
-    return 0
+    return carried_out(options.run, options)
 
 
 def _positive(text: str) -> int:

@@ -18,6 +18,7 @@ from PIL import Image
 
 from whichwhale.annotations import point_names, read
 from whichwhale.annotations.table import MEAN_OF_FOLDS
+from whichwhale.command_line import carried_out, parser_of
 from whichwhale.files import write_atomically
 from whichwhale.localize.config import TruthConfig
 from whichwhale.localize.doubt import as_text, doubt, rank_correlation, risk_coverage
@@ -28,8 +29,7 @@ from whichwhale.localize.truth import read_table
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit codes: 0 done, 2 the command can't be carried out."""
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="python -m whichwhale.localize", description=__doc__, formatter_class=form)
+    parser = parser_of("python -m whichwhale.localize", __doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     error = commands.add_parser("error", help="point error in %% of d, and how often both points lie in the box")
     error.set_defaults(run=_error)
@@ -48,12 +48,7 @@ def main(arguments: list[str] | None = None) -> int:
     look.add_argument("--count", type=int, default=8, help="how many photos (default %(default)s)")
     look.add_argument("--worst", action="store_true", help="those with the largest error, not the first ones")
     options = parser.parse_args(arguments)
-    try:
-        options.run(options)
-    except (ValueError, OSError) as problem:
-        print(problem, file=sys.stderr)
-        return 2
-    return 0
+    return carried_out(options.run, options)
 
 
 def _tables(options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:

@@ -15,6 +15,7 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
+from whichwhale.command_line import carried_out, parser_of
 from whichwhale.config import load
 from whichwhale.files import write_atomically
 from whichwhale.passport import points
@@ -26,8 +27,7 @@ from whichwhale.passport.store import open_store
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit codes: 0 done, 2 the command can't be carried out."""
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="python -m whichwhale.passport", description=__doc__, formatter_class=form)
+    parser = parser_of("python -m whichwhale.passport", __doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     make = commands.add_parser("make", help="cut a store of passports; one that is there already is left as it is")
     make.add_argument("annotations", type=Path, metavar="ANNOTATIONS", help="annotations.csv, or a folder of Sloth files")
@@ -54,12 +54,7 @@ def main(arguments: list[str] | None = None) -> int:
     sheet.add_argument("--columns", type=int, default=5)
     sheet.set_defaults(run=_sheet)
     options = parser.parse_args(arguments)
-    try:
-        options.run(options)
-    except (ValueError, OSError) as problem:
-        print(problem, file=sys.stderr)
-        return 2
-    return 0
+    return carried_out(options.run, options)
 
 
 def _make(options: argparse.Namespace) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from whichwhale.blend.config import EnsembleConfig
+from whichwhale.command_line import add_config, carried_out, parser_of
 from whichwhale.config import load
 from whichwhale.files import write_text
 from whichwhale.report import page
@@ -50,27 +51,22 @@ def report(sources: Sources, name: str | None = None) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; 0, or 2 after one message on stderr."""
-    parser = argparse.ArgumentParser("python -m whichwhale.report", description=__doc__, epilog=EXAMPLE)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
-    parser.add_argument("config", type=Path, help="the ensemble's YAML")
-    parser.add_argument(
-        "override", nargs="*", metavar="key=value", help="say otherwise than the config, e.g. members=[lite0_160]"
-    )
+    parser = parser_of("python -m whichwhale.report", __doc__, EXAMPLE)
+    add_config(parser, "the ensemble's YAML", "say otherwise than the config, e.g. members=[lite0_160]")
     parser.add_argument("--out", type=Path, metavar="HTML", help="file to write (default runs/<dataset>/report.html)")
     parser.add_argument("--truth", type=Path, metavar="CSV", help="Image,whaleID of test photos: scores them as well")
     parser.add_argument("--whale", metavar="NAME", help="whose passports to show (default: the whale with most photos)")
-    options = parser.parse_intermixed_args(arguments)
-    try:
-        config = load(EnsembleConfig, options.config, options.override)
-        truth = read_truth(options.truth) if options.truth else None
-        path = options.out or config.runs / "report.html"
-        html = report(Sources(config, truth), options.whale)
-        write_text(path, html)
-    except (ValueError, OSError) as problem:
-        print(problem, file=sys.stderr)
-        return 2
+    return carried_out(run, parser.parse_intermixed_args(arguments))
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write the page. Raises ValueError, OSError."""
+    config = load(EnsembleConfig, options.config, options.override)
+    truth = read_truth(options.truth) if options.truth else None
+    path = options.out or config.runs / "report.html"
+    html = report(Sources(config, truth), options.whale)
+    write_text(path, html)
     print(f"{path}: {len(html.encode()) / 1e6:.1f} MB")
-    return 0
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from pathlib import Path
 
 import yaml
 
+from whichwhale.command_line import carried_out, parser_of
 from whichwhale.config import runs_dir
 from whichwhale.runs.fit import Fit, fits, read_fit
 from whichwhale.runs.stages import read_stages, run_stage
@@ -27,8 +28,7 @@ from whichwhale.runs.stages import read_stages, run_stage
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 2 the command can't be carried out; `stage` returns that of its command."""
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="python -m whichwhale.runs", description=__doc__, formatter_class=form)
+    parser = parser_of("python -m whichwhale.runs", __doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     listing = commands.add_parser("list", help="a line a fit")
     listing.add_argument("dataset", nargs="*", help="folders below runs/ (default: all)")
@@ -46,11 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stages.add_argument("--since", type=float, default=0.0, metavar="T", help="seconds since 1970: earlier calls apart")
     stages.set_defaults(run=_stages)
     options = parser.parse_args(arguments)
-    try:
-        return options.run(options)
-    except ValueError as problem:
-        print(problem, file=sys.stderr)
-        return 2
+    return carried_out(options.run, options)
 
 
 def _list(options: argparse.Namespace) -> int:

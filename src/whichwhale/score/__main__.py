@@ -5,6 +5,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from whichwhale.command_line import carried_out, parser_of
 from whichwhale.files import write_json
 from whichwhale.score import submission, top5
 from whichwhale.score.answers import read_answers
@@ -54,8 +55,7 @@ def how(options: argparse.Namespace) -> dict:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; 0, or 2 after one message on stderr."""
-    parser = argparse.ArgumentParser("python -m whichwhale.score", description=__doc__, epilog=EXAMPLE)
-    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser = parser_of("python -m whichwhale.score", __doc__, EXAMPLE)
     parser.add_argument(
         "predictions", metavar="PREDICTIONS", nargs="+",
         help="submission (.csv, .csv.gz; one column a whale, or Image,Id) or predictions.npz; of several each pair is compared",
@@ -68,12 +68,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     if not options.sample and not options.truth:
         parser.error("nothing to do: give --truth to score, --sample to check, or both")
-    try:
-        run(options)
-    except ValueError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+    return carried_out(run, options)
 
 
 def run(options: argparse.Namespace) -> None:

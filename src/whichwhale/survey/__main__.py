@@ -19,13 +19,13 @@ import sys
 import time
 from pathlib import Path
 
+from whichwhale.command_line import carried_out, parser_of
 from whichwhale.survey import plan, shoot
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Exit codes: 0 done, 2 the command can't be carried out."""
-    form = argparse.RawDescriptionHelpFormatter
-    parser = argparse.ArgumentParser(prog="python -m whichwhale.survey", description=__doc__, formatter_class=form)
+    parser = parser_of("python -m whichwhale.survey", __doc__)
     parser.add_argument("out", type=Path, metavar="OUT", help="folder to write")
     parser.add_argument(
         "--whales", type=int, default=60, help="known animals, each with at least one training photo (default 60)"
@@ -59,22 +59,21 @@ def main(arguments: list[str] | None = None) -> int:
         "way in real ones unseen",
     )
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
-    options = parser.parse_args(arguments)
+    return carried_out(run, parser.parse_args(arguments))
+
+
+def run(options: argparse.Namespace) -> None:
+    """Draw what is missing. Raises ValueError, OSError."""
     count = options.test_photos if options.test_photos is not None else round(options.photos * options.test_share)
     began = time.monotonic()
-    try:
-        size = options.whales, options.photos, options.width, options.seed, count, options.unknown
-        more = {"two": options.two, "none": options.none, "parts": options.parts, "wild": options.wild}
-        survey = plan.Survey(*size, close_up=options.close_up, **more)
-        drawn = shoot.make(survey, options.out, options.workers)
-    except (ValueError, OSError) as problem:
-        print(problem, file=sys.stderr)
-        return 2
+    size = options.whales, options.photos, options.width, options.seed, count, options.unknown
+    more = {"two": options.two, "none": options.none, "parts": options.parts, "wild": options.wild}
+    survey = plan.Survey(*size, close_up=options.close_up, **more)
+    drawn = shoot.make(survey, options.out, options.workers)
     took = time.monotonic() - began
     pace = f", {drawn} drawn in {took:.0f} s ({drawn / took:.1f} a second)" if drawn else ", all there already"
     sea = f" and {survey.none} of the open sea" if survey.none else ""
     print(f"{options.out}: {survey.photos} photos of {survey.whales} whales, {survey.test_photos} of them test photos{sea}{pace}")
-    return 0
 
 
 if __name__ == "__main__":

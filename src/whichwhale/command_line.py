@@ -1,0 +1,33 @@
+"""What all command lines do alike: help as it was written, a config with changes, one message if nothing comes of it."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+
+def parser_of(prog: str, about: str | None, examples: str | None = None) -> argparse.ArgumentParser:
+    """A parser whose help shows `about` (a module's docstring, say) and then `examples`, line by line as they are."""
+    form = argparse.RawDescriptionHelpFormatter
+    return argparse.ArgumentParser(prog=prog, description=about, epilog=examples, formatter_class=form)
+
+
+def add_config(parser: argparse.ArgumentParser, what: str, changes: str) -> None:
+    """Let `parser` take a YAML, `config`, and key=value after it, `override`; what the two are, for the help."""
+    parser.add_argument("config", type=Path, help=what)
+    parser.add_argument("override", nargs="*", metavar="key=value", help=changes)
+
+
+def carried_out(run: Callable[..., int | None], *what: object, by: str = "") -> int:
+    """Call `run(*what)` and give the command's exit code: what `run` returns (None: 0), or 2 if it can't be carried out.
+
+    That is a ValueError, as every error of the house is, or what the system refuses (OSError: a full disk, a missing file): one
+    message on stderr, after the name `by` if there is one. Any other error is the program's own and keeps its traceback.
+    """
+    try:
+        return run(*what) or 0
+    except (ValueError, OSError) as problem:
+        print(f"{by}: {problem}" if by else problem, file=sys.stderr)
+        return 2
