@@ -116,7 +116,7 @@ def test_files_must_speak_of_the_same_photos(folder: Path, capsys: pytest.Captur
         assert message in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("command", ["verify", "novelty", "one-shot"])
+@pytest.mark.parametrize("command", ["verify", "novelty", "one-shot", "fuse"])
 def test_each_command_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main([command, "--help"])

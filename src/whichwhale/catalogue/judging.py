@@ -1,15 +1,20 @@
-"""The commands that judge embeddings on animals that no model was trained on: verify, novelty, one-shot."""
+"""The commands that judge embeddings on animals that no model was trained on: verify, novelty, one-shot, fuse."""
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
+from whichwhale.catalogue import answers as answering
+from whichwhale.catalogue import fused_search, novelty, one_shot, verifying
+from whichwhale.catalogue import gallery as galleries
 from whichwhale.catalogue import incoming as coming
-from whichwhale.catalogue import novelty, one_shot, verifying
+from whichwhale.catalogue import parts as fusing
 from whichwhale.catalogue import table as tables
 from whichwhale.catalogue.errors import CatalogueError
+from whichwhale.catalogue.filters import matching
 from whichwhale.catalogue.held_out import HeldOut, held_out
 from whichwhale.catalogue.incoming import Incoming
 from whichwhale.files import write_json
@@ -24,6 +29,9 @@ EXAMPLES = {
   python -m whichwhale.catalogue novelty --vectors {FIT}/fold0/predictions.npz --table train.csv truth.csv --trained-gallery""",
     "one-shot": f"""  python -m whichwhale.catalogue one-shot --vectors {FIT}/fold0/predictions.npz --table train.csv --ways 5 20
   python -m whichwhale.catalogue one-shot --vectors frozen.npz triplet.npz arcface.npz --table train.csv --flat""",
+    "fuse": """  python -m whichwhale.catalogue fuse --vectors runs/lions/frozen/fold*/predictions.npz --table parts.csv \\
+      --asked side=left --among side=right --missing 0 0.3
+  python -m whichwhale.catalogue fuse --catalogue lions --vectors new.npz --table new.csv --weights fusion.json""",
 }
 Command = Callable[[str, Callable[[argparse.Namespace], int | None], str], argparse.ArgumentParser]
 
@@ -67,6 +75,24 @@ def add_commands(command: Command) -> None:
     three.add_argument("--validation", type=float, default=0.4, help="share of animals to choose k on (default %(default)s)")
     three.add_argument("--flat", action="store_true", help="also kNN on a two-dimensional UMAP of the vectors")
     three.add_argument("--json", type=Path, help="write the table here")
+    four = command(
+        "fuse", _fuse, "several parts of an animal in one score: fit their weights and judge them, or ask a catalogue with them"
+    )
+    _add_vectors(four, vectors="+")
+    four.add_argument("--asked", nargs="+", default=[], metavar="COLUMN=VALUE", help="ask about these photos only")
+    four.add_argument("--among", nargs="+", default=[], metavar="COLUMN=VALUE", help="and compare them with these")
+    four.add_argument(
+        "--missing", type=float, nargs="+", default=[0.0, 0.3], metavar="SHARE",
+        help="of the parts left out at random, a table each; the weights are fitted with the largest (default 0 0.3)",
+    )  # fmt: skip
+    four.add_argument("--times", type=int, default=10, help="draws of the parts that are left out (default %(default)s)")
+    four.add_argument(
+        "--weights", type=Path, metavar="JSON", help=f"the fitted weights (default: {fusing.FILE} beside the first --vectors)"
+    )
+    four.add_argument("--catalogue", type=Path, help="ask this one who the sightings of --vectors show, by the fitted --weights")
+    four.add_argument("--new-rate", type=float, default=0.1, help="share of strangers (default %(default)s)")
+    four.add_argument("--top", type=int, default=5, help="animals to name (default %(default)s)")
+    four.add_argument("--json", type=Path, help="write the tables, or the answers, here")
 
 
 def _add_vectors(parser: argparse.ArgumentParser, vectors: str | None = None, tables: str | None = None) -> None:
@@ -168,4 +194,48 @@ def _one_shot(options: argparse.Namespace) -> int:
     print(one_shot.text(names, every, found[0], warnings))
     if options.json:
         write_json(options.json, one_shot.as_numbers(names, every))
+    return 0
+
+
+def _fuse(options: argparse.Namespace) -> int:
+    if not options.vectors:
+        raise CatalogueError("give --vectors, one file a fold, and --table with photo, animal, part and encounter")
+    if min(options.draws, options.times, options.top) < 1:
+        raise CatalogueError("--draws, --times and --top must be at least 1")
+    path = options.weights or options.vectors[0].parent / fusing.FILE
+    if options.catalogue is not None:
+        return _ask_by_parts(options, path)
+    found = [of_held_out(file, options.table) for file in options.vectors]
+    fitted, judged = fusing.fit(
+        found,
+        [str(file) for file in options.vectors],
+        asked=options.asked,
+        among=options.among,
+        missing=options.missing,
+        times=options.times,
+        seed=options.seed,
+        draws=options.draws,
+    )
+    fusing.write(path, fitted)
+    print(f"{fusing.text(fitted, judged)}\n{path}: written")
+    if options.json:
+        write_json(options.json, fusing.as_numbers(fitted, judged))
+    return 0
+
+
+def _ask_by_parts(options: argparse.Namespace, path: Path) -> int:
+    if len(options.vectors) > 1:
+        raise CatalogueError(f"--catalogue holds vectors of one model; give one file of --vectors, not {len(options.vectors)}")
+    gallery, photos, fitted = galleries.read(options.catalogue), _labelled(options.vectors[0], options.table), fusing.read(path)
+    coming.refuse_other_model(photos.model, gallery.manifest.model, str(options.vectors[0]))
+    if gallery.manifest.model not in fitted.models:
+        print(f"{path}: fitted on vectors of other fits; the probabilities hold if they are fits of the same config")
+    kept = matching(photos.table, options.asked)
+    if not kept.any():
+        raise CatalogueError(f"{options.vectors[0]}: no photo meets {' and '.join(options.asked)}")
+    asked = photos.only(kept, "not asked about")
+    found, told = fused_search.answers(gallery, asked, fitted, options.new_rate, conditions=options.among, top=options.top)
+    print("\n".join([*asked.told, *told, *(answering.text(one) for one in found)]))
+    if options.json:
+        write_json(options.json, {"model": gallery.manifest.model.weights_sha, "answers": [asdict(one) for one in found]})
     return 0
