@@ -26,6 +26,11 @@ def test_by_hand():
     assert score.log_loss.mean == pytest.approx(-(np.log(0.5) + np.log(0.02)) / 2, abs=1e-12)
     assert (score.top_1, score.top_5, score.rows) == (0.5, 0.5, 2)
     assert score.as_dict()["log_loss"] == score.log_loss.mean
+    assert score.off == 0 and Score.of("m", RAW, 1.0, p[:1], np.array([0])).as_dict()["calibration_error"] is None
+    sure = np.tile([0.9, 0.02, 0.02, 0.02, 0.02, 0.02], (200, 1))
+    wrong = Score.of("m", RAW, 1.0, sure, np.where(np.arange(200) < 100, 0, 1))  # claims 0.9, right in a half
+    assert wrong.off == pytest.approx(np.sqrt(0.4**2 - 0.25 / 199), abs=1e-9)
+    assert as_text([wrong]).splitlines()[1].split()[-3:] == ["39.8%", "200", "0"]
 
 
 def test_lines_say_which_rows_their_weights_were_fitted_on():

@@ -11,7 +11,7 @@ from whichwhale.report.calibrated import before, calibrated
 from whichwhale.report.charts import wilson
 from whichwhale.report.results import best_answers
 from whichwhale.report.sources import Sources
-from whichwhale.score import calibration_error
+from whichwhale.score import calibration_error, error_of_a_perfect_predictor
 
 
 def test_before_is_the_pool_with_power_one(sources: Sources) -> None:
@@ -36,6 +36,8 @@ def test_errors_are_those_of_the_cross_fitted_rows(sources: Sources) -> None:
     assert f"{calibration_error(answers.p, answers.truth, 12):.1%}</td>" in page
     assert "of 92 photos the smallest bin holds 7" in page  # 92 photos in 12 bins: 7 or 8 each
     assert page.count("<details>") == 2
+    perfect = error_of_a_perfect_predictor(answers.p, answers.truth, 12)
+    assert f"of a perfect predictor with these claims it would still show {perfect:.1%}." in page
 
 
 def test_wilson_interval() -> None:

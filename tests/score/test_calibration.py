@@ -4,9 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whichwhale.score import (
+    Calibration,
     calibration_error,
     calibration_interval,
     debiased_square,
+    error_of_a_perfect_predictor,
     expected_calibration_error,
     reliability_curve,
 )
@@ -67,6 +69,32 @@ def test_debiased_square_of_a_perfect_predictor_averages_to_0_where_plain_error_
     assert np.mean([np.average(c.confidence, weights=c.count) for c in curves]) == pytest.approx(confidence, abs=0.02)
     assert plain.mean() == pytest.approx(shown, abs=0.005)
     assert (squares < 0).any() and (squares > 0).any()
+
+
+def test_what_a_perfect_predictor_still_shows() -> None:
+    """By hand: four guesses of 1/2 in one bin are right 0 to 4 times, |right - 1/2| is 3/16 on average; as perfect ones do."""
+    p = two_classes(np.full(4, 0.5))
+    assert error_of_a_perfect_predictor(p, [0] * 4, 1, seed=0, draws=20_000) == pytest.approx(3 / 16, abs=0.003)
+    assert error_of_a_perfect_predictor(two_classes(np.ones(9)), [0] * 9) == 0
+    perfect = [drawn(940, seed, sureness=0.02) for seed in range(100)]
+    shown = np.mean([expected_calibration_error(reliability_curve(*one)) for one in perfect])
+    told = error_of_a_perfect_predictor(*perfect[0])
+    assert told == pytest.approx(shown, abs=0.003) and told == pytest.approx(0.03, abs=0.006)
+    assert error_of_a_perfect_predictor(*drawn(9400, 0, sureness=0.02)) == pytest.approx(told / np.sqrt(10), rel=0.2)
+    with pytest.raises(ValueError, match="draws must be at least 1"):
+        error_of_a_perfect_predictor(p, [0] * 4, draws=0)
+
+
+def test_all_of_it_in_one_sentence() -> None:
+    p, truth = drawn(500, seed=3, power=2.0)
+    found, curve = Calibration.of(p, truth, seed=1), reliability_curve(p, truth)
+    assert found.error == calibration_interval(p, truth, seed=1) and found.plain == expected_calibration_error(curve)
+    assert found.perfect == error_of_a_perfect_predictor(p, truth, seed=1) < found.plain
+    np.testing.assert_allclose([(b.claimed, b.right) for b in found.bins], np.stack([curve.confidence, curve.accuracy], axis=1))
+    assert sum(one.photos for one in found.bins) == found.photos == 500
+    top = p.max(axis=1) / p.sum(axis=1)
+    assert f"claim {top.mean():.1%}, {(p.argmax(axis=1) == truth).mean():.1%} are right" in str(found)
+    assert f"a perfect predictor with these claims on 500 photos still shows {found.perfect:.1%}" in str(found)
 
 
 def test_known_error_is_recovered() -> None:

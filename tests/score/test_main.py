@@ -57,6 +57,21 @@ def test_several_models_are_compared(capsys: pytest.CaptureFixture[str]) -> None
 
 
 @pytest.mark.usefixtures("folder")
+def test_calibration_and_its_diagram(capsys: pytest.CaptureFixture[str]) -> None:
+    with open("truth.csv", "a") as file:
+        file.write("w_3.jpg,a\n")
+    assert main(["ours.csv.gz", "--truth", "truth.csv"]) == 0
+    out = capsys.readouterr().out
+    assert "calibration      first guesses claim 50.0%, 50.0% are right; debiased error 0.0%" in out  # the stranger's 0.8 is out
+    assert "on 2 photos still shows" in out and "first guess claims" not in out
+    assert main(["ours.csv.gz", "--truth", "truth.csv", "--reliability", "--json", "all.json"]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert lines[lines.index(["first", "guess", "claims", "right", "photos"]) + 1] == ["50.0%", "50.0%", "2"]
+    kept = json.loads(Path("all.json").read_text())["scores"]["ours.csv.gz"]["calibration"]
+    assert kept["bins"] == [{"claimed": 0.5, "right": 0.5, "photos": 2}] and kept["error"]["mean"] == 0
+
+
+@pytest.mark.usefixtures("folder")
 def test_lists_of_five(capsys: pytest.CaptureFixture[str]) -> None:
     Path("five.csv").write_text("Image,Id\nw_1.jpg,a b c d e\nw_2.jpg,new_whale a b c d\nw_3.jpg,a b c d e\n")
     assert main(["five.csv", "--truth", "truth.csv", "--train", "train.csv"]) == 0

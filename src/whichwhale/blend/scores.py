@@ -1,5 +1,6 @@
 """Out-of-fold scores of each member and of the blend, told apart by which rows their weights were fitted on."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ from scipy.special import softmax
 
 from whichwhale.blend.assemble import OutOfFold
 from whichwhale.blend.pool import Pool, cross_fit, fit, mix_floor
-from whichwhale.score import Interval, log_loss_rows, mean_interval, top_k
+from whichwhale.score import Interval, calibration_error, log_loss_rows, mean_interval, top_k
 
 RAW, SAME_ROWS, CROSS_FITTED = "as predicted", "fitted, scored on the same rows", "cross-fitted: weights from the other folds"
 BOOTSTRAP_SEED = 0
@@ -28,6 +29,7 @@ class Score:
     top_5: float
     rows: int
     prior: int = 0  # how many of the rows are the class prior, for want of a prediction
+    off: float = math.nan  # debiased calibration error of the first guess; NaN of a single row
 
     @classmethod
     def of(
@@ -35,12 +37,14 @@ class Score:
     ) -> "Score":
         """Score p [N, C], of which `prior` rows are the class prior, against the true columns [N]."""
         interval = mean_interval(log_loss_rows(p, truth), seed=BOOTSTRAP_SEED)
-        return cls(name, weights, power, interval, top_k(p, truth, 1), top_k(p, truth, 5), len(truth), prior)
+        off = calibration_error(p, truth) if len(truth) > 1 else math.nan
+        return cls(name, weights, power, interval, top_k(p, truth, 1), top_k(p, truth, 5), len(truth), prior, off)
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers for blend.json."""
         interval = {"log_loss": self.log_loss.mean, "low": self.log_loss.low, "high": self.log_loss.high}
         rest = {"top_1": self.top_1, "top_5": self.top_5, "rows": self.rows, "prior": self.prior}
+        rest["calibration_error"] = None if math.isnan(self.off) else self.off
         return {"name": self.name, "weights": self.weights, "power": self.power} | interval | rest
 
 
@@ -109,8 +113,8 @@ def with_prior(
 
 
 def as_text(scores: Sequence[Score]) -> str:
-    """The table, aligned plain text."""
-    head = ("model", "weights", "power", "log loss", "95% interval", "top-1", "top-5", "photos", "by prior")
+    """The table, aligned plain text. Claims off: debiased calibration error of the first guess."""
+    head = ("model", "weights", "power", "log loss", "95% interval", "top-1", "top-5", "claims off", "photos", "by prior")
     body = [
         (
             score.name,
@@ -120,6 +124,7 @@ def as_text(scores: Sequence[Score]) -> str:
             f"{score.log_loss.low:.4f} to {score.log_loss.high:.4f}",
             f"{score.top_1:.1%}",
             f"{score.top_5:.1%}",
+            "" if math.isnan(score.off) else f"{score.off:.1%}",
             str(score.rows),
             str(score.prior),
         )

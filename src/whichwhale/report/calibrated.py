@@ -11,7 +11,7 @@ from whichwhale.report import page
 from whichwhale.report.charts import reliability
 from whichwhale.report.results import member_answers
 from whichwhale.report.sources import Absent, Answers, Sources
-from whichwhale.score import calibration_interval, expected_calibration_error, reliability_curve
+from whichwhale.score import Calibration, reliability_curve
 
 BINS = 12
 FEWEST = 50  # photos; below, a curve would be noise
@@ -41,20 +41,20 @@ def calibrated(sources: Sources) -> str:
     names = "; ".join(f"{title.split(',')[0].lower()}: {answers.name}" for title, answers, _, _ in entries)
     parts = [page.paragraph(told), page.figure(chart, f"{names[0].upper()}{names[1:]}.", "chart")]
     rows = []
-    for title, answers, curve, claims in entries:
-        right = float(np.average(curve.accuracy, weights=curve.count))
-        debiased, plain = calibration_interval(answers.p, answers.truth, BINS, seed=0), expected_calibration_error(curve)
-        between = f"{debiased.low:.1%} to {debiased.high:.1%}"
-        shares = [f"{one:.1%}" for one in (claims.mean(), right, debiased.mean)]
-        rows.append([title, f"{len(claims):,}", *shares, between, f"{plain:.1%}"])
-    head = ["", "photos", "mean claim", "right", "calibration error, debiased", "95% interval", "plain ECE"]
+    for title, answers, _, _ in entries:
+        found = Calibration.of(answers.p, answers.truth, BINS)
+        between = f"{found.error.low:.1%} to {found.error.high:.1%}"
+        shares = [f"{one:.1%}" for one in (found.claimed, found.right, found.error.mean)]
+        rows.append([title, f"{found.photos:,}", *shares, between, f"{found.plain:.1%}", f"{found.perfect:.1%}"])
+    head = ["", "photos", "mean claim", "right", "calibration error, debiased", "95% interval", "plain ECE", "if perfect"]
     parts.append(page.table("Calibration of the first guess, out-of-fold", head, rows))
     photos, per_bin = len(entries[-1][3]), int(entries[-1][2].count.min())
     caveat = (
         f"Read this with care: of {photos:,} photos the smallest bin holds {per_bin}, so that a share of right guesses near 50% "
         f"is known to within about ±{98 / np.sqrt(per_bin):.0f} percentage points only, and even a perfectly calibrated model "
-        "strays from the line by that much. The plain error (ECE) counts this noise as error; the debiased one, a root mean "
-        "square, takes it off and reads 0 where nothing is left."
+        "strays from the line by that much. The plain error (ECE) counts this noise as error: of a perfect predictor with these "
+        f"claims it would still show {rows[-1][-1]}. The debiased one, a root mean square, takes it off and reads 0 where "
+        "nothing is left."
     )
     parts += [page.paragraph(caveat, "note"), *(page.paragraph(remark, "note") for remark in remarks)]
     for title, _, curve, _ in entries:

@@ -4,10 +4,12 @@ from whichwhale.score.answers import read_answers
 from whichwhale.score.bootstrap import Interval, mean_interval, paired_bootstrap
 from whichwhale.score.breakdown import Group, WhaleScore
 from whichwhale.score.calibration import (
+    Calibration,
     Reliability,
     calibration_error,
     calibration_interval,
     debiased_square,
+    error_of_a_perfect_predictor,
     expected_calibration_error,
     reliability_curve,
 )
@@ -22,6 +24,7 @@ from whichwhale.score.submission import Submission, SubmissionError
 
 __all__ = [
     "NEW_WHALE",
+    "Calibration",
     "Comparison",
     "Evaluation",
     "Group",
@@ -39,6 +42,7 @@ __all__ = [
     "calibration_interval",
     "compare",
     "debiased_square",
+    "error_of_a_perfect_predictor",
     "evaluate",
     "expected_calibration_error",
     "log_loss",

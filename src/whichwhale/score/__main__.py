@@ -40,6 +40,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         "--new-whale", type=float, metavar="P", help="MAP@5: new_whale comes before guesses below this probability"
     )
     parser.add_argument("--worst", type=int, default=10, metavar="N", help="whales listed, the worst first (default 10)")
+    parser.add_argument("--reliability", action="store_true", help="bins of the reliability diagram; whichwhale.report draws it")
     parser.add_argument("--seed", type=int, default=0, help="of the bootstrap intervals (default 0)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there as well")
 
@@ -50,7 +51,8 @@ def how(options: argparse.Namespace) -> dict:
     if len(points) != 2 or len(set(points)) < 2 or not all(points):
         raise ValueError(f"--points {options.points}: two names, such as {','.join(POINTS)}")
     quality = read_quality(options.quality, points, options.part) if options.quality else None
-    return {"quality": quality, "new_whale": options.new_whale, "worst": options.worst, "seed": options.seed}
+    told = {name: getattr(options, name) for name in ("new_whale", "worst", "seed", "reliability")}
+    return {"quality": quality} | told
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -45,9 +45,7 @@ def reliability_curve(p: ArrayLike, truth: ArrayLike, bins: int = 15) -> Reliabi
     return Reliability(claimed / count, hits / count, count)
 
 
-def _binned(
-    p: ArrayLike, truth: ArrayLike, bins: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
+def _binned(p: ArrayLike, truth: ArrayLike, bins: int) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]:
     """The first guess's probability, whether it is right (1 or 0), and the bin, of each photo [rows]."""
     table, column = check_probabilities(p, truth)
     rows = len(table)
@@ -71,9 +69,79 @@ def expected_calibration_error(curve: Reliability) -> float:
     """Plain ECE: mean |confidence - accuracy| over photos.
 
     Biased upward: noise in a bin's accuracy counts as error, so with 940 photos in 15 bins a perfect predictor still shows
-    3 % (mean confidence 0.8) to 5 % (0.4). Kept for comparison with other people's numbers; judge by :func:`calibration_error`.
+    3 % (mean confidence 0.8) to 5 % (0.4). Kept for comparison with other people's numbers, beside what a perfect predictor
+    would show (:func:`error_of_a_perfect_predictor`); judge by :func:`calibration_error`.
     """
     return float(np.average(np.abs(curve.confidence - curve.accuracy), weights=curve.count))
+
+
+def error_of_a_perfect_predictor(p: ArrayLike, truth: ArrayLike, bins: int = 15, *, seed: int = 0, draws: int = 200) -> float:
+    """The plain ECE that these very first guesses would show on average if every claim were true: what is noise in it.
+
+    Each guess is right with the probability that it claims, drawn `draws` times. Arguments and errors as
+    :func:`reliability_curve`; the truth is only checked.
+    """
+    if draws < 1:
+        raise ValueError(f"draws must be at least 1, not {draws}")
+    confidence, _, bin_of = _binned(p, truth, bins)
+    member = np.eye(bin_of.max() + 1)[bin_of]
+    claimed, random, total = confidence @ member, np.random.default_rng(seed), 0.0
+    at_once = max(1, _NUMBERS_AT_ONCE // len(confidence))
+    for start in range(0, draws, at_once):
+        right = random.random((min(at_once, draws - start), len(confidence))) < confidence
+        total += np.abs(right @ member - claimed).sum()
+    return float(total / len(confidence) / draws)
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Photos whose first guesses are about equally sure: mean claim, share of right ones, how many."""
+
+    claimed: float
+    right: float
+    photos: int
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What first guesses' claims are worth, over all photos together.
+
+    error       debiased, root mean square, with its interval
+    plain       plain ECE
+    perfect     the plain ECE that a perfect predictor with the same claims on as many photos would show
+    claimed     mean probability of the first guess; right: share of right ones
+    bins        the reliability diagram, by rising claim
+    """
+
+    photos: int
+    error: Interval
+    plain: float
+    perfect: float
+    claimed: float
+    right: float
+    bins: tuple[Bin, ...]
+
+    @classmethod
+    def of(cls, p: ArrayLike, truth: ArrayLike, bins: int = 15, *, seed: int = 0) -> "Calibration":
+        """Arguments and errors as :func:`reliability_curve`."""
+        curve = reliability_curve(p, truth, bins)
+        return cls(
+            photos=int(curve.count.sum()),
+            error=calibration_interval(p, truth, bins, seed=seed),
+            plain=expected_calibration_error(curve),
+            perfect=error_of_a_perfect_predictor(p, truth, bins, seed=seed),
+            claimed=float(np.average(curve.confidence, weights=curve.count)),
+            right=float(np.average(curve.accuracy, weights=curve.count)),
+            bins=tuple(map(Bin, curve.confidence.tolist(), curve.accuracy.tolist(), curve.count.tolist())),
+        )
+
+    def __str__(self) -> str:
+        error = self.error
+        return (
+            f"first guesses claim {self.claimed:.1%}, {self.right:.1%} are right; debiased error {error.mean:.1%} "
+            f"({error.level:.0%} interval {error.low:.1%} to {error.high:.1%}); plain ECE {self.plain:.1%}, where a perfect "
+            f"predictor with these claims on {self.photos} photos still shows {self.perfect:.1%}"
+        )
 
 
 def debiased_square(curve: Reliability) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 
 from whichwhale.score.bootstrap import Interval, mean_interval
 from whichwhale.score.breakdown import Group, WhaleScore, by_count, by_quarter, by_whale
+from whichwhale.score.calibration import Calibration
 from whichwhale.score.matching import match
 from whichwhale.score.novelty import Novelty, novelty
 from whichwhale.score.quality import UNKNOWN, Quality
@@ -52,6 +53,8 @@ class Evaluation:
     """photos whose quality was asked for and is not known"""
     by_whale: tuple[WhaleScore, ...]
     """every whale, the worst first"""
+    calibration: Calibration | None
+    """whether the first guess's probability means what it says; None of fewer than two photos"""
 
 
 def read_truth(path: str | Path) -> dict[str, str]:
@@ -133,6 +136,7 @@ def evaluate(
         by_uncertainty=by_quarter(loss, rank, uncertainty),
         without_quality=int(np.isnan(distance).sum()) if quality is not None else 0,
         by_whale=by_whale(loss, whale, guess, photos_of),
+        calibration=Calibration.of(matched.p[known], matched.column[known], seed=seed) if len(whale) > 1 else None,
     )
 
 

@@ -25,11 +25,12 @@ def judge(
     seed: int = 0,
     partial: bool = False,
     worst: int = 10,
+    reliability: bool = False,
 ) -> tuple[str, dict[str, Any]]:
     """Score every model and compare each pair: as text, and as plain numbers for a JSON file.
 
     Args:
-        models: name -> answers; worst: whales listed of each; the others as `evaluate`.
+        models: name -> answers; worst: whales listed of each; reliability: bins of each too; the others as `evaluate`.
 
     Raises:
         ValueError: as `evaluate` and `compare`; the message names the model.
@@ -41,7 +42,7 @@ def judge(
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
         scores[name] = as_numbers(result)
-        blocks.append("\n".join([*([name] if len(models) > 1 else []), table(result, worst, new_whale)]))
+        blocks.append("\n".join([*([name] if len(models) > 1 else []), table(result, worst, new_whale, reliability)]))
     for ours, theirs in combinations(models, 2):
         result = compare(models[ours], models[theirs], truth, new_whale=new_whale, seed=seed)
         pairs.append({"ours": ours, "theirs": theirs, "verdict": result.verdict} | _plain(asdict(result)))
@@ -54,8 +55,9 @@ def as_numbers(result: Evaluation) -> dict[str, Any]:
     return _plain(asdict(result) | {"place_in_2016": place_in_2016(result.log_loss.mean)})
 
 
-def table(result: Evaluation, worst: int = 10, new_whale: float | None = None) -> str:
-    """The evaluation as text, with its `worst` whales; `new_whale` is the threshold that it was made with."""
+def table(result: Evaluation, worst: int = 10, new_whale: float | None = None, reliability: bool = False) -> str:
+    """The evaluation as text, with its `worst` whales and, if wanted, the bins of its reliability diagram; `new_whale` is the
+    threshold that it was made with."""
     loss = result.log_loss
     lines = [
         f"photos scored    {result.photos} of {result.whales} whales",
@@ -67,6 +69,8 @@ def table(result: Evaluation, worst: int = 10, new_whale: float | None = None) -
         f"macro accuracy   {result.macro_accuracy:.1%}",
         f"place in 2016    {place_in_2016(loss.mean)} ({CAVEAT})",
     ]
+    if result.calibration is not None:
+        lines.append(f"calibration      {result.calibration}")
     if result.without_column:
         lines.append(f"not in log loss  {result.without_column} photos whose whale has no column (in MAP@5 as new_whale)")
     if (new := result.novelty) is not None:
@@ -76,6 +80,9 @@ def table(result: Evaluation, worst: int = 10, new_whale: float | None = None) -
         lines.append(f"left out         {result.without_truth} photos of the submission that the truth doesn't name")
     if result.without_answer:
         lines.append(f"left out         {result.without_answer} photos of the truth without answer, such as those learned from")
+    if reliability and result.calibration is not None:
+        body = [[f"{one.claimed:.1%}", f"{one.right:.1%}", str(one.photos)] for one in result.calibration.bins]
+        lines += ["", *_aligned(["first guess claims", "right", "photos"], body, left=())]
     lines += _groups("training photos", result.by_training_photos, _whole)
     lines += _groups("d, pixels", result.by_distance, lambda group: f"{group.low:.4g} to {group.high:.4g}")
     lines += _groups("sd of a point", result.by_uncertainty, lambda group: f"{group.low:.1%} to {group.high:.1%} of d")
