@@ -285,7 +285,7 @@ def test_another_way_to_blend(place, ensemble, capsys):
     capsys.readouterr()
     assert ensemble.main(["ensemble.yaml", "choose=auto", "name=auto", "output=auto.csv.gz"]) == 0
     out = capsys.readouterr().out
-    assert "Blended by" in out and "chosen among 9 ways; without each of 5 parts" in out and "left out: " in out
+    assert "Blended by" in out and "chosen among 10 ways; without each of 5 parts" in out and "left out: " in out
     told = json.loads(Path("runs/sea/auto/blend.json").read_text())
     choice = told["scores"]["choice"]
     assert [trial["name"] for trial in choice["trials"]][:2] == ["equal", "log_linear"] and choice["asked"] == "auto"
@@ -296,7 +296,8 @@ def test_another_way_to_blend(place, ensemble, capsys):
 
     assert ensemble.main(["ensemble.yaml", "choose=trees", "name=trees", "output=trees.csv.gz"]) == 0
     out = capsys.readouterr().out
-    assert "Blended by trees, as asked for; cross-fitted over 5 parts of the photos." in out
+    assert "Blended by trees, as asked for; cross-fitted over 5 parts of the photos.\n  boosted trees on the pool's" in out
+    assert "Calibration of the blend, cross-fitted: first guesses claim" in out and "on 56 photos still shows" in out
     assert "answered by trees in the place of these weights" in Path("trees.txt").read_text()
     stored = pools.read("runs/sea/trees/blend.json")
     assert stored.chosen["name"] == "trees" and stored.chosen["pool"]["text"].startswith("tree\n")
@@ -311,6 +312,39 @@ def test_another_way_to_blend(place, ensemble, capsys):
     assert "byte for byte" in capsys.readouterr().out
     assert ensemble.main(["ensemble.yaml", "choose=forest"]) == 2
     assert "there is no pool 'forest'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("choose", ["winners", "mixture+prior+floor", "log_linear+vector", "log_linear+isotonic", "logit"])
+def test_every_way_answers_test_rows_at_its_power_and_is_made_again(place, ensemble, capsys, choose):
+    """A test power sharpens what the way answers, whichever it is; the record has its numbers, and they give the bytes again."""
+    rows = {}
+    for power in (1.0, 2.0):
+        command = ["ensemble.yaml", f"choose={choose}", f"test_power={power}", f"output=s{power:g}.csv"]
+        assert ensemble.main(command) == 0
+        rows[power] = submission.read(f"s{power:g}.csv").p
+    squared = rows[1.0][:8] ** 2 / (rows[1.0][:8] ** 2).sum(axis=1, keepdims=True)
+    np.testing.assert_allclose(rows[2.0][:8], squared, atol=2e-5)
+    capsys.readouterr()
+    assert ensemble.main(["reproduce=s2.csv"]) == 0
+    assert "weights fitted anew: byte for byte" in capsys.readouterr().out
+    kept = json.loads(Path("s2.json").read_text())
+    assert kept["pool"]["chosen"]["name"] == kept["config"]["choose"] == choose and kept["scores"]["choice"]["told"]
+    assert {"lightgbm", "scikit-learn"} < set(kept["versions"])
+
+
+def test_numbers_of_a_way_that_other_arithmetic_fits_are_taken_from_the_record(place, ensemble, capsys):
+    assert ensemble.main(["ensemble.yaml", "choose=log_linear+prior", "output=s.csv"]) == 0
+    kept = json.loads(Path("s.json").read_text())
+    kept["pool"]["chosen"]["steps"][0]["exponent"] += 0.5  # as if fitted elsewhere
+    blended = blend_of(config := EnsembleConfig.model_validate(kept["config"]), config.competition())
+    recorded = dataclasses.replace(blended.pool, chosen=kept["pool"]["chosen"])
+    submission.write("s.csv", TEST, WHALES, blended.answers(recorded))
+    text = hashlib.sha256(submission.content("s.csv")).hexdigest()
+    Path("s.json").write_text(json.dumps(kept | {"sha256": sha256("s.csv"), "content_sha256": text}))
+    capsys.readouterr()
+    assert ensemble.main(["reproduce=s.csv"]) == 0
+    out = capsys.readouterr().out
+    assert "with the recorded weights: byte for byte" in out and "fitted anew they are off by 0.5 at most" in out
 
 
 def test_weights_on_photos_set_aside(place, ensemble, capsys):

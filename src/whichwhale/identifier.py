@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from whichwhale.blend import neighbours, pool
 from whichwhale.blend.answering import answer
 from whichwhale.blend.assemble import IMPORTED, centred, shares
+from whichwhale.blend.cosines import Cosines
 from whichwhale.blend.evidence import Evidence
 from whichwhale.blend.neighbours import Gallery
 from whichwhale.blend.pool import LEAST_FLOOR, Pool, TestFrom
@@ -95,10 +96,13 @@ class PhotoIdentifier:
         ways = {repr(fold.config.passports): fold.config.passports for model in self.models for fold in model}
         stores = {way: self._passports(paths, passports) for way, passports in ways.items()}
         said: dict[int, tuple[NDArray, NDArray]] = {}
-        z = np.stack([self._mean(model, stores, said) for model in self.models])
+        means = [self._mean(model, stores, said) for model in self.models]
+        z = np.stack([mean[:, :-1] for mean in means])
+        scale = np.array([model[0].gallery.scale if model[0].gallery is not None else np.nan for model in self.models])
+        cosines = Cosines(scale, np.stack([mean[:, -1] for mean in means]) / scale[:, None])
         prior = None if self.pool.chosen is None else Fitted.of_plain(self.pool.chosen).prior_of(self.class_id)
         unsure = next((found for found in map(_uncertainty, stores.values()) if found is not None), None)
-        return answer(self.pool, Evidence.of(self.pool.members, self.class_id, z, prior, unsure), means=True)
+        return answer(self.pool, Evidence.of(self.pool.members, self.class_id, z, prior, unsure, cosines), means=True)
 
     def embedder(self) -> Embedder:
         """The one network that there is, to embed photos for a catalogue.
@@ -117,8 +121,8 @@ class PhotoIdentifier:
     def _mean(
         self, model: list[FittedFold], stores: dict[str, Store], said: dict[int, tuple[NDArray, NDArray]]
     ) -> NDArray[np.float64]:
-        """Centred logits [photos, whales], averaged over a model's fits that know the whale."""
-        z, weight = 0.0, np.zeros(len(self.class_id))
+        """Centred logits, averaged over a model's fits that know the whale; last, what centring took off [photos, whales + 1]."""
+        z, weight = 0.0, np.zeros(len(self.class_id) + 1)
         for fold in model:
             store = stores[repr(fold.config.passports)]
             if id(fold.net) not in said:  # a network is asked once, for itself and for the neighbours on its embeddings
@@ -127,8 +131,8 @@ class PhotoIdentifier:
             if fold.gallery is not None:
                 logits = fold.gallery.logits(embedding)
             rows, seen = centred(all_columns(logits, fold.columns, len(self.class_id)))
-            z = z + fold.share * rows
-            weight += fold.share * seen
+            z = z + fold.share * np.c_[rows, logits.mean(axis=1, dtype=np.float64)]
+            weight += fold.share * np.append(seen, True)
         return z / np.where(weight > 0, weight, 1.0)
 
     def _passports(self, paths: list[Path], passports: GivenPassports | PassportsFromPoints) -> Store:

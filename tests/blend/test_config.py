@@ -16,6 +16,7 @@ def test_the_shipped_config(monkeypatch):
     config = load(EnsembleConfig, SHIPPED, ["floor=1e-5"])
     assert config.members[0] == "cells_224"
     assert (config.floor, config.test) == (1e-5, "both")
+    assert load(EnsembleConfig, SHIPPED, ["neighbours_scale=fit"]).neighbours_scale == "fit" and config.neighbours_scale == 20
     assert config.root == Path("/elsewhere/in/right_whale_heads")
     assert config.runs == Path("/elsewhere/runs/right_whale_heads")
     assert config.submission == Path("submissions/right_whale_heads.csv.gz")
@@ -43,6 +44,8 @@ def test_paths_that_are_not_given():
         ("choose=forest", "there is no pool 'forest'; there are winners, equal,"),
         ("choose=trees+power", "leave it out"),
         ("fit_on=calibration", "say test=folds"),
+        ("neighbours_scale=0", "neighbours_scale.*: Input should be greater than 0"),
+        ("neighbours_scale=fitted", "neighbours_scale.*'fit'"),
     ],
 )
 def test_mistakes_are_told(override, message):

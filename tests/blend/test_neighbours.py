@@ -1,5 +1,6 @@
 """Neighbours on a fit's own embeddings: the density by hand, who is looked among, and the member that it makes."""
 
+import json
 import math
 from pathlib import Path
 
@@ -8,9 +9,19 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.optimize import minimize_scalar
+from scipy.special import log_softmax
 
 from whichwhale import predictions
-from whichwhale.blend.neighbours import Gallery, NeighboursError, read_gallery, source_of, write_neighbours, write_neighbours_of
+from whichwhale.blend.neighbours import (
+    SCALES,
+    Gallery,
+    NeighboursError,
+    read_gallery,
+    source_of,
+    write_neighbours,
+    write_neighbours_of,
+)
 from whichwhale.competition import read
 from whichwhale.predictions import ROLE_TEST, ROLE_TRAIN, ROLE_VALIDATION, Predictions
 
@@ -91,6 +102,49 @@ def test_each_fit_looks_among_the_photos_that_it_trained_on(model: Path) -> None
     assert source_of(near) == model and source_of(model) is None
     assert write_neighbours(model, WHALE_OF, WHALES, 5) == []  # there already
     assert len(write_neighbours(model, WHALE_OF, WHALES, 6)) == 2
+
+
+def test_a_fitted_scale_is_the_best_at_its_best_power(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three whales' photos lie round three directions; two folds. Losses by another search for the power."""
+    rng, images = np.random.default_rng(0), [f"w_{n}.jpg" for n in range(40)]
+    whale_of = {image: WHALES[n % 3] for n, image in enumerate(images)}
+    vectors = np.eye(3)[np.arange(40) % 3] + 0.6 * rng.normal(size=(40, 3))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    for fold in range(2):
+        table = Predictions.of([f"{image}#0" for image in images], [int(n % 2 == fold) for n in range(40)], WHALES, None, vectors)
+        predictions.write(tmp_path / "m" / f"fold{fold}" / "predictions.npz", table)
+    assert len(write_neighbours(tmp_path / "m", whale_of, WHALES, "fit")) == 2
+    about = json.loads((tmp_path / "m_neighbours" / "neighbours.json").read_text())
+    losses = {float(scale): loss for scale, loss in about["fitted"]["log_loss"].items()}
+    assert tuple(losses) == SCALES and about["scale"] == min(losses, key=losses.__getitem__)
+    assert read_gallery(tmp_path / "m_neighbours" / "fold1" / "gallery.npz").scale == about["scale"]
+    for scale in (5.0, 20.0, 160.0):
+        z, truth = [], []
+        for fold in range(2):
+            out = np.arange(40) % 2 == fold
+            z.append(Gallery(vectors[~out], np.arange(40)[~out] % 3, WHALES, scale).logits(vectors[out]))
+            truth += (np.arange(40)[out] % 3).tolist()
+        table, of = np.concatenate(z), truth
+
+        def loss(power: float, table: np.ndarray = table, of: list[int] = of) -> float:
+            return -log_softmax(power * table, axis=1)[np.arange(40), of].mean()
+
+        by_hand = minimize_scalar(loss, bounds=(0, 9))
+        assert losses[scale] == pytest.approx(by_hand.fun, abs=1e-4)
+    with monkeypatch.context() as patch:
+        patch.setattr("whichwhale.blend.neighbours.scale_losses", lambda *_: pytest.fail("fitted again on the same predictions"))
+        assert write_neighbours(tmp_path / "m", whale_of, WHALES, "fit") == []
+    predictions.write(tmp_path / "m" / "fold1" / "predictions.npz", Predictions.of(
+        [f"{image}#0" for image in images], [0] * 40, WHALES, None, vectors))  # fmt: skip
+    write_neighbours(tmp_path / "m", whale_of, WHALES, "fit")
+    again = json.loads((tmp_path / "m_neighbours" / "neighbours.json").read_text())
+    assert again["fitted"]["log_loss"] != about["fitted"]["log_loss"]
+    write_neighbours(tmp_path / "m", whale_of, WHALES, 7)
+    assert json.loads((tmp_path / "m_neighbours" / "neighbours.json").read_text()) == {"model": "m", "scale": 7}
+    for path in (tmp_path / "m").glob("fold*/predictions.npz"):
+        predictions.write(path, Predictions.of(["w_1.jpg#0"], [ROLE_TRAIN], WHALES, None, vectors[:1]))
+    with pytest.raises(NeighboursError, match=r"m: no validation row, so no scale can be fitted; give a number"):
+        write_neighbours(tmp_path / "m", whale_of, WHALES, "fit")
 
 
 def test_an_ensemble_makes_those_that_it_names_and_leaves_others_alone(model: Path, tmp_path: Path) -> None:

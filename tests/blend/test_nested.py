@@ -53,6 +53,18 @@ def test_a_parts_own_whales_change_neither_its_answers_nor_its_choice() -> None:
     assert flipped.choices()[3] == found.choices()[3]
 
 
+def test_order_of_photos_whales_and_models_changes_no_choice() -> None:
+    known, truth, images = evidence(11, photos=60)
+    names, rng = [*NAMES, "trees"], np.random.default_rng(1)
+    photos, whales, models = rng.permutation(60), rng.permutation(6), rng.permutation(3)
+    other = known.rows(photos).of_whales([known.class_id[c] for c in whales]).of_members([known.members[m] for m in models])
+    one = nested(known, truth, images, names, partitions=1)
+    two = nested(other, np.argsort(whales)[truth[photos]], [images[i] for i in photos], names, partitions=1)
+    np.testing.assert_allclose(two.loss, one.loss[:, :, photos], atol=1e-3)
+    assert (two.choices(), two.choose()[0]) == (one.choices(), one.choose()[0])
+    np.testing.assert_allclose(two.honest(), one.honest()[photos][:, whales], atol=1e-4)
+
+
 def test_photos_that_are_not_usable_are_answered_but_not_learned_from() -> None:
     known, truth, images = evidence(8, photos=80)
     usable = np.arange(80) >= 20

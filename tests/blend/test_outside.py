@@ -1,6 +1,7 @@
 """Somebody else's files as members: dealt into folds, refused with row and column, the same numbers in whatever form."""
 
 import json
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from scipy.special import log_softmax, softmax
 
 from whichwhale import predictions
-from whichwhale.blend.__main__ import main
+from whichwhale.blend.__main__ import EXAMPLE, main
 from whichwhale.blend.assemble import assemble
 from whichwhale.blend.config import EnsembleConfig
 from whichwhale.blend.outside import OutsideError, take_in
@@ -226,6 +227,18 @@ def test_the_door(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "no such folder" in capsys.readouterr().err
     assert main(["import", "oof.csv", "data.root=lake", "--dataset", "sea", "--name", "m"]) == 2
     assert "lake" in capsys.readouterr().err
+
+
+def test_the_helps_examples_can_be_typed(place: Path) -> None:
+    """The first one, word by word."""
+    words = shlex.split(next(line for line in EXAMPLE.splitlines() if "whichwhale.blend" in line))
+    assert words[:4] == ["python", "-m", "whichwhale.blend", "import"]
+    Path("submission.csv.gz").write_bytes(Path("test.csv.gz").read_bytes())
+    assert main([word.replace("right_whale_heads", "sea") for word in words[3:]]) == 0
+    assert {word for line in EXAMPLE.splitlines() if "-m whichwhale.blend" in line for word in line.split()[3:4]} == {
+        "import",
+        "score",
+    }
 
 
 def test_a_blend_with_a_stranger(place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,6 +14,7 @@ from whichwhale.blend.choice import choose
 from whichwhale.blend.evidence import Evidence
 from whichwhale.blend.pool import PoolError
 from whichwhale.blend.recipes import CALIBRATIONS, LADDER, Fitted, fit, parse
+from whichwhale.blend.weigh import weigh
 
 EVERY = ("winners", *LADDER, "log_linear+isotonic", "mixture+prior+floor")
 LEARNT = tuple(name for name in EVERY if name.startswith(("log_linear", "mixture", "logit", "trees")))
@@ -37,10 +38,46 @@ def test_order_of_photos_whales_and_models_changes_nothing(name: str) -> None:
     np.testing.assert_allclose(found.probabilities(other), p[photos][:, whales], atol=1e-6)
 
 
+def with_a_copy(known: Evidence) -> Evidence:
+    """The second member once more."""
+    again = [*range(len(known.members)), 1]
+    members = [*known.members, "again"]
+    return replace(known, members=members, z=known.z[again], cosines=known.cosines.of_members(again))
+
+
+@settings(max_examples=6, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_a_copy_weighs_twice_where_all_weigh_alike(seed: int) -> None:
+    """Equal influence and equal weights: as if the model had a weight of two."""
+    known, truth, _ = evidence(seed)
+    twice = with_a_copy(known)
+    mean = fit("arithmetic", twice, truth)
+    alone = replace(fit("arithmetic", known, truth).pool, weights=[0.25, 0.5, 0.25])
+    np.testing.assert_allclose(np.exp(mean.pool.log_p(twice)), np.exp(alone.log_p(known)), atol=1e-9)
+    size = np.sqrt(np.mean(known.z**2, axis=(1, 2), keepdims=True))
+    unit = known.z / size
+    power = weigh((unit.sum(axis=0) + unit[1])[None], truth)[0]
+    expected = softmax(power * (unit.sum(axis=0) + unit[1]), axis=1)
+    np.testing.assert_allclose(np.exp(fit("equal", twice, truth).log_p(twice)), expected, atol=1e-6)
+
+
+@settings(max_examples=5, deadline=None)
+@given(seed=st.integers(0, 10_000))
+def test_order_changes_nothing_whatever_the_draw(seed: int) -> None:
+    known, truth, images = evidence(seed, photos=50)
+    rng = np.random.default_rng(seed)
+    photos, whales, models = rng.permutation(50), rng.permutation(6), rng.permutation(3)
+    other = known.rows(photos).of_whales([known.class_id[c] for c in whales]).of_members([known.members[m] for m in models])
+    for name in ("arithmetic+power", "mixture+prior", "log_linear+prior+floor", "logit"):
+        p = fit(name, known, truth).probabilities(known)
+        found = fit(name, other, np.argsort(whales)[truth[photos]]).probabilities(other)
+        np.testing.assert_allclose(found, p[photos][:, whales], atol=1e-4, err_msg=name)
+
+
 @pytest.mark.parametrize("name", [name for name in LEARNT if name not in ("log_linear+isotonic", "log_linear+vector")])
 def test_a_copy_of_a_model_changes_nothing_beyond_its_weight(name: str) -> None:
     known, truth, _ = evidence(2)
-    twice = replace(known, members=[*known.members, "again"], z=np.concatenate([known.z, known.z[:1]]))
+    twice = with_a_copy(known)
     exact = name in ("logit", "trees")
     l2 = 1e-3 if exact else 0.0  # a copy moves the mean that the penalty pulls toward
     p, other = (fit(name, one, truth, l2).probabilities(one) for one in (known, twice))

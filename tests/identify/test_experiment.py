@@ -110,12 +110,13 @@ def test_from_crops_to_a_valid_submission(config: Path, heads: Path, tmp_path: P
         assert np.abs(rows - answer.p[:7]).max() > 1e-3
         np.testing.assert_allclose(whichwhale.load(kept).probabilities(photos)[:, names], rows, rtol=1e-3, atol=1e-5)
     near = tmp_path / "near.csv"
-    both = ["members=[tiny,tiny_neighbours]", "name=near", f"output={near}"]
-    assert ensemble.main([str(ensemble_config), *both]) == 0
-    rows = submission.read(near).p[:7]
-    assert (rows.argmax(1) == answer.p[:7].argmax(1)).sum() >= 5 and np.abs(rows - answer.p[:7]).max() > 1e-3
-    near_identifier = whichwhale.load(tmp_path / "runs" / "heads" / "near")
-    np.testing.assert_allclose(near_identifier.probabilities(photos)[:, names], rows, rtol=5e-3, atol=1e-5)
+    for name, how in (("near", []), ("near_trees", ["choose=trees", "neighbours_scale=fit"])):  # trees see the cosines too
+        both = ["members=[tiny,tiny_neighbours]", f"name={name}", f"output={near}", *how]
+        assert ensemble.main([str(ensemble_config), *both]) == 0
+        rows = submission.read(near).p[:7]
+        assert (rows.argmax(1) == answer.p[:7].argmax(1)).sum() >= 5 and np.abs(rows - answer.p[:7]).max() > 1e-3
+        near_identifier = whichwhale.load(tmp_path / "runs" / "heads" / name)
+        np.testing.assert_allclose(near_identifier.probabilities(photos)[:, names], rows, rtol=5e-3, atol=1e-5)
     first, second = identifier.identify(photos[0], top=2)
     assert first.whale == guesses[0] and first.probability > second.probability
     assert len(whichwhale.load(run).identify(photos[0], top=None)) == 7

@@ -18,3 +18,14 @@ def answer(pool: Pool, evidence: Evidence, means: bool = False) -> NDArray[np.fl
     if pool.chosen is None:
         return pool.probabilities(evidence.z, means)
     return Fitted.of_plain(pool.chosen).probabilities(evidence, pool.test_power if means else 1.0)
+
+
+def log_answer(pool: Pool, evidence: Evidence) -> NDArray[np.float64]:
+    """log p [N, C] but for a constant of each photo, before floor and `test_power`: what a further power multiplies, whichever
+    way the blend answers.
+
+    Raises PoolError as `answer`.
+    """
+    if pool.chosen is None:
+        return np.tensordot(pool.weights, np.asarray(evidence.z, np.float64), axes=1)
+    return Fitted.of_plain(pool.chosen).log_p(evidence).astype(np.float64)

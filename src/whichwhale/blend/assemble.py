@@ -14,13 +14,14 @@ any of the three log-linearly comes to the same; but only centred logits have a 
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from whichwhale.blend.neighbours import scale_of
 from whichwhale.blend.parts import partition
 from whichwhale.blend.pool import TestFrom
 from whichwhale.competition import folds as partitions
@@ -31,8 +32,9 @@ from whichwhale.predictions import ROLE_TEST, ROLE_TRAIN, ROLE_VALIDATION, Predi
 Floats = NDArray[np.float64]
 IMPORTED = "imported.json"  # in a member that was made of somebody's files (blend/outside.py)
 FitOn = Literal["out_of_fold", "calibration"]
-_Row = tuple[Floats, NDArray[np.bool_]]  # z [C], classes that the fit saw [C]
-_TestRows = tuple[float, dict[str, Floats], NDArray[np.bool_]]  # weight of the fit, photo -> z [C], classes it saw [C]
+# While rows of fits are averaged, what centring took off them stands behind the classes as one more number, which every fit has.
+_Row = tuple[Floats, NDArray[np.bool_]]  # z and level [C + 1], classes that the fit saw [C + 1]
+_TestRows = tuple[float, dict[str, Floats], NDArray[np.bool_]]  # weight of the fit, photo -> z and level, classes it saw
 
 
 class AssembleError(ValueError):
@@ -60,6 +62,8 @@ class Member:
                             a whale
     absent                  labelled photos in none of the fold models' files, such as those whose head was not found
     unseen                  classes that at least one fit that took part never saw
+    scale                   what multiplies cosines to the logits, where they are cosines, as neighbours' are; NaN otherwise
+    level, test_level       mean logit over the classes that the fit saw, which centring took off [N], [T]
     """
 
     name: str
@@ -72,6 +76,9 @@ class Member:
     absent: list[str]
     unseen: list[str]
     fits: list[Fit]
+    scale: float = np.nan
+    level: Floats = field(default_factory=lambda: np.zeros(0))
+    test_level: Floats = field(default_factory=lambda: np.zeros(0))
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,9 +153,11 @@ def assemble(folder: str | Path, class_id: Sequence[str], labelled: Sequence[str
             fix = "; or say test=folds" if name == "foldall" else ""
             raise AssembleError(f"{path}: missing; fit or finish {name} of {folder.name}{fix}")
         predictions = read(path)
-        z, seen = centred(by_name(predictions, class_id, path))
+        logits = by_name(predictions, class_id, path)
+        z, seen = centred(logits)
         fits.append(Fit(name, predictions.weights_sha, sha256(path)))
         unseen |= ~seen
+        z, seen = np.c_[z, logits[:, seen].mean(axis=1, dtype=np.float64)], np.append(seen, True)
         for image, row in _left_out(predictions, path).items():
             if name == "foldall":
                 raise AssembleError(f"{path}: {image} is a validation row, but this fit claims to have trained on all photos")
@@ -172,17 +181,21 @@ def assemble(folder: str | Path, class_id: Sequence[str], labelled: Sequence[str
     if not images:
         raise AssembleError(f"{folder}: no fold model has a validation row: nothing to fit weights on")
     test_images, test_z = _mean_over_fits(tests, folder)
+    own_z = np.stack([out_of_fold[image][1] for image in images])
     return Member(
         name=folder.name,
         images=images,
         fold=np.array([out_of_fold[image][0] for image in images], np.int64),
-        z=np.stack([out_of_fold[image][1] for image in images]),
+        z=own_z[:, :-1],
         test_images=test_images,
-        test_z=test_z,
+        test_z=test_z[:, :-1],
         always=[image for image in labelled if image not in out_of_fold and image in trained],
         absent=[image for image in labelled if image not in out_of_fold and image not in trained],
         unseen=[whale for whale, one in zip(class_id, unseen, strict=True) if one],
         fits=fits,
+        scale=scale_of(folder),
+        level=own_z[:, -1],
+        test_level=test_z[:, -1],
     )
 
 
@@ -297,7 +310,8 @@ def _of_kind(member: Member, fit_on: FitOn) -> Member:
     if kept.all():
         return member
     images = [image for image, here in zip(member.images, kept, strict=True) if here]
-    return replace(member, images=images, fold=member.fold[kept], z=member.z[kept])
+    level = member.level[kept] if len(member.level) else member.level
+    return replace(member, images=images, fold=member.fold[kept], z=member.z[kept], level=level)
 
 
 def rows_of_test(members: Sequence[Member], images: Sequence[str]) -> tuple[Floats, NDArray[np.int64]]:

@@ -11,15 +11,16 @@ from whichwhale.blend.answering import answer
 from whichwhale.blend.assemble import Member, OutOfFold, assemble, rows_of_test, rows_out_of_fold
 from whichwhale.blend.choice import Choice, choose
 from whichwhale.blend.config import EnsembleConfig
+from whichwhale.blend.cosines import cosines_of_labelled, cosines_of_test
 from whichwhale.blend.evidence import Evidence
 from whichwhale.blend.pool import Pool, fit, mix_floor
 from whichwhale.blend.recipes import DEFAULT
 from whichwhale.blend.remarks import remarks
-from whichwhale.blend.scores import Score, score_all, score_chosen
+from whichwhale.blend.scores import BOOTSTRAP_SEED, Score, score_all, score_chosen
 from whichwhale.blend.uncertainty import uncertainty
 from whichwhale.competition import Competition
 from whichwhale.predictions import ROLE_TEST, ROLE_VALIDATION, Predictions
-from whichwhale.score import ranked_lists, submission, top5
+from whichwhale.score import Calibration, ranked_lists, submission, top5
 
 Floats = NDArray[np.float64]
 
@@ -56,7 +57,8 @@ class Blended:
         """What is known of the test photos."""
         config, tables = self.config, self.tables
         unsure = None if self.choice is None else uncertainty(config.runs, config.members, tables.test)
-        return Evidence.of(config.members, tables.class_id, self.test_z, tables.prior(), unsure)
+        cosines = cosines_of_test(self.members, tables.test)
+        return Evidence.of(config.members, tables.class_id, self.test_z, tables.prior(), unsure, cosines)
 
     def notes(self, p: Floats) -> list[str]:
         """What a reader of the scores and of the answers p [T, C] must know, a line each."""
@@ -67,7 +69,10 @@ class Blended:
             lists.append(f"The submission lists five guesses a photo, best first, and {named}.")
         told = remarks(self.members, self.rows, self.tables, self.predicted_by, config)
         chosen = self.choice.lines() if self.choice else []
-        return told + chosen + lists + answered(self.tables, p)
+        claims = []
+        if self.honest is not None and len(self.truth) > 1:
+            claims = [f"Calibration of the blend, cross-fitted: {Calibration.of(self.honest, self.truth, seed=BOOTSTRAP_SEED)}."]
+        return told + chosen + claims + lists + answered(self.tables, p)
 
     def as_predictions(self, p: Floats) -> Predictions:
         """The blend as one more model: cross-fitted rows for validation (none with a single fold), test rows; logits = log p.
@@ -97,11 +102,12 @@ def blend(config: EnsembleConfig, tables: Competition) -> Blended:
     scores, honest = score_all(rows, truth, config.members, pool, prior)
     choice = None
     if config.choose != DEFAULT:
-        choice = _choose(config, tables, rows, truth, prior)
+        known = evidence_of(config, tables, members, rows, prior)
+        choice = _choose(config, tables, rows, truth, known)
         scores = [replace(one, name=DEFAULT) if one.name == "blend" else one for one in scores]
         if choice.fitted.name != DEFAULT:
             pool = replace(pool, chosen=choice.fitted.plain())
-        same = answer(pool, _evidence(config, tables, rows, prior))
+        same = answer(pool, known)
         more, honest = score_chosen(rows, truth, same, choice.honest, prior, config.floor)
         scores += more
         pool.scores["choice"] = choice.as_dict()
@@ -109,11 +115,11 @@ def blend(config: EnsembleConfig, tables: Competition) -> Blended:
     return Blended(config, tables, members, rows, truth, pool, scores, honest, *rows_of_test(members, tables.test), choice)
 
 
-def _choose(config: EnsembleConfig, tables: Competition, rows: OutOfFold, truth: NDArray[np.int64], prior: Floats) -> Choice:
+def _choose(config: EnsembleConfig, tables: Competition, rows: OutOfFold, truth: NDArray[np.int64], known: Evidence) -> Choice:
     here = rows.answered
     return choose(
         config.choose,
-        _evidence(config, tables, rows, prior),
+        known,
         truth[here],
         [image for image, there in zip(rows.images, here, strict=True) if there],
         l2=config.l2,
@@ -123,10 +129,12 @@ def _choose(config: EnsembleConfig, tables: Competition, rows: OutOfFold, truth:
     )
 
 
-def _evidence(config: EnsembleConfig, tables: Competition, rows: OutOfFold, prior: Floats) -> Evidence:
-    """Of the photos that are answered, whose prior is that of the other folds."""
-    known = Evidence.of(config.members, tables.class_id, rows.z, prior, uncertainty(config.runs, config.members, rows.images))
-    return known.rows(rows.answered)
+def evidence_of(
+    config: EnsembleConfig, tables: Competition, members: Sequence[Member], rows: OutOfFold, prior: Floats
+) -> Evidence:
+    """What is known of the photos that are answered, whose prior [N, C] is that of the other folds."""
+    unsure, cosines = uncertainty(config.runs, config.members, rows.images), cosines_of_labelled(members, rows.images)
+    return Evidence.of(config.members, tables.class_id, rows.z, prior, unsure, cosines).rows(rows.answered)
 
 
 def truth_of(images: Sequence[str], tables: Competition) -> NDArray[np.int64]:

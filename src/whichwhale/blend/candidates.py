@@ -1,11 +1,12 @@
 """Rows of (photo, candidate): which whales are in question for a photo, and what the members say of each.
 
 A candidate is a whale among the first `LIST` of any member. Its features, for every member that is not another's copy, in the
-order of names: the centred logit (of an angular-margin head and of neighbours that is a cosine, up to a constant of the photo),
-the rank, and the lead, which is how far the logit is above the best other one (for the first its gap to the next, for the others
-minus the gap to the first). For all members together the same of the mean of their scaled logits, the shares of members that have
-the candidate first and in their list, the logarithm of the whale's share of the photos, and how surely the photo's points are
-known. Ranks are log2(1 + rank), so that a place more counts most at the top.
+order of names: the centred logit, the rank, the lead, which is how far the logit is above the best other one (for the first its
+gap to the next, for the others minus the gap to the first), the gap, which is how far it is above the next one below it, and,
+where logits are cosines times a scale, as neighbours' are, the cosine. For all members together the same of the mean of their
+scaled logits, and for the photo and whale: the shares of members that have the candidate first and in their list (agreement), the
+logarithm of the whale's share of the photos that were learned from (its class count, but for a constant), and how surely the
+photo's points are known. Ranks are log2(1 + rank), so that a place more counts most at the top.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from whichwhale.blend.weigh import sizes
 
 LIST = 16
 OF_PHOTO = ("uncertainty",)  # features that all candidates of a photo share
+LINEAR = ("logit", "rank", "lead", "first", "in lists", "log prior")  # kinds of features that mean something in a sum
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,6 +40,13 @@ class Candidates:
     start: NDArray[np.int64]
     features: NDArray[np.float64]
     names: list[str]
+
+    def of(self, names: list[str]) -> NDArray[np.float64]:
+        """Features of these names [R, F], in this order. Raises ValueError if one is not there."""
+        place = {name: column for column, name in enumerate(self.names)}
+        if missing := [name for name in names if name not in place]:
+            raise ValueError(f"the blend asks for {missing[0]!r}, which is not known of these photos; fit the blend anew")
+        return self.features[:, [place[name] for name in names]]
 
     def of_photos(self, at: NDArray[np.int64]) -> Candidates:
         """Those of the photos `at`, which are photos 0, 1, ... then."""
@@ -102,13 +111,18 @@ def candidates(evidence: Evidence, scale: dict[str, float] | None = None) -> Can
     columns, names = [], []
     known = [*has, np.ones(photos, bool)]
     for table, rank, there, name in zip(tables, ranks, known, [*scale, "mean"], strict=True):
-        best = np.partition(table, whales - 2, axis=1)[:, -2:]
+        falling = -np.sort(-table, axis=1)
         at = rank[photo, whale]
         own = table[photo, whale]
-        lead = own - np.where(at == 0, best[photo, 0], best[photo, 1])
+        lead = own - falling[photo, np.where(at == 0, 1, 0)]
+        gap = own - falling[photo, np.minimum(at + 1, whales - 1)]
         low = np.log2(1 + whales / 2)
-        columns += [own, np.where(there[photo], np.log2(1.0 + at), low), np.where(there[photo], lead, 0.0)]
-        names += [f"{name}, logit", f"{name}, rank", f"{name}, lead"]
+        columns += [own, np.where(there[photo], np.log2(1.0 + at), low), np.where(there[photo], lead, 0.0), gap]
+        names += [f"{name}, logit", f"{name}, rank", f"{name}, lead", f"{name}, gap"]
+    for m, name in enumerate(scale):
+        if evidence.cosines is not None and np.isfinite(evidence.cosines.scale[m]):
+            columns.append(evidence.cosines.of(m, z[m])[photo, whale])
+            names.append(f"{name}, cosine")
     members = np.maximum(has.sum(axis=0), 1)[photo]
     columns += [
         ((ranks[:-1] == 0) & has[:, :, None]).sum(axis=0)[photo, whale] / members,
@@ -129,8 +143,11 @@ def _ranks(table: NDArray) -> NDArray[np.int64]:
     return ranks
 
 
+def linear(names: list[str]) -> list[str]:
+    """Those features that a regression may add up: not what all candidates of a photo share, nor what others say already."""
+    return [name for name in names if name.rsplit(", ", 1)[-1] in LINEAR]
+
+
 def base_score(found: Candidates, log_p: NDArray) -> NDArray[np.float64]:
     """log p [N, C] of the candidates [R]."""
     return log_p[found.photo, found.whale].astype(np.float64)
-
-

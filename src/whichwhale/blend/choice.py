@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from whichwhale.blend.evidence import Evidence
 from whichwhale.blend.nested import Trial, nested
 from whichwhale.blend.recipes import AUTO, LADDER, Fitted, fit
+from whichwhale.blend.told import told
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,19 +34,22 @@ class Choice:
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers for blend.json."""
         trials = [asdict(trial) | {"spread": trial.spread} for trial in self.trials]
-        return {"asked": self.asked, "name": self.fitted.name, "without_parts": self.parts, "trials": trials}
+        kept = {"asked": self.asked, "name": self.fitted.name, "told": told(self.fitted)}
+        return kept | {"without_parts": self.parts, "trials": trials}
 
     def lines(self) -> list[str]:
         """What was tried and what came of it, for people, a line each."""
+        fitted = [f"  {line}" for line in told(self.fitted)]
         if not self.trials:
-            return [f"Blended by {self.fitted.name}, as asked for; cross-fitted over {len(self.parts)} parts of the photos."]
+            head = f"Blended by {self.fitted.name}, as asked for; cross-fitted over {len(self.parts)} parts of the photos."
+            return [head, *fitted]
         others = ", ".join(f"{name} {count}" for name, count in Counter(self.parts).most_common())
         head = (
             f"Blended by {self.fitted.name}, chosen among {len(self.trials)} ways; without each of {len(self.parts)} parts of "
             f"the photos there would have been chosen (times): {others}. Gain: log loss, 95 % paired bootstrap; then in each "
             "partition of the photos."
         )
-        return [head, *trial_lines(self.trials)]
+        return [head, *trial_lines(self.trials), f"{self.fitted.name}:", *fitted]
 
 
 def choose(

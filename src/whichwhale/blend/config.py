@@ -2,7 +2,7 @@
 
 import re
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -25,9 +25,10 @@ class EnsembleConfig(Config):
 
     dataset: str  # folder below runs/ in which the members are
     # Models: folders below runs/<dataset>/. MODEL_neighbours, if nobody made such a model, looks for the photo's neighbours among
-    # those that the fits of MODEL trained on, by MODEL's embeddings; `neighbours_scale` says how much closeness counts there.
+    # those that the fits of MODEL trained on, by MODEL's embeddings; `neighbours_scale` says how much closeness counts there:
+    # a number, or `fit` for the one of least out-of-fold log loss, of each model its own.
     members: list[str] = Field(min_length=1)
-    neighbours_scale: float = Field(20.0, gt=0, le=300)
+    neighbours_scale: Annotated[float, Field(gt=0, le=300)] | Literal["fit"] = 20.0
     data: DataConfig = DataConfig()
     name: str = "ensemble"  # runs/<dataset>/<name>/ keeps the weights (blend.json) and the blend's own predictions.npz
     l2: float = Field(1e-3, ge=0, allow_inf_nan=False)  # pull toward equal scaled weights, see blend.pool.fit

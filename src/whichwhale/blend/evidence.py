@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from whichwhale.blend.cosines import Cosines
+
 if TYPE_CHECKING:
     from whichwhale.blend.candidates import Candidates
 
@@ -21,6 +23,7 @@ class Evidence:
     z                   centred logits [M, N, C], 0 throughout a row that a member has not (blend/assemble.py)
     prior               share of each whale among the photos that were learned from, smoothed: [N, C], or [1, C] for all
     uncertainty         standard deviation of the points that a photo's passport was cut by, over d [N]; NaN where unknown
+    cosines             of members whose logits are cosines times a scale, if anybody knows
     listed              the photos' candidates, if somebody has drawn them up already for many fits on parts of these rows
     """
 
@@ -29,6 +32,7 @@ class Evidence:
     z: NDArray[np.floating]
     prior: NDArray[np.floating]
     uncertainty: NDArray[np.floating]
+    cosines: Cosines | None = None
     listed: Candidates | None = None
 
     @classmethod
@@ -39,6 +43,7 @@ class Evidence:
         z: ArrayLike,
         prior: ArrayLike | None = None,
         uncertainty: ArrayLike | None = None,
+        cosines: Cosines | None = None,
     ) -> Evidence:
         """From arrays; without a prior each whale has the same. Raises ValueError if the shapes don't agree."""
         logits = np.asarray(z)
@@ -49,7 +54,9 @@ class Evidence:
         unsure = np.full(photos, np.nan) if uncertainty is None else np.asarray(uncertainty)
         if shares.shape not in ((1, whales), (photos, whales)) or unsure.shape != (photos,):
             raise ValueError(f"prior {shares.shape} or uncertainty {unsure.shape} does not go with z {logits.shape}")
-        return cls(list(members), list(class_id), logits, shares, unsure)
+        if cosines is not None and cosines.level.shape != logits.shape[:2]:
+            raise ValueError(f"cosines {cosines.level.shape} do not go with z {logits.shape}")
+        return cls(list(members), list(class_id), logits, shares, unsure, cosines)
 
     @property
     def has(self) -> NDArray[np.bool_]:
@@ -61,7 +68,8 @@ class Evidence:
         at = np.flatnonzero(at) if at.dtype == bool else at
         prior = self.prior if len(self.prior) == 1 else self.prior[at]
         listed = None if self.listed is None else self.listed.of_photos(at)
-        return replace(self, z=self.z[:, at], prior=prior, uncertainty=self.uncertainty[at], listed=listed)
+        cosines = None if self.cosines is None else self.cosines.rows(at)
+        return replace(self, z=self.z[:, at], prior=prior, uncertainty=self.uncertainty[at], cosines=cosines, listed=listed)
 
     def of_members(self, names: Sequence[str]) -> Evidence:
         """Of these members, in this order. Raises ValueError if one is not there."""
@@ -69,7 +77,9 @@ class Evidence:
             raise ValueError(f"there is no member {missing[0]}; there are {', '.join(self.members)}")
         if names == self.members:
             return self
-        return replace(self, members=list(names), z=self.z[[self.members.index(name) for name in names]], listed=None)
+        at = [self.members.index(name) for name in names]
+        cosines = None if self.cosines is None else self.cosines.of_members(at)
+        return replace(self, members=list(names), z=self.z[at], cosines=cosines, listed=None)
 
     def of_whales(self, class_id: Sequence[str]) -> Evidence:
         """With the columns in this order."""

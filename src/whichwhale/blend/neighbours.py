@@ -10,20 +10,23 @@ from __future__ import annotations
 import json
 import zipfile
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 
 from whichwhale import predictions
+from whichwhale.blend.weigh import sizes, weigh
 from whichwhale.competition import Competition
-from whichwhale.files import write_atomically, write_json
-from whichwhale.predictions import ROLE_TRAIN, Predictions, split_item
+from whichwhale.files import sha256, write_atomically, write_json
+from whichwhale.predictions import ROLE_TRAIN, ROLE_VALIDATION, Predictions, split_item
 
 SUFFIX = "_neighbours"
 ABOUT, GALLERY = "neighbours.json", "gallery.npz"
+SCALES = tuple(float(one) for one in np.round(5 * 2 ** (np.arange(11) / 2), 1))  # that a fit of the scale tries: 5 to 160
 
 
 class NeighboursError(ValueError):
@@ -117,9 +120,9 @@ def with_neighbours(table: Predictions, gallery: Gallery, own: NDArray[np.int64]
     )
 
 
-def write_neighbours(model: Path, whale_of: Mapping[str, str], class_id: list[str], scale: float) -> list[Path]:
+def write_neighbours(model: Path, whale_of: Mapping[str, str], class_id: list[str], scale: float | Literal["fit"]) -> list[Path]:
     """Write `<model>_neighbours`: neighbours.json, and for every fit of `model` fold<k>/gallery.npz and fold<k>/predictions.npz;
-    what is there already is left alone.
+    what is there already is left alone. A fitted scale is fitted again only if the model's predictions are others.
 
     Returns the predictions written. Raises NeighboursError, also if the model has no predictions.
     """
@@ -127,6 +130,17 @@ def write_neighbours(model: Path, whale_of: Mapping[str, str], class_id: list[st
     if not sources:
         raise NeighboursError(f"{model}: has no fold*/predictions.npz; run predict.py with its config")
     home, written = model.with_name(model.name + SUFFIX), []
+    about: dict[str, Any] = {"model": model.name}
+    was = json.loads((home / ABOUT).read_text(encoding="utf-8")) if (home / ABOUT).is_file() else {}
+    if scale == "fit":
+        of = {source.parent.name: sha256(source) for source in sources}
+        if was.get("fitted", {}).get("of") == of:
+            losses = {float(one): loss for one, loss in was["fitted"]["log_loss"].items()}
+        else:
+            losses = scale_losses({source: predictions.read(source) for source in sources}, whale_of, class_id)
+        scale = min(losses, key=losses.__getitem__)
+        about["fitted"] = {"of": of, "log_loss": {f"{one:g}": loss for one, loss in losses.items()}}
+    about["scale"] = scale
     for source in sources:
         target = home / source.parent.name / source.name
         of = predictions.read(source)
@@ -138,11 +152,53 @@ def write_neighbours(model: Path, whale_of: Mapping[str, str], class_id: list[st
         gallery.write(target.with_name(GALLERY))
         predictions.write(target, table)
         written.append(target)
-    write_json(home / ABOUT, {"model": model.name, "scale": scale})
+    if was != about:
+        write_json(home / ABOUT, about)
     return written
 
 
-def write_neighbours_of(members: Sequence[str], runs: Path, tables: Competition, scale: float) -> list[Path]:
+def scale_losses(tables: Mapping[Path, Predictions], whale_of: Mapping[str, str], class_id: list[str]) -> dict[float, float]:
+    """What each of `SCALES` is worth: out-of-fold log loss of the neighbours at their best power, which the pool fits anyway.
+
+    One number of all the rows that a blend learns from: on a thousand of them it can't learn them by heart, so it is not fitted
+    anew without the rows that are scored. Whales that a fit never saw are left out.
+
+    Args:
+        tables: of a model's fits, by their paths.
+
+    Raises:
+        NeighboursError: as `gallery_of`, or no validation row of a whale that the fit knows.
+    """
+    place, asked = {whale: column for column, whale in enumerate(class_id)}, []
+    for path, table in tables.items():
+        gallery, _ = gallery_of(table, path, whale_of, SCALES[0])
+        images = [split_item(item) for item in table.item.tolist()]
+        known = set(gallery.whales)
+        rows = [
+            row
+            for row, (image, k) in enumerate(images)
+            if k == 0 and table.role[row] == ROLE_VALIDATION and whale_of.get(image) in known
+        ]
+        if rows:
+            asked.append((gallery, table.embedding[rows], [place[whale_of[images[row][0]]] for row in rows]))
+    if not asked:
+        raise NeighboursError(f"{next(iter(tables)).parent.parent}: no validation row, so no scale can be fitted; give a number")
+    truth, losses = np.array([column for _, _, columns in asked for column in columns], np.int64), {}
+    for scale in SCALES:
+        z = np.zeros((len(truth), len(class_id)), np.float32)
+        start = 0
+        for gallery, embedding, _ in asked:
+            logits = replace(gallery, scale=scale).logits(embedding)
+            rows = slice(start, start + len(logits))
+            z[rows, [place[whale] for whale in gallery.whales]] = logits - logits.mean(axis=1, keepdims=True)
+            start += len(logits)
+        unit = z / np.float32(sizes(z[None])[0])
+        log_p = log_softmax(weigh(unit[None], truth)[0] * unit.astype(np.float64), axis=1)
+        losses[scale] = float(-log_p[np.arange(len(truth)), truth].mean())
+    return losses
+
+
+def write_neighbours_of(members: Sequence[str], runs: Path, tables: Competition, scale: float | Literal["fit"]) -> list[Path]:
     """`write_neighbours` for those of `members` that are called MODEL_neighbours and are no model of somebody's own making.
 
     Args:
@@ -162,6 +218,13 @@ def source_of(member: Path) -> Path | None:
     if not (member / ABOUT).is_file():
         return None
     return member.with_name(json.loads((member / ABOUT).read_text(encoding="utf-8"))["model"])
+
+
+def scale_of(member: Path) -> float:
+    """What multiplies cosines to the logits of a member of neighbours; NaN for another kind of model."""
+    if not (member / ABOUT).is_file():
+        return float("nan")
+    return float(json.loads((member / ABOUT).read_text(encoding="utf-8"))["scale"])
 
 
 def _same(one: Predictions, other: Predictions) -> bool:

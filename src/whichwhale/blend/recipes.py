@@ -58,6 +58,7 @@ LADDER = (
     "mixture+power",
     "log_linear+prior",
     "log_linear+floor",
+    "log_linear+prior+floor",
     "log_linear+vector",
     "logit",
     "trees",

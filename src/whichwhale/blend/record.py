@@ -26,7 +26,7 @@ from whichwhale.files import sha256
 from whichwhale.score.submission import content
 
 SCHEMA = 1
-PACKAGES = ("numpy", "scipy", "pandas")
+PACKAGES = ("numpy", "scipy", "pandas", "scikit-learn", "lightgbm")
 
 
 class RecordError(ValueError):

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from whichwhale.blend.candidates import OF_PHOTO, Candidates, base_score, candidates
+from whichwhale.blend.candidates import Candidates, base_score, candidates, linear
 from whichwhale.blend.evidence import Evidence
 from whichwhale.blend.log_linear import LogLinear
 from whichwhale.blend.memo import Memo
@@ -61,8 +61,8 @@ class LogitStack:
     def fit(cls, evidence: Evidence, truth: NDArray[np.int64], l2: float, memo: Memo) -> LogitStack:
         base = base_pool(evidence, truth, l2, memo)
         found, at = _learnable(evidence, truth, memo)
-        names = [name for name in found.names if name not in OF_PHOTO]
-        x = found.features[:, : len(names)]
+        names = linear(found.names)
+        x = found.of(names)
         mean, sd = (x.mean(axis=0), x.std(axis=0)) if len(x) else (np.zeros(len(names)), np.ones(len(names)))
         sd = np.where(sd > 0, sd, 1.0)
         x = (x - mean) / sd
@@ -86,7 +86,7 @@ class LogitStack:
         """[N, C]."""
         log_p = self.base.log_p(evidence)
         found = candidates(evidence, self.scale)
-        x = (found.features[:, : len(self.names)] - np.array(self.mean)) / np.array(self.sd)
+        x = (found.of(self.names) - np.array(self.mean)) / np.array(self.sd)
         return found.spread(base_score(found, log_p) + x @ np.array(self.coefficients), log_p)
 
 
@@ -129,5 +129,5 @@ class TreeStack:
 
         found = candidates(evidence, self.scale)
         trees = lightgbm.Booster(model_str=self.text)
-        score = trees.predict(found.features, raw_score=True, num_threads=1)
+        score = trees.predict(found.of(self.names), raw_score=True, num_threads=1)
         return found.spread(base_score(found, log_p) + np.asarray(score), log_p)

@@ -15,14 +15,18 @@ WORDS = (
 
 
 def chosen(sources: Sources) -> str:
-    """The ladder of `choose: auto`; nothing where nothing was to be chosen."""
+    """The ladder of `choose: auto`, or the way that the config asks for; nothing where that is the log-linear pool."""
     try:
         told = sources.pool.scores.get("choice") or {}
     except Absent:
         return ""
     trials = told.get("trials") or []
-    if not trials:
+    if not trials and not told.get("name"):
         return ""
+    fitted = page.details("What was fitted", "".join(page.paragraph(line) for line in told.get("told", [])))
+    if not trials:
+        asked = f"Answered by {told['name']}, as the config asks; its cross-fitted line in the table of scores is of fits that"
+        return page.heading("Which way to blend") + page.paragraph(f"{asked} did not learn from the photos scored.") + fitted
     rows = []
     for trial in trials:
         gain, parts = trial["gain"], trial["by_partition"]
@@ -39,4 +43,4 @@ def chosen(sources: Sources) -> str:
     head = ["way to blend", "against", "log loss", "gain (95%)", "sd over partitions", ""]
     strong = [row for row, trial in enumerate(trials) if trial["name"] == told["name"]]
     table = page.table("Ways to blend, simplest first", head, rows, 2, strong)
-    return page.heading("Which way to blend") + page.paragraph(WORDS) + table + page.paragraph(last)
+    return page.heading("Which way to blend") + page.paragraph(WORDS) + table + page.paragraph(last) + fitted
