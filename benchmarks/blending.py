@@ -8,10 +8,13 @@ examples:
 
 All rows are out-of-fold and every recipe is fitted without the fifth of the photos that it answers (blend/nested.py): log loss is
 the mean over three partitions of the photos, all else is of the first. Gain: log loss against the winners' recipe, 95 % paired
-bootstrap over photos. Calibration error: first guess, debiased, with its interval. `auto`: chosen anew without each fifth, the
-score of the choice itself. Below it the ladder that `choose: auto` climbs, with what each step gains over the best so far. With
---truth the test rows as well, of recipes fitted on all out-of-fold rows, at power 1 and at the config's `test_power`. Members
-must be fitted and predicted; goes to runs/DATASET/blending-NAME.json, NAME being the ensemble's.
+bootstrap over photos. Of its step: what the last step brings, such as a fitted power, weights in place of equal ones, a prior
+corrected, or a stack over the pool that it re-ranks. Calibration error: first guess, debiased, with its interval; beside it the
+plain ECE and what a perfect predictor with the same claims would show of it. `auto`: chosen anew without each fifth, the score
+of the choice itself. Below it the ladder that `choose: auto` climbs, with what each step gains over the best so far. With
+--truth the test rows as well, of recipes fitted on all out-of-fold rows, at power 1, at the config's `test_power`, and at the
+power that their truth asks for. Members must be fitted and predicted; goes to runs/DATASET/blending-NAME.json, NAME being the
+ensemble's, and the reliability diagrams of the winners' recipe, the pool and `auto` to blending-NAME.html beside it.
 """
 
 from __future__ import annotations
@@ -27,23 +30,29 @@ from typing import Any
 import numpy as np
 from markdown_table import markdown_table
 from numpy.typing import NDArray
+from scipy.special import softmax
+from test_power import best_power
 
 from whichwhale.blend.assemble import assemble, rows_of_test, rows_out_of_fold
-from whichwhale.blend.blended import truth_of
+from whichwhale.blend.blended import evidence_of, truth_of
 from whichwhale.blend.choice import trial_lines
 from whichwhale.blend.config import EnsembleConfig
+from whichwhale.blend.cosines import cosines_of_test
 from whichwhale.blend.evidence import Evidence
 from whichwhale.blend.neighbours import write_neighbours_of
 from whichwhale.blend.nested import Nested, nested
+from whichwhale.blend.pool import mix_floor
 from whichwhale.blend.recipes import LADDER, fit, parse
 from whichwhale.blend.uncertainty import uncertainty
 from whichwhale.command_line import add_config, carried_out, parser_of
 from whichwhale.competition import Competition
 from whichwhale.config import load
-from whichwhale.files import write_json
+from whichwhale.files import write_json, write_text
+from whichwhale.report import page
+from whichwhale.report.charts import reliability
 from whichwhale.score import (
-    calibration_interval,
-    expected_calibration_error,
+    Calibration,
+    Reliability,
     log_loss_rows,
     mean_interval,
     paired_bootstrap,
@@ -52,8 +61,20 @@ from whichwhale.score import (
     reliability_curve,
 )
 
-BASELINE = "winners"
-ROWS = (BASELINE, *LADDER, "log_linear+prior+floor", "log_linear+isotonic")
+BASELINE, ALONE, RAW = "winners", "one power", "as predicted"
+ROWS = (
+    BASELINE,
+    "arithmetic",
+    "arithmetic+power",
+    "mixture",
+    "mixture+power",
+    "mixture+power+prior",
+    *(name for name in LADDER if name.startswith(("equal", "log_linear"))),
+    "log_linear+isotonic",
+    "logit",
+    "trees",
+)
+DRAWN = (BASELINE, "log_linear", "auto")  # whose reliability diagrams are drawn
 Floats = NDArray[np.floating]
 
 
@@ -87,22 +108,26 @@ def measure(config: EnsembleConfig, names: list[str], partitions: int, truth_fil
     images = [image for image, there in zip(rows.images, here, strict=True) if there]
     prior = rows.prior(truth_of(rows.images, tables), tables.labels(), len(tables.class_id))
     truth, usable = truth_of(images, tables), rows.complete[here]
-    unsure = uncertainty(config.runs, config.members, rows.images)
-    known = Evidence.of(config.members, tables.class_id, rows.z, prior, unsure).rows(here)
+    known = evidence_of(config, tables, members, rows, prior)
     read = time.process_time() - started
     how = {"l2": config.l2, "floor": config.floor, "usable": usable}
-    alone = {
-        f"{name}, one power": nested(known.of_members([name]), truth, images, ["equal"], partitions=1, **how)
-        for name in config.members
-    }
+    alone = {name: nested(known.of_members([name]), truth, images, ["equal"], partitions=1, **how) for name in config.members}
     started = time.process_time()
     done = nested(known, truth, images, names, partitions=partitions, **how)
     seconds = time.process_time() - started
     base = done.loss[0].mean(axis=0)
-    lines = [_line(name, one.loss[0, 0], one.p[0], truth, base) for name, one in alone.items()]
-    lines += [_line(name, done.loss[r].mean(axis=0), done.p[r], truth, base) for r, name in enumerate(names)]
-    for row, loss in zip(lines[len(alone) :], done.loss, strict=True):
-        row["sd"] = float(loss.mean(axis=1).std(ddof=1)) if partitions > 1 else 0.0
+    lines, said = [], {name: one.p[0] for name, one in alone.items()}
+    for name, one in alone.items():
+        plain = mix_floor(softmax(known.of_members([name]).z[0], axis=1), config.floor)
+        raw = log_loss_rows(plain, truth)
+        lines.append(_line(f"{name}, {RAW}", raw, plain, truth, base))
+        lines.append(_line(f"{name}, {ALONE}", one.loss[0, 0], one.p[0], truth, base, RAW, raw))
+    for r, name in enumerate(names):
+        before = step_before(name)
+        other = done.loss[names.index(before)].mean(axis=0) if before in names else None
+        lines.append(_line(name, done.loss[r].mean(axis=0), done.p[r], truth, base, before, other))
+        lines[-1]["sd"] = float(done.loss[r].mean(axis=1).std(ddof=1)) if partitions > 1 else 0.0
+        said[name] = done.p[r]
     ladder = done.of([name for name in LADDER if name in names])
     results: dict[str, Any] = {
         "dataset": config.dataset,
@@ -115,7 +140,7 @@ def measure(config: EnsembleConfig, names: list[str], partitions: int, truth_fil
     }
     if len(ladder.names) > 1:
         name, trials = ladder.choose()
-        honest = ladder.honest()
+        honest = said["auto"] = ladder.honest()
         lines.append(_line("auto", log_loss_rows(honest, truth), honest, truth, base) | {"chosen": name})
         results |= {"chosen": name, "without_parts": ladder.choices(), "trials": [asdict(one) for one in trials]}
         results["ladder"] = trial_lines(trials)
@@ -123,13 +148,46 @@ def measure(config: EnsembleConfig, names: list[str], partitions: int, truth_fil
     if truth_file is not None:
         results["test"] = _test(config, tables, members, known, truth, usable, names, ladder, truth_file)
     write_json(config.runs / f"blending-{config.name}.json", results)
+    drawn = {name: said[name] for name in DRAWN if name in said}
+    curves = [(name, reliability_curve(p, truth), p.max(axis=1)) for name, p in drawn.items()]
+    write_text(config.runs / f"blending-{config.name}.html", _diagrams(config, curves))
     return results
 
 
-def _line(name: str, losses: Floats, p: Floats, truth: NDArray[np.int64], base: Floats) -> dict[str, Any]:
+def _diagrams(config: EnsembleConfig, curves: Sequence[tuple[str, Reliability, Floats]]) -> str:
+    """A page with the curves alone."""
+    told = (
+        "To the right what first guesses claim, upward how many are right, out-of-fold; bars are 95 % intervals. Below: claims."
+    )
+    chart = page.figure(reliability(curves, "reliability"), told, "chart")
+    shown = page.Section("reliability", "Do its probabilities mean what they say?", chart)
+    return page.page(f"Ways to blend {config.dataset}", f"Members: {', '.join(config.members)}.", [shown], "")
+
+
+def step_before(name: str) -> str:
+    """What recipe `name` adds a step to: `log_linear+prior` to `log_linear`, that to `equal`, a stack to its pool; or ''."""
+    pool, _, last = name.rpartition("+")
+    if pool:
+        return pool
+    return {"log_linear": "equal", "mixture": "arithmetic", "logit": "log_linear", "trees": "log_linear"}.get(last, "")
+
+
+def _line(
+    name: str,
+    losses: Floats,
+    p: Floats,
+    truth: NDArray[np.int64],
+    base: Floats,
+    before: str = "",
+    others: Floats | None = None,
+) -> dict[str, Any]:
     rank, interval = rank_of_truth(p, truth), mean_interval(losses, seed=0, draws=2000)
-    gain, off = paired_bootstrap(base, losses, seed=0, draws=2000), calibration_interval(p, truth, seed=0)
-    return {
+    gain, off = paired_bootstrap(base, losses, seed=0, draws=2000), Calibration.of(p, truth)
+    step = {}
+    if others is not None:
+        own = paired_bootstrap(others, losses, seed=0, draws=2000)
+        step = {"step": {"over": before, "gain": [own.mean, own.low, own.high]}}
+    return step | {
         "name": name,
         "log_loss": interval.mean,
         "interval": [interval.low, interval.high],
@@ -137,8 +195,9 @@ def _line(name: str, losses: Floats, p: Floats, truth: NDArray[np.int64], base: 
         "lower_by": gain.mean / float(base.mean()),
         "top_1": float((rank < 1).mean()),
         "top_5": float((rank < 5).mean()),
-        "calibration": [off.mean, off.low, off.high],
-        "plain_ece": expected_calibration_error(reliability_curve(p, truth)),
+        "calibration": [off.error.mean, off.error.low, off.error.high],
+        "plain_ece": off.plain,
+        "perfect_ece": off.perfect,
     }
 
 
@@ -158,18 +217,19 @@ def _test(
     photos = [image for image in tables.test if told.get(image) in column]
     z, by = rows_of_test(members, photos)
     right = np.array([column[told[image]] for image in photos], np.int64)[by > 0]
-    unsure = uncertainty(config.runs, config.members, photos)
-    asked = Evidence.of(config.members, tables.class_id, z, tables.prior(), unsure).rows(by > 0)
+    unsure, cosines = uncertainty(config.runs, config.members, photos), cosines_of_test(members, photos)
+    asked = Evidence.of(config.members, tables.class_id, z, tables.prior(), unsure, cosines).rows(by > 0)
     learned, found, base = known.rows(usable), [], {}
     auto = {"auto": ladder.choose()[0]} if len(ladder.names) > 1 else {}
     for name, recipe in ({name: name for name in names} | auto).items():
         fitted = fit(recipe, learned, truth[usable], config.l2, config.floor, tables.prior())
         line: dict[str, Any] = {"name": name, "photos": len(right)}
-        for key, power in (("power_1", 1.0), ("test_power", config.test_power)):
+        best = best_power(fitted.log_p(asked).astype(np.float64), right)
+        for key, power in (("power_1", 1.0), ("best", best), ("test_power", config.test_power)):
             p = fitted.probabilities(asked, power)
             losses = log_loss_rows(p, right)
             gain = paired_bootstrap(base.setdefault(key, losses), losses, seed=0, draws=2000)
-            line[key] = {"log_loss": float(losses.mean()), "gain": [gain.mean, gain.low, gain.high]}
+            line[key] = {"power": power, "log_loss": float(losses.mean()), "gain": [gain.mean, gain.low, gain.high]}
         rank = rank_of_truth(p, right)
         found.append(line | {"top_1": float((rank < 1).mean()), "top_5": float((rank < 5).mean())})
     return found
@@ -177,7 +237,8 @@ def _test(
 
 def as_text(results: dict[str, Any]) -> str:
     """The tables in Markdown."""
-    head = ["", "log loss (95 %)", "sd", "gain on the winners' (95 %)", "lower by", "top-1", "top-5", "calibration (95 %)", "ECE"]
+    head = ["", "log loss (95 %)", "sd", "gain on the winners' (95 %)", "lower by", "gain of its step (95 %)", "top-1", "top-5"]
+    head += ["calibration error (95 %)", "ECE (perfect)"]
     rows = []
     for row in results["rows"]:
         off = row["calibration"]
@@ -187,14 +248,20 @@ def as_text(results: dict[str, Any]) -> str:
             f"{row['sd']:.3f}" if "sd" in row else "",
             _gain(row["gain"]),
             f"{row['lower_by']:.1%}",
+            _gain(row["step"]["gain"]) if "step" in row else "",
             f"{row['top_1']:.1%}",
             f"{row['top_5']:.1%}",
             f"{off[0]:.1%} ({off[1]:.1%} to {off[2]:.1%})",
-            f"{row['plain_ece']:.1%}",
+            f"{row['plain_ece']:.1%} ({row['perfect_ece']:.1%})",
         ]
         rows.append(cells)
     told = f"{results['photos']} out-of-fold photos, {results['whales']} whales, members {', '.join(results['members'])}"
     lines = [*markdown_table(head, rows), "", f"{told}; {results['seconds']:.0f} s of one core to fit and choose."]
+    least, most = (end(row["perfect_ece"] for row in results["rows"]) for end in (min, max))
+    lines.append(
+        f"On {results['photos']} photos a perfect predictor with these claims still shows a plain ECE of {least:.1%} to "
+        f"{most:.1%}, which the debiased error takes off."
+    )
     if "ladder" in results:
         lines += ["", "The ladder (gain over the best so far; in each partition):", *results["ladder"]]
         lines.append(f"Chosen: {results['chosen']}; without each part: {', '.join(results['without_parts'])}")
@@ -202,9 +269,10 @@ def as_text(results: dict[str, Any]) -> str:
         powers, rows = ("power_1", "test_power"), []
         for row in results["test"]:
             cells = [cell for key in powers for cell in (f"{row[key]['log_loss']:.3f}", _gain(row[key]["gain"]))]
+            cells += [f"{row['best']['power']:.2f}", f"{row['best']['log_loss']:.3f}"]
             shares = [f"{row[key]:.1%}" for key in ("top_1", "top_5")]
             rows.append([row["name"], *cells, *shares])
-        head = ["test photos", "power 1", "gain (95 %)", "test_power", "gain (95 %)", "top-1", "top-5"]
+        head = ["test photos", "power 1", "gain (95 %)", "test_power", "gain (95 %)", "best power", "then", "top-1", "top-5"]
         lines += ["", *markdown_table(head, rows)]
     return "\n".join(lines)
 

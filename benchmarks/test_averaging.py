@@ -4,6 +4,7 @@ examples:
   python benchmarks/test_averaging.py benchmark                   one classifier: 13 fits, about half an hour on two cores
   python benchmarks/test_averaging.py benchmark configs/survey/passports.yaml configs/survey/embedding.yaml fit.epochs=12
   python benchmarks/test_averaging.py benchmark --table           print the table of what is fitted already
+  python benchmarks/test_averaging.py benchmark configs/survey/passports.yaml configs/survey/embedding.yaml --table --choose logit
 
 DATASET is a survey with an aligner (`python benchmarks/survey.py` makes one, `make demo` another): its photos, found points and
 test truth are taken as they are. An out-of-fold row is one fold model's answer, a test row a mean over several, which errs less,
@@ -17,13 +18,14 @@ so a power that fits the former is too small for the latter. Compared:
 
 Fitted below runs/DATASET_partitions and runs/DATASET_calibration, both with the passports that DATASET has already; what is
 done is skipped. Best power: the further one that the test truth asks for, with a 95 % bootstrap interval over test photos; 1 says
-that the weights are right for test rows. Gain: log loss against the first row, paired bootstrap. Goes to
-runs/DATASET/test_averaging.json.
+that the weights are right for test rows. Gain: log loss against the first row, paired bootstrap. `--choose` says which way the
+models are blended (blend/recipes.py). Goes to runs/DATASET/test_averaging.json, the ways to blend beside each other.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import subprocess
 import sys
 import tempfile
@@ -39,9 +41,14 @@ from scipy.special import softmax
 from test_power import DRAWS, best_power
 
 from whichwhale.blend.assemble import FitOn, assemble, rows_of_test, rows_out_of_fold
-from whichwhale.blend.blended import truth_of
+from whichwhale.blend.blended import evidence_of, truth_of
 from whichwhale.blend.config import EnsembleConfig
-from whichwhale.blend.pool import TestFrom, fit, mix_floor
+from whichwhale.blend.cosines import cosines_of_test
+from whichwhale.blend.evidence import Evidence
+from whichwhale.blend.pool import TestFrom, mix_floor
+from whichwhale.blend.recipes import DEFAULT as RECIPE
+from whichwhale.blend.recipes import fit, parse
+from whichwhale.blend.uncertainty import uncertainty
 from whichwhale.command_line import carried_out, parser_of
 from whichwhale.config import input_dir, runs_dir
 from whichwhale.files import write_json
@@ -98,6 +105,7 @@ def main(arguments: Sequence[str] | None = None, run: Run = script) -> int:
     points_help = "annotations.csv that passports are cut by (default DATASET/aligner/annotations.csv), or given"
     parser.add_argument("--points", help=points_help)
     parser.add_argument("--truth", type=Path, help="CSV of the test photos' whales (default input/DATASET/truth/solution.csv)")
+    parser.add_argument("--choose", metavar="RECIPE", default=RECIPE, help=f"way to blend the models (default {RECIPE})")
     parser.add_argument("--table", action="store_true", help="fit nothing")
     return carried_out(benchmark, parser.parse_args(arguments), run, by="benchmarks/test_averaging.py")
 
@@ -109,6 +117,7 @@ def benchmark(options: argparse.Namespace, run: Run) -> int:
     truth = options.truth or input_dir() / options.dataset / "truth" / "solution.csv"
     if options.folds < 2 or options.repeat < 2:
         raise ValueError("--folds and --repeat: at least 2")
+    parse(options.choose)
     whales = read_truth(truth)
     if not options.table:
         points = options.points or f"{options.dataset}/aligner/annotations.csv"
@@ -119,12 +128,16 @@ def benchmark(options: argparse.Namespace, run: Run) -> int:
                     return 1
     names = [path.stem for path in models]
     rows = ways(options.dataset, options.folds, options.repeat)
-    results = [measure(way, names, options.dataset, options.folds, whales) for way in rows]
+    results = [measure(way, names, options.dataset, options.folds, whales, options.choose) for way in rows]
     base = results[0]["losses"]
     for row in results:
         gain = paired_bootstrap(base, row.pop("losses"), seed=0, draws=2000)
         row["gain"] = [gain.mean, gain.low, gain.high]
-    write_json(runs_dir() / options.dataset / "test_averaging.json", {"models": names, "changes": changes, "rows": results})
+    kept = runs_dir() / options.dataset / "test_averaging.json"
+    before = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
+    about = {"models": names, "changes": changes}
+    others = before.get("ways", {}) if before.get("models") == names else {}
+    write_json(kept, about | {"ways": others | {options.choose: results}})
     print(as_text(results))
     return 0
 
@@ -142,8 +155,10 @@ def commands(
         yield [str(path), f"dataset={dataset}_calibration", *mine, f"folds.calibration={SHARE}", f"fold=[{only}]"]
 
 
-def measure(way: Way, models: Sequence[str], dataset: str, folds: int, whales: dict[str, str]) -> dict[str, Any]:
-    """Fit the models' log-linear pool as the way says, and score the test photos of known whales that all models predict."""
+def measure(
+    way: Way, models: Sequence[str], dataset: str, folds: int, whales: dict[str, str], recipe: str = RECIPE
+) -> dict[str, Any]:
+    """Blend the models by the recipe, fitted as the way says; score the test photos of known whales that all models predict."""
     config = EnsembleConfig.model_validate({"dataset": way.dataset, "members": models, "data": {"root": dataset}})
     tables = config.competition()
     labelled, column = tables.train["Image"].tolist(), {whale: i for i, whale in enumerate(tables.class_id)}
@@ -153,13 +168,19 @@ def measure(way: Way, models: Sequence[str], dataset: str, folds: int, whales: d
         with first_partition(config.runs, models, folds) if alone else _as_is(config.runs) as home:
             return [assemble(home / name, tables.class_id, labelled, way.test) for name in models]
 
-    learned = rows_out_of_fold(members(way.rows_alone), labelled, config.folds(tables), way.fit_on)
-    fitted = learned.complete
-    own = truth_of(learned.images, tables)[fitted]
-    pool = fit(learned.z[:, fitted], own, models, config.l2, config.floor)
-    z, by = rows_of_test(members(way.test_alone), photos)
+    own = members(way.rows_alone)
+    rows = rows_out_of_fold(own, labelled, config.folds(tables), way.fit_on)
+    shown = truth_of(rows.images, tables)
+    prior = rows.prior(shown, tables.labels(), len(tables.class_id))
+    fitted = rows.complete[rows.answered]
+    learned, shown = evidence_of(config, tables, own, rows, prior).rows(fitted), shown[rows.complete]
+    found = fit(recipe, learned, shown, config.l2, config.floor, tables.prior())
+    own = members(way.test_alone)
+    z, by = rows_of_test(own, photos)
     there = by == len(models)
-    logits = np.tensordot(pool.weights, z, axes=1)[there]
+    unsure, cosines = uncertainty(config.runs, models, photos), cosines_of_test(own, photos)
+    asked = Evidence.of(models, tables.class_id, z, tables.prior(), unsure, cosines).rows(there)
+    logits = found.log_p(asked).astype(np.float64)
     right = np.array([column[whales[image]] for image in photos], np.int64)[there]
     power = best_power(logits, right)
     draw = np.random.default_rng(0)
@@ -171,8 +192,8 @@ def measure(way: Way, models: Sequence[str], dataset: str, folds: int, whales: d
     return {
         "name": way.name,
         "fits": way.fits * len(models),
-        "rows": int(fitted.sum()),
-        "rows_log_loss": float(log_loss_rows(pool.probabilities(learned.z[:, fitted]), own).mean()),
+        "rows": len(shown),
+        "rows_log_loss": float(log_loss_rows(found.probabilities(learned), shown).mean()),
         "test": len(right),
         "log_loss": float(losses.mean()),
         "top_1": float((rank < 1).mean()),
@@ -219,7 +240,10 @@ def as_text(results: Sequence[dict[str, Any]]) -> str:
             f"{row['best_log_loss']:.3f}",
         ]
         rows.append(cells)
-    return "\n".join([*markdown_table(head, rows), "", f"{results[0]['test']:,} test photos."])
+    best = min(results, key=lambda row: row["log_loss"])
+    calibrated = min(results, key=lambda row: abs(np.log(row["power"][0])))
+    told = f"Least test log loss: {best['name']}. Power nearest to 1: {calibrated['name']}."
+    return "\n".join([*markdown_table(head, rows), "", f"{results[0]['test']:,} test photos. {told}"])
 
 
 if __name__ == "__main__":

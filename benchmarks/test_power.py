@@ -1,11 +1,12 @@
 """How much more may test rows be trusted than out-of-fold rows? The power that a survey's test truth asks for.
 
     python benchmarks/test_power.py configs/survey/ensemble.yaml --truth input/survey/truth/solution.csv
-    python benchmarks/test_power.py configs/survey/ensemble.yaml dataset=demo --truth input/demo/truth/solution.csv
+    python benchmarks/test_power.py configs/survey/ensemble.yaml dataset=demo choose=logit --truth input/demo/truth/solution.csv
 
-The blend's weights are fitted on out-of-fold rows, each the answer of one fold model. A test row is a mean over fits, some of
-which saw more photos, so it errs less and deserves a power above 1 (`test_power` of an ensemble's config). A competition's photos
-can't tell how much above; a survey's truth can. Intervals: bootstrap over test photos, of the power that fits best.
+A blend is fitted on out-of-fold rows, each the answer of one fold model. A test row is a mean over fits, some of which saw more
+photos, so it errs less and deserves a power above 1 (`test_power` of an ensemble's config), whichever way the blend answers
+(`choose`). A competition's photos can't tell how much above; a survey's truth can. Intervals: bootstrap over test photos, of the
+power that fits best. Losses are without the floor.
 """
 
 from __future__ import annotations
@@ -19,9 +20,15 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
-from whichwhale.blend.assemble import assemble, rows_of_test, rows_out_of_fold
+from whichwhale.blend.answering import log_answer
+from whichwhale.blend.assemble import assemble, rows_of_test
+from whichwhale.blend.blended import blend, evidence_of
 from whichwhale.blend.config import EnsembleConfig
-from whichwhale.blend.pool import fit
+from whichwhale.blend.cosines import cosines_of_test
+from whichwhale.blend.evidence import Evidence
+from whichwhale.blend.neighbours import write_neighbours_of
+from whichwhale.blend.recipes import DEFAULT
+from whichwhale.blend.uncertainty import uncertainty
 from whichwhale.command_line import add_config, carried_out, parser_of
 from whichwhale.config import load
 from whichwhale.score.evaluation import read_truth
@@ -51,27 +58,31 @@ def main(arguments: list[str] | None = None) -> int:
 def benchmark(options: argparse.Namespace) -> None:
     """Measure and print. Raises ValueError."""
     config = load(EnsembleConfig, options.config, options.override)
-    tables, told = config.competition(), read_truth(options.truth)
-    column = {whale: i for i, whale in enumerate(tables.class_id)}
+    tables = config.competition()
+    told, column = read_truth(options.truth), {whale: i for i, whale in enumerate(tables.class_id)}
     photos = [image for image in tables.test if told.get(image) in column]
     truth = np.array([column[told[image]] for image in photos])
-    labels = dict(zip(tables.train["Image"], tables.labels().tolist(), strict=True))
-    print(f"{config.dataset}: {', '.join(config.members)}; {len(photos)} test photos of known whales")
+    write_neighbours_of(config.members, config.runs, tables, config.neighbours_scale)
+    blended = blend(config.model_copy(update={"test": "folds"}), tables)  # what is fitted has nothing to do with test rows
+    pool, rows = blended.pool, blended.rows
+    prior = rows.prior(blended.truth, tables.labels(), len(tables.class_id))
+    known = evidence_of(config, tables, blended.members, rows, prior).rows(rows.complete[rows.answered])
+    outside = loss(1.0, log_answer(pool, known), blended.truth[rows.complete])
+    labelled, way = tables.train["Image"].tolist(), DEFAULT if pool.chosen is None else pool.chosen["name"]
+    print(f"{config.dataset}: {', '.join(config.members)}; {way}; {len(photos)} test photos of known whales")
     print("test rows  out-of-fold  test, power 1  best power (95 %)     test, best")
     for kind in ("folds", "all", "both"):
         if kind != "folds" and not all((config.runs / name / "foldall").is_dir() for name in config.members):
             continue
-        members = [assemble(config.runs / name, tables.class_id, list(labels), kind) for name in config.members]
-        rows = rows_out_of_fold(members, list(labels), config.folds(tables))
-        own = np.array([labels[image] for image in rows.images])[rows.complete]
-        pool = fit(rows.z[:, rows.complete], own, config.members, config.l2, config.floor)
+        members = [assemble(config.runs / name, tables.class_id, labelled, kind) for name in config.members]
         z, by = rows_of_test(members, photos)
-        logits, answered = np.tensordot(pool.weights, z, axes=1)[by > 0], truth[by > 0]
+        unsure, cosines = uncertainty(config.runs, config.members, photos), cosines_of_test(members, photos)
+        asked = Evidence.of(config.members, tables.class_id, z, tables.prior(), unsure, cosines).rows(by > 0)
+        logits, answered = log_answer(pool, asked), truth[by > 0]
         draw = np.random.default_rng(0)
         some = (draw.integers(len(answered), size=len(answered)) for _ in range(DRAWS))
         low, high = np.percentile([best_power(logits[i], answered[i]) for i in some], [2.5, 97.5])
         power = best_power(logits, answered)
-        outside = loss(1.0, np.tensordot(pool.weights, rows.z[:, rows.complete], axes=1), own)
         print(
             f"{kind:9}  {outside:11.4f}  {loss(1.0, logits, answered):13.4f}  {power:.2f} ({low:.2f} to {high:.2f})"
             f"  {loss(power, logits, answered):13.4f}"

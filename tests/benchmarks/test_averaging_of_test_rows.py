@@ -50,7 +50,8 @@ def test_fits_rows_and_table(heads: Path, capsys: pytest.CaptureFixture) -> None
         names = np.array([item.removesuffix("#0") for item in table.item])
         assert kept <= set(names[table.role == ROLE_VALIDATION]) and not kept & set(names[table.role == ROLE_TRAIN])
 
-    rows = {row["name"]: row for row in json.loads((runs / "heads" / "test_averaging.json").read_text())["rows"]}
+    written = json.loads((runs / "heads" / "test_averaging.json").read_text())["ways"]
+    rows = {row["name"]: row for row in written["log_linear"]}
     assert [row["fits"] for row in rows.values()] == [2, 3, 3, 4, 4, 5, 2]
     assert [row["rows"] for row in rows.values()] == [24] * 6 + [len(kept)]
     ours = list(rows.values())
@@ -61,4 +62,12 @@ def test_fits_rows_and_table(heads: Path, capsys: pytest.CaptureFixture) -> None
     capsys.readouterr()
     assert test_averaging.main([*command, "--table"], run=lambda *_: pytest.fail("something was fitted")) == 0
     assert capsys.readouterr().out == told[told.index("| fitted on") :]
+    best = min(ours, key=lambda row: row["log_loss"])["name"]
+    assert f"2 test photos. Least test log loss: {best}. Power nearest to 1: " in told
+    assert (
+        test_averaging.main([*command, "--table", "--choose", "equal"], run=lambda *_: pytest.fail("something was fitted")) == 0
+    )
+    written = json.loads((runs / "heads" / "test_averaging.json").read_text())["ways"]
+    assert list(written) == ["log_linear", "equal"] and [row["name"] for row in written["equal"]] == list(rows)
+    assert test_averaging.main([*command, "--choose", "forest"]) == 2
     assert test_averaging.main([*command, "--repeat", "1"]) == 2

@@ -10,6 +10,7 @@ import pytest
 
 from tests.test_ensemble import TEST, TRAIN, WHALES, place  # noqa: F401 (a fixture)
 from whichwhale import predictions
+from whichwhale.blend.recipes import LADDER
 
 
 @pytest.mark.usefixtures("place")
@@ -21,12 +22,22 @@ def test_rows_ladder_and_test_truth(capsys: pytest.CaptureFixture) -> None:
     assert blending.main(command) == 0
     told, kept = capsys.readouterr().out, json.loads(Path("runs/sea/blending-ensemble.json").read_text())
     rows = {row["name"]: row for row in kept["rows"]}
-    assert list(rows) == ["good, one power", "sharp, one power", "winners", *only, "auto"]
+    alone = [f"{name}, {how}" for name in ("good", "sharp") for how in ("as predicted", "one power")]
+    assert list(rows) == [*alone, "winners", *only, "auto"]
     assert (kept["photos"], kept["usable"]) == (56, 56)
     assert all(f"{row['log_loss']:.3f} ({row['interval'][0]:.3f} to" in told for row in kept["rows"])
     for name, row in rows.items():
         assert row["gain"][0] == pytest.approx(rows["winners"]["log_loss"] - row["log_loss"], abs=1e-9), name
         assert row["calibration"][1] <= row["calibration"][0] <= row["calibration"][2]
+        assert row["perfect_ece"] > 0 and f"{row['plain_ece']:.1%} ({row['perfect_ece']:.1%})" in told
+    steps = {name: row["step"]["over"] for name, row in rows.items() if "step" in row}
+    assert steps == {"good, one power": "as predicted", "sharp, one power": "as predicted", "log_linear": "equal"}
+    for name, before in (("sharp, one power", "sharp, as predicted"), ("log_linear", "equal")):
+        assert rows[name]["step"]["gain"][0] == pytest.approx(rows[before]["log_loss"] - rows[name]["log_loss"], abs=1e-9)
+    assert rows["sharp, one power"]["step"]["gain"][1] > 0, "five times too sharp"
+    assert "On 56 photos a perfect predictor with these claims still shows a plain ECE of" in told
+    diagrams = Path("runs/sea/blending-ensemble.html").read_text()
+    assert "winners: claimed" in diagrams and "auto: claimed" in diagrams and diagrams.startswith("<!DOCTYPE html>")
     assert rows["auto"]["chosen"] in only and len(kept["without_parts"]) == 5
     assert [trial["name"] for trial in kept["trials"]] == only
     assert "left out" in told or "taken" in told
@@ -51,5 +62,28 @@ def test_rows_ladder_and_test_truth(capsys: pytest.CaptureFixture) -> None:
     assert list(test) == ["winners", *only, "auto"] and test["winners"]["photos"] == 8
     assert test["auto"]["power_1"] == test[rows["auto"]["chosen"]]["power_1"]
     assert test["equal"]["power_1"] != test["equal"]["test_power"]
+    for row in test.values():
+        assert row["best"]["log_loss"] <= min(row[key]["log_loss"] for key in ("power_1", "test_power")) + 1e-4
     assert blending.main(["ensemble.yaml", "--only", "magic"]) == 2
     assert "there is no pool 'magic'" in capsys.readouterr().err
+
+
+def test_steps_are_held_against_what_they_are_added_to() -> None:
+    assert {name: blending.step_before(name) for name in blending.ROWS} == {
+        "winners": "",
+        "arithmetic": "",
+        "arithmetic+power": "arithmetic",
+        "mixture": "arithmetic",
+        "mixture+power": "mixture",
+        "mixture+power+prior": "mixture+power",
+        "equal": "",
+        "log_linear": "equal",
+        "log_linear+prior": "log_linear",
+        "log_linear+floor": "log_linear",
+        "log_linear+prior+floor": "log_linear+prior",
+        "log_linear+vector": "log_linear",
+        "log_linear+isotonic": "log_linear",
+        "logit": "log_linear",
+        "trees": "log_linear",
+    }
+    assert set(LADDER) < set(blending.ROWS)
