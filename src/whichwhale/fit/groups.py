@@ -46,15 +46,7 @@ class Grouped:
             for items in taken.tolist():
                 dealt[place % self.number] += items
                 place += 1
-        before: Counter[int] = Counter()
-        result = []
-        for batch in draw.permutation(self.number):
-            numbers = []
-            for item in dealt[batch]:
-                numbers.append(item + self.count * before[item])
-                before[item] += 1
-            result.append(numbers)
-        return result
+        return with_repeats([dealt[batch] for batch in draw.permutation(self.number)], self.count)
 
     def _turns(self, draw: np.random.Generator) -> NDArray[np.int64]:
         """How often each group takes part, `number * groups` times in all: those that are owed most, before lots among equals."""
@@ -64,3 +56,16 @@ class Grouped:
             ready = np.lexsort((draw.random(len(turns)), -owed))[: int((turns < self.number).sum())]
             turns[ready[:missing]] += 1
         return turns
+
+
+def with_repeats(batches: list[list[int]], count: int) -> list[list[int]]:
+    """The batches with the number of an item, one of `count`, raised by k * count where it comes for the k-th time again."""
+    before: Counter[int] = Counter()
+    result = []
+    for batch in batches:
+        numbers = []
+        for item in batch:
+            numbers.append(item + count * before[item])
+            before[item] += 1
+        result.append(numbers)
+    return result

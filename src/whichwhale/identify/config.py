@@ -153,6 +153,15 @@ class AuxiliaryConfig(Config):
     weight: float = pydantic.Field(0.0, ge=0)
 
 
+class WeakConfig(Config):
+    """Weak labels: pairs of photos that show one animal, or two, whether or not anybody knows which (links.py).
+
+    Test photos that the links name are trained on as well, without a label; held-out photos never are.
+    """
+
+    links: str  # CSV of first, second, link (must | cannot), relative to the input folder
+
+
 class ViewsConfig(Config):
     """The views of a passport whose predictions are averaged: each shift (d) of each zoom of each rotation (degrees), and its
     mirror image if asked; test and held-out photos get the same ones."""
@@ -211,6 +220,7 @@ class IdentifyConfig(Config):
     sampler: SamplerConfig = SamplerConfig()
     alarm: AlarmConfig = AlarmConfig()
     auxiliary: AuxiliaryConfig = AuxiliaryConfig()
+    weak: WeakConfig | None = None
     augment: AugmentConfig = AugmentConfig()
     # What a mirror image shows (augment.geometry.mirror is its chance): the same whale, or its twin, one more class a whale.
     # No whale is its own mirror image, so twins are as many new whales to tell apart; views.mirror folds them back.
@@ -240,6 +250,11 @@ class IdentifyConfig(Config):
             raise ValueError(
                 f"head.kind={self.head.kind} has no place for a picture of two whales; leave out augment.mix, "
                 "or take a head.kind of softmax, arcface or subcentre"
+            )
+        if self.weak is not None and self.head.kind not in ("triplet", "siamese"):
+            raise ValueError(
+                f"head.kind={self.head.kind} learns whales, and weak.links names none; leave out weak, "
+                "or take a head.kind of triplet or siamese, which compare photos"
             )
         if self.sampler.kind == "pk":
             self.sampler.whales_of(self.fit.batch_size)

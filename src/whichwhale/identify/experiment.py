@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from whichwhale.competition import Competition, folds
 from whichwhale.config import input_dir, runs_dir
+from whichwhale.identify import links as weak
 from whichwhale.identify.config import AuxiliaryConfig, GivenPassports, IdentifyConfig
+from whichwhale.identify.links import Link
 from whichwhale.passport import points
 from whichwhale.passport.from_points import store_from_points
 from whichwhale.passport.given import given_store
@@ -32,6 +35,7 @@ class Experiment:
     auxiliary: dict[str, int]  # photo -> index of its auxiliary label
     auxiliary_names: list[str]
     repeats: tuple[pd.DataFrame, ...] = ()  # further partitions of the photos
+    links: tuple[Link, ...] = ()  # weak labels
 
     @classmethod
     def open(cls, config: IdentifyConfig) -> Experiment:
@@ -52,7 +56,7 @@ class Experiment:
                 f"{store.folder}: {len(bad)} training photos were unreadable when their points or passports were made, the first "
                 f"are {list(bad[:3])}; if they are mended now, run predict.py with the aligner's config, or delete the folder"
             )
-        return cls(config, data, dealt, store, auxiliary, names, repeats)
+        return cls(config, data, dealt, store, auxiliary, names, repeats, tuple(_links(config, data)))
 
     def fold_list(self) -> list[Fold]:
         """The fits that the config asks for: by default every fold, then all."""
@@ -77,9 +81,16 @@ class Experiment:
         found = set(self.store.index.loc[self.store.index["status"] == "ok", "item"])
         return [photo for photo in photos if item_of(photo) in found]
 
+    def unlabelled(self) -> list[str]:
+        """The test photos with a passport that links name, in order: they are trained on, without a label."""
+        named = {photo for link in self.links for photo in (link.first, link.second)}
+        return self.with_passport([photo for photo in self.data.test if photo in named])
+
     def fingerprints(self, fold: Fold = "all") -> dict[str, str]:
         """Of everything that a fit reads; a run folder keeps them."""
         tables = {"folds": self.partition(fold)[0].to_csv(index=False), "auxiliary": repr(sorted(self.auxiliary.items()))}
+        if self.config.weak is not None:
+            tables["links"] = repr(sorted((one.first, one.second, one.must) for one in self.links))
         hashed = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in tables.items()}
         return {"train": self.data.fingerprint(), "passports": self.store.key, **hashed}
 
@@ -150,3 +161,21 @@ def _auxiliary(config: AuxiliaryConfig, images: set[str]) -> tuple[dict[str, int
     table = table[table["Image"].isin(images) & table[config.column].notna() & ~table[config.column].isin(config.ignore)]
     names = sorted(table[config.column].unique())
     return {image: names.index(label) for image, label in zip(table["Image"], table[config.column], strict=True)}, names
+
+
+def _links(config: IdentifyConfig, data: Competition) -> list[Link]:
+    """The weak labels; [] if the config names none. Raises LinksError, also if they contradict a label of the training table."""
+    if config.weak is None:
+        return []
+    path = input_dir() / config.weak.links
+    found, images = weak.read(path), [*data.train["Image"], *data.test]
+    there = set(images)
+    for link in found:
+        if missing := [photo for photo in (link.first, link.second) if photo not in there]:
+            raise weak.LinksError(
+                f"{path}: line {link.line}: {missing[0]} is in neither table of {data.root}; correct its name, or name it in "
+                f"{config.data.sample_submission}, where photos without a label stand"
+            )
+    labels = np.concatenate([data.labels(), np.full(len(data.test), -1)])
+    weak.groups_of(images, labels, found, str(path), data.class_id)
+    return found

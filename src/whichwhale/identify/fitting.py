@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from whichwhale.fit.batches import Items, Sampler, Shuffled
 from whichwhale.fit.groups import Grouped
+from whichwhale.fit.linked import Linked
 from whichwhale.fit.loop import fit, remove_checkpoints, seeded
 from whichwhale.fit.processes import is_main, main_first
 from whichwhale.geometry import identity
@@ -19,7 +20,8 @@ from whichwhale.identify.alarm import CollapseAlarm
 from whichwhale.identify.bottleneck import Bottleneck, head_alone
 from whichwhale.identify.config import IdentifyConfig
 from whichwhale.identify.experiment import Experiment, Fold, item_of
-from whichwhale.identify.net import NO_LABEL, Identifier, IdentifyObjective
+from whichwhale.identify.links import Groups, groups_of
+from whichwhale.identify.net import NO_LABEL, Identifier, IdentifyObjective, LinkedGroups
 from whichwhale.identify.passports import TrainingPassports
 from whichwhale.identify.predicting import all_columns, predict, scores
 from whichwhale.runs import RunFolder
@@ -50,6 +52,9 @@ def fit_fold(experiment: Experiment, fold: Fold) -> RunFolder:
         "tables": experiment.fingerprints(fold),
         "photos": {"training": len(training), "held out": len(held_out), "whales": len(seen)},
     }
+    unlabelled = experiment.unlabelled()
+    if unlabelled:
+        provenance["photos"]["without label"] = len(unlabelled)
     if start:
         provenance["onward"] = start.said
     with main_first():
@@ -66,15 +71,23 @@ def fit_fold(experiment: Experiment, fold: Fold) -> RunFolder:
         net = Identifier(config, len(seen), len(experiment.auxiliary_names) if config.auxiliary.weight else 0)
     if start:
         start.give(net, names, config.head)
+    photos = [*training, *unlabelled]
     labels = {
-        "whale": np.searchsorted(seen, whales),
-        "auxiliary": np.array([experiment.auxiliary.get(image, NO_LABEL) for image in training], np.int64),
+        "whale": np.concatenate([np.searchsorted(seen, whales), np.full(len(unlabelled), NO_LABEL, np.int64)]),
+        "auxiliary": np.array([experiment.auxiliary.get(image, NO_LABEL) for image in photos], np.int64),
     }
-    net.know(torch.from_numpy(np.bincount(labels["whale"])))
-    sampler = sampler_of(config, labels["whale"])
+    linked = None
+    if config.weak is not None:
+        groups = groups_of(photos, labels["whale"], experiment.links, config.weak.links, names)
+        labels |= {"group": groups.group, "whale": groups.whale[groups.group]}  # a must may give a photo its whale
+        linked = LinkedGroups(torch.from_numpy(groups.whale), torch.from_numpy(groups.rivals))
+        sampler: Sampler = linked_sampler(config, groups)
+    else:
+        sampler = sampler_of(config, labels["whale"])
+    net.know(torch.from_numpy(np.bincount(labels["whale"][labels["whale"] >= 0])))
     warmup = round(fit_config.fit.warmup * len(sampler.batches(0)))  # steps
     alarm = CollapseAlarm(config.alarm, net.head, warmup, f"{config.name} fold {fold}") if config.alarm.on else None
-    rows = experiment.store.rows([item_of(image) for image in training])
+    rows = experiment.store.rows([item_of(image) for image in photos])
     validation_rows = experiment.store.rows([item_of(image) for image in held_out])
     truth = experiment.labels(held_out)
     bottleneck = Bottleneck(experiment.home, net, config, experiment.store) if config.bottleneck else None
@@ -95,13 +108,14 @@ def fit_fold(experiment: Experiment, fold: Fold) -> RunFolder:
     def validate(objective: IdentifyObjective) -> dict[str, float]:
         found = scored(objective, validation_rows, truth) if held_out else {}
         if bottleneck:  # cheap there
-            found |= {f"training_{key}": value for key, value in scored(objective, rows, whales).items()}
+            learned = scored(objective, rows[: len(training)], whales)
+            found |= {f"training_{key}": value for key, value in learned.items()}
         return found
 
     with run.running():
         with head_alone(net) if bottleneck else nullcontext():
             fit(
-                IdentifyObjective(net, config.auxiliary.weight, alarm),
+                IdentifyObjective(net, config.auxiliary.weight, alarm, linked),
                 Items(len(rows), passports),
                 sampler,
                 fit_config.fit,
@@ -124,3 +138,9 @@ def sampler_of(config: IdentifyConfig, whales: NDArray) -> Sampler:
     if config.sampler.kind == "pk":
         return Grouped(whales, config.sampler.whales_of(config.fit.batch_size), config.sampler.photos, config.seed)
     return Shuffled(len(whales), config.fit.batch_size, config.seed)
+
+
+def linked_sampler(config: IdentifyConfig, groups: Groups) -> Sampler:
+    """Batches of the config's size of groups of photos, of which some have no label."""
+    whales, photos = config.sampler.whales_of(config.fit.batch_size), config.sampler.photos
+    return Linked(groups.group, groups.whale >= 0, groups.rivals, whales, photos, config.seed)

@@ -13,7 +13,7 @@ from whichwhale.fit.batches import Batch
 from whichwhale.fit.loop import Objective
 from whichwhale.identify.alarm import CollapseAlarm
 from whichwhale.identify.config import IdentifyConfig
-from whichwhale.identify.heads import HEADS
+from whichwhale.identify.heads import HEADS, mining
 from whichwhale.nets import Backbone
 
 NO_LABEL = -1
@@ -58,6 +58,21 @@ class Identifier(nn.Module):
         return Output(logits, self.head.unit(embedding))
 
 
+class LinkedGroups(nn.Module):
+    """What links know of groups of photos (links.Groups), on the device of the fit; no state, so no part of a checkpoint."""
+
+    def __init__(self, whale: Tensor, rivals: Tensor) -> None:
+        """`whale` int64 [G], of each group, -1 unknown; `rivals` int64 [R, 2], pairs of groups that show two animals."""
+        super().__init__()
+        both = torch.cat([rivals, rivals.flip(1)])
+        self.register_buffer("whale", whale, persistent=False)
+        self.register_buffer("rivals", (both[:, 0] * len(whale) + both[:, 1]).sort().values, persistent=False)
+
+    def forward(self, group: Tensor, mirrored: Tensor | None = None) -> mining.Relation:
+        """Of photos of the groups int64 [B]: who shows one animal, and who is known to show two (heads/mining.py, `linked`)."""
+        return mining.linked(group, self.whale, self.rivals, mirrored)
+
+
 class IdentifyObjective(Objective):
     """The head's losses of the whale, and `weight` times the cross entropy of the auxiliary target where the photo has one.
 
@@ -68,12 +83,17 @@ class IdentifyObjective(Objective):
     With `mix` [B, 5] the pictures are mixed, and every loss is the mean over both whales (types of callosity) of each picture by
     their shares in it, each without its own twin.
 
+    With `links` the batch has `group` int64 [B] as well, the photos' groups there, and `whale` is -1 where nobody knows it: what
+    the metric loss takes for one animal and for two is then what the links know.
+
     With an `alarm` training stops (Collapsed) once the embedding has collapsed.
     """
 
-    def __init__(self, net: Identifier, auxiliary_weight: float, alarm: CollapseAlarm | None = None) -> None:
+    def __init__(
+        self, net: Identifier, auxiliary_weight: float, alarm: CollapseAlarm | None = None, links: LinkedGroups | None = None
+    ) -> None:
         super().__init__()
-        self.net, self.auxiliary_weight, self.alarm = net, auxiliary_weight, alarm
+        self.net, self.auxiliary_weight, self.alarm, self.links = net, auxiliary_weight, alarm, links
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         if self.alarm is not None and self.training:
@@ -88,9 +108,13 @@ class IdentifyObjective(Objective):
         given = head.embed(features), target, twin
         if share is not None:
             given = *_of_both(*given), _shares(share)
-        losses = {"whale": head.loss(*given)} | head.more_losses(*given[:3])
+        known, labelled = {}, {}
+        if self.links is not None:
+            known["relation"] = self.links(batch["group"], batch["mirrored"] if self.net.twins else None)
+            labelled["labelled"] = batch["whale"] >= 0
+        losses = {"whale": head.loss(*given, **known)} | head.more_losses(*given[:3], **labelled)
         if self.alarm is not None and self.training:
-            self.alarm.watch(head.pulse(features, *given))
+            self.alarm.watch(head.pulse(features, *given, **known))
         if self.net.auxiliary is not None and self.auxiliary_weight:
             auxiliary = self.net.auxiliary(features).float(), batch["auxiliary"]
             losses["auxiliary"] = self.auxiliary_weight * _labelled_mean(*auxiliary, share)

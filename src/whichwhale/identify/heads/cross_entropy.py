@@ -26,5 +26,5 @@ def cross_entropy(
 
 
 def weighted_mean(losses: Tensor, weight: Tensor | None) -> Tensor:
-    """The mean of `losses` [B], each counted `weight` [B] times (None: once)."""
-    return losses.mean() if weight is None else (weight * losses).sum() / weight.sum()
+    """The mean of `losses` [B], each counted `weight` [B] times (None: once); 0 if none counts."""
+    return losses.mean() if weight is None else (weight * losses).sum() / weight.sum().clamp(min=1e-12)

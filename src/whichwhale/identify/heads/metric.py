@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from whichwhale.identify.config import HeadConfig
+from whichwhale.identify.heads import mining
 from whichwhale.identify.heads.cross_entropy import cross_entropy
 from whichwhale.identify.heads.head import MarginHead, Pulse
 from whichwhale.identify.heads.probe import CosineProbe
@@ -48,20 +49,36 @@ class MetricHead(MarginHead):
     def logits(self, embedding: Tensor) -> Tensor:
         return self.classifier(embedding if self.neck is None else self.neck(embedding))
 
-    def loss(self, embedding: Tensor, target: Tensor, masked: Tensor | None = None, weight: Tensor | None = None) -> Tensor:
-        """The metric loss of the batch; row b's class masked[b] is no negative of it. Weighted rows are refused (`mixes`)."""
+    def loss(
+        self,
+        embedding: Tensor,
+        target: Tensor,
+        masked: Tensor | None = None,
+        weight: Tensor | None = None,
+        relation: mining.Relation | None = None,
+    ) -> Tensor:
+        """The metric loss of the batch; row b's class masked[b] is no negative of it. `relation` says who shows one animal and
+        who shows two, in place of targets and masked classes. Weighted rows are refused (`mixes`)."""
         if weight is not None:
             raise ValueError(f"{type(self).__name__}: a photo with a share of two whales has no place in a pair or triplet")
         with torch.autocast(embedding.device.type, enabled=False):
-            return self.compare(F.normalize(embedding.float()), target, masked)
+            return self.compare(F.normalize(embedding.float()), target, relation or mining.relations(target, masked))
 
-    def compare(self, unit: Tensor, target: Tensor, masked: Tensor | None) -> Tensor:
+    def compare(self, unit: Tensor, target: Tensor, relation: mining.Relation) -> Tensor:
         """The metric loss of unit-length embeddings, float32 [B, dims]."""
         raise NotImplementedError
 
-    def more_losses(self, embedding: Tensor, target: Tensor, masked: Tensor | None = None) -> dict[str, Tensor]:
+    def more_losses(
+        self, embedding: Tensor, target: Tensor, masked: Tensor | None = None, labelled: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """`labelled` bool [B] (None: all): the rows whose target counts. Without any the loss is 0."""
         seen = embedding.detach() if self.neck is None else embedding
-        loss = cross_entropy(self.logits(seen).float(), target, self.smoothing, masked)
+        weight = None
+        if labelled is not None:  # no row is taken out: how many there are would have to be read from the device
+            target = torch.where(labelled, target, 0)
+            masked = None if masked is None else torch.where(labelled, masked, 1)  # another class than the target
+            weight = labelled.float()
+        loss = cross_entropy(self.logits(seen).float(), target, self.smoothing, masked, weight)
         return {"probe" if self.neck is None else "softmax": loss}
 
     def constant_loss(self, share: float) -> float:
@@ -69,7 +86,13 @@ class MetricHead(MarginHead):
         return share * self.margin
 
     def pulse(
-        self, features: Tensor, embedding: Tensor, target: Tensor, masked: Tensor | None = None, weight: Tensor | None = None
+        self,
+        features: Tensor,
+        embedding: Tensor,
+        target: Tensor,
+        masked: Tensor | None = None,
+        weight: Tensor | None = None,
+        relation: mining.Relation | None = None,
     ) -> Pulse:
         """The loss against a constant network's, once half of the margin is there, and the spread of the embeddings; both without
         dropout, which scatters even the embeddings of one and the same photo."""
@@ -77,5 +100,6 @@ class MetricHead(MarginHead):
             unit = F.normalize(self.linear(features.float()))
             spread = unit.square().sum(1).mean() - unit.mean(0).square().sum()
             share = self.margin_share()
-            excess = self.compare(unit, target, masked) / self.constant_loss(share) - 1 if share >= 0.5 else None
+            relation = relation or mining.relations(target, masked)
+            excess = self.compare(unit, target, relation) / self.constant_loss(share) - 1 if share >= 0.5 else None
         return Pulse(excess, spread)

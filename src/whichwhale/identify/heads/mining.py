@@ -11,9 +11,10 @@ import torch
 from torch import Tensor
 
 Triplets = tuple[Tensor, Tensor, Tensor]  # anchor, positive, negative: rows of the batch, int64 [T] each
+Relation = tuple[Tensor, Tensor]  # `same` and `other`, bool [B, B]: j shows i's animal; j is known to show another one
 
 
-def relations(target: Tensor, masked: Tensor | None = None) -> tuple[Tensor, Tensor]:
+def relations(target: Tensor, masked: Tensor | None = None) -> Relation:
     """`same` and `other`, bool [B, B]: whether j is another photo of i's class, or is of a class that is neither i's nor
     masked[i]."""
     equal = target[:, None] == target
@@ -39,3 +40,23 @@ def semi_hard(distances: Tensor, same: Tensor, other: Tensor, margin: float) -> 
 def all_pairs(same: Tensor, other: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """All positive pairs (i, j) and all negative ones (k, l), each both ways round."""
     return *same.nonzero(as_tuple=True), *other.nonzero(as_tuple=True)
+
+
+def linked(group: Tensor, whale: Tensor, rivals: Tensor, mirrored: Tensor | None = None) -> Relation:
+    """`same` and `other` of photos of which not all have a label; what is not known is neither.
+
+    Args:
+        group: int64 [B], groups of one animal each; whale: int64 [G], of each group, -1 unknown.
+        rivals: int64 [R], ascending: a * G + b and b * G + a for each pair of groups that shows two animals.
+        mirrored: bool [B], where a mirror image is another class: a photo's own animal, mirrored, is neither.
+    """
+    equal = group[:, None] == group
+    own = whale[group]
+    named = own >= 0
+    told = named[:, None] & named & (own[:, None] != own)
+    pairs = group[:, None] * len(whale) + group
+    if len(rivals):
+        place = torch.searchsorted(rivals, pairs).clamp(max=len(rivals) - 1)
+        told = told | (rivals[place] == pairs)
+    same = equal if mirrored is None else equal & (mirrored[:, None] == mirrored)
+    return same.fill_diagonal_(False), told & ~equal

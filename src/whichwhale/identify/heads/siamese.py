@@ -22,9 +22,9 @@ class SiameseHead(MetricHead):
         super().__init__(features, classes, config)
         self.metric = ContrastiveLoss(pos_margin=0.0, neg_margin=config.margin)
 
-    def compare(self, unit: Tensor, target: Tensor, masked: Tensor | None) -> Tensor:
+    def compare(self, unit: Tensor, target: Tensor, relation: mining.Relation) -> Tensor:
         self.metric.neg_margin = self.margin_share() * self.margin
-        return self.metric(unit, target, mining.all_pairs(*mining.relations(target, masked)))
+        return self.metric(unit, target, mining.all_pairs(*relation))
 
     def advice(self) -> str:
         return (

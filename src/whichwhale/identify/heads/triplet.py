@@ -29,10 +29,10 @@ class TripletHead(MetricHead):
         self.mining, self.soft = config.mining, config.soft_margin
         self.metric = TripletMarginLoss(margin=config.margin, smooth_loss=config.soft_margin, reducer=MeanReducer())
 
-    def compare(self, unit: Tensor, target: Tensor, masked: Tensor | None) -> Tensor:
+    def compare(self, unit: Tensor, target: Tensor, relation: mining.Relation) -> Tensor:
         margin = self.margin_share() * self.margin
         self.metric.margin = 0.0 if self.soft else margin
-        same, other = mining.relations(target, masked)
+        same, other = relation
         with torch.no_grad():
             distances = self.metric.distance(unit)
             if self.mining == "hard":
