@@ -70,6 +70,7 @@ def test_the_fit_learns_and_writes_a_row_an_epoch(whole: Path) -> None:
     assert [row["epoch"] for row in rows] == [1, 2, 3, 4]
     assert [("held_out" in row) for row in rows] == [False, True, False, True]
     assert rows[-1]["loss"] < 0.8 * rows[0]["loss"]
+    assert [row.get("kicked", False) for row in rows] == [False, False, True, False]  # by the plateau, whose state may be lost
     for row in rows:
         assert row["loss"] == pytest.approx(row["loss_whale"] + row["loss_light"], rel=1e-6)
 

@@ -38,7 +38,8 @@ class Features(nn.Module):
 
 def objective(name: str, seeing: bool, alarm: AlarmConfig = QUICK, counts: list[int] | None = None) -> IdentifyObjective:
     torch.manual_seed(0)
-    config = IdentifyConfig.model_validate({"backbone": {"name": "test_resnet", "weights": False}, **EMBEDDINGS[name]})
+    kind = EMBEDDINGS.get(name, {})
+    config = IdentifyConfig.model_validate({"backbone": {"name": "test_resnet", "weights": False}, **kind})
     net = Identifier(config, WHALES, 0)
     # The heads were made for the backbone's number of features.
     net.head = type(net.head)(SIZE, WHALES, config.head)
@@ -78,6 +79,13 @@ def test_it_does_not_fire_on_a_network_that_learns(name: str) -> None:
     excess, spread = healthy.alarm.means.tolist()
     assert excess < -0.3 and (spread > 0.9 or healthy.net.head.worse_is_stuck)
     assert healthy.alarm.steps == 200 and (healthy.alarm.since == -1).all()
+
+
+def test_a_softmax_has_no_alarm() -> None:
+    """It starts where a constant network is, and may stay there for long."""
+    blind = objective("softmax", seeing=False, alarm=AlarmConfig(patience=1, every=1))
+    train(blind, 70)
+    assert blind.alarm.steps == 70 and not blind.alarm.seen.any()
 
 
 def test_a_constant_network_that_has_learnt_who_is_seen_often_is_found_too() -> None:

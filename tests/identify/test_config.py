@@ -29,6 +29,10 @@ PK = ["sampler.kind=pk"]
         (["head.kind=subcentre", "head.margin=0.2", "head.dynamic_margin={}"], "dynamic_margin stands in place of margin"),
         (["head.kind=subcentre", "head.dynamic_margin={a: 1.4, c: 0.2}"], "a .* c = 1.6 is the margin of a whale with one"),
         (["head.kind=triplet", *PK, "head.margin=0"], "margin=0 asks nothing of kind=triplet"),
+        (["mirrored=twin", "augment.geometry.mirror=0"], "augment.geometry.mirror=0 with mirrored=twin: .* see no twin"),
+        (["mirrored=twin", "augment.geometry.mirror=1"], "augment.geometry.mirror=1 with mirrored=twin: .* see no whale"),
+        (["bottleneck={}", "backbone.narrow=8"], "backbone.narrow=8: with a bottleneck nothing trains its convolution"),
+        (["mirrored=twin", "bottleneck.variants=1"], "bottleneck.variants=1 with mirrored=twin: .*no twin would be seen"),
     ],
 )
 def test_refused(overrides: list[str], message: str) -> None:
@@ -45,6 +49,7 @@ def test_refused(overrides: list[str], message: str) -> None:
         ["sampler={kind: pk, whales: 4, photos: 2}", "fit.batch_size=8"],
         [*PK, "fit.batch_size=20"],
         ["backbone={name: conv3x3, widths: [8, 16], levels: 2}"],
+        ["bottleneck={}", "backbone.narrow=8", "onward.model=another"],
     ],
 )
 def test_a_frozen_config_is_read_back(overrides: list[str], tmp_path: Path) -> None:

@@ -195,6 +195,47 @@ def test_predictions_made_before_there_were_rotated_views_are_recognised(
     assert capsys.readouterr().out.count("written already") == 0
 
 
+def test_all_roles_get_the_mean_over_the_same_views(config: Path, tmp_path: Path) -> None:
+    """Held-out photos too: what is learnt from their rows (weights, powers) is then right for the test photos."""
+    settings = [str(config), "fold=0", "fit.epochs=1", "fit.warmup=0"]
+    assert train.main(settings) == 0
+    rows = []
+    for views in ("rotations: [0]", "rotations: [8]", "zooms: [1.2]", "rotations: [0, 8], zooms: [1, 1.2]"):
+        assert predict.main([*settings, f"views={{{views}}}"]) == 0
+        rows.append(predictions.read(tmp_path / "runs" / "heads" / "tiny" / "fold0" / "predictions.npz"))
+    both = [str(config), "fold=0", "fit.epochs=1", "fit.warmup=0", "views={rotations: [8], zooms: [1.2]}"]
+    assert predict.main(both) == 0
+    rows.insert(3, predictions.read(tmp_path / "runs" / "heads" / "tiny" / "fold0" / "predictions.npz"))
+    single, together = rows[:4], rows[4]
+    assert together.views == 4 and set(together.role) == {ROLE_TRAIN, ROLE_VALIDATION, ROLE_TEST}
+    mean = np.mean([one.logits for one in single], axis=0)
+    np.testing.assert_allclose(together.logits, mean, rtol=1e-4, atol=1e-5)
+    for role in (ROLE_TRAIN, ROLE_VALIDATION, ROLE_TEST):
+        of = together.role == role
+        assert all(np.nanmax(np.abs(one.logits[of] - together.logits[of])) > 1e-4 for one in single)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (None, "odd.csv: no such table of auxiliary labels"),
+        ("Image,kind\nw_0.jpg,0\n", "odd.csv: has no column ['callosity']; its columns are ['Image', 'kind']"),
+        ("Image,callosity\nphoto_0,0\nphoto_1,2\n", "odd.csv: 0 of the 37 training photos have a label in column callosity"),
+        ("Image,callosity\nw_0.jpg,0\nw_1.jpg,1\n", "1 of the 37 training photos have a label in column callosity (kinds: 0;"),
+        ("Image,callosity\nw_0.jpg,0\nw_0.jpg,2\n", "odd.csv: w_0.jpg is labelled 0 and 2 in column callosity; keep one row"),
+    ],
+    ids=["missing", "column", "other photos", "one kind", "twice"],
+)
+def test_an_auxiliary_table_that_teaches_nothing_is_refused(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture, table: str | None, message: str
+) -> None:
+    path = tmp_path / "odd.csv"
+    if table is not None:
+        path.write_text(table)
+    assert train.main([str(config), "fold=0", f"auxiliary.table={path}"]) == 2
+    assert message in capsys.readouterr().err and not (tmp_path / "runs" / "heads" / "tiny").exists()
+
+
 def test_a_horizon_in_the_picture_is_refused(config: Path, capsys: pytest.CaptureFixture) -> None:
     assert train.main([str(config), "augment.geometry.perspective=0.3", "view.field=[4, 3]"]) == 2
     assert "would bring the horizon into a view.field of 4.0 x 3.0 d; at most 0.25" in capsys.readouterr().err
@@ -250,16 +291,34 @@ def test_every_script_goes_on_without_bad_photos(
     assert "duplicate row" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("kind", ["softmax", "arcface"])
-def test_whales_that_a_fit_never_saw_have_nan_columns(config: Path, tmp_path: Path, kind: str) -> None:
-    changes = [f"name={kind}", "folds.kind=disjoint", "fit.epochs=1", "fold=0", f"head.kind={kind}", "auxiliary.weight=0"]
+TWINS = ["mirrored=twin", "augment.geometry.mirror=0.5", "views.mirror=true"]
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        ["head.kind=softmax"],
+        ["head.kind=arcface"],
+        ["head.kind=arcface", *TWINS],
+        ["head={kind: triplet, dims: 8, bn_neck: true}", "sampler={kind: pk, photos: 2}", *TWINS],
+    ],
+    ids=["softmax", "arcface", "twins", "triplet-twins"],
+)
+def test_whales_are_held_out_whole_and_then_have_nan_columns(config: Path, tmp_path: Path, kind: list[str]) -> None:
+    changes = ["folds.kind=disjoint", "fit.epochs=1", "fold=0", "auxiliary.weight=0", *kind]
     assert train.main([str(config), *changes]) == 0 and predict.main([str(config), *changes]) == 0
-    table = predictions.read(tmp_path / "runs" / "heads" / kind / "fold0" / "predictions.npz")
+    run = tmp_path / "runs" / "heads" / "tiny" / "fold0"
+    table = predictions.read(run / "predictions.npz")
     held_out = table.item[table.role == ROLE_VALIDATION]
     unseen = np.isnan(table.logits).all(0)
     assert unseen.sum() == 3 and len(held_out) == 18
+    # Every photo of a held-out whale is held out: photo n shows whale n % 6.
+    whales = {WHALES[int(item.split(".")[0][2:]) % 6] for item in held_out}
+    assert whales == {whale for whale, never in zip(table.class_id, unseen, strict=True) if never}
     assert np.isfinite(table.logits[:, ~unseen]).all()
-    metrics = json.loads((tmp_path / "runs" / "heads" / kind / "fold0" / "metrics.jsonl").read_text().splitlines()[-1])
+    np.testing.assert_allclose(np.linalg.norm(table.embedding, axis=1), 1, rtol=1e-5)
+    assert json.loads((run / "classes.json").read_text())["whales"] == [*sorted(set(WHALES) - whales), "whale_06"]
+    metrics = json.loads((run / "metrics.jsonl").read_text().splitlines()[-1])
     scores = {key: metrics[key] for key in metrics if key in ("log_loss", "top1", "top5") or key.startswith("new_")}
     assert scores.keys() == {"new_neighbour", "new_auc"} and all(0 < value <= 1 for value in scores.values())
 

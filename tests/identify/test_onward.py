@@ -241,6 +241,21 @@ def test_whales_keep_their_weights_by_name_and_new_ones_are_fresh(tmp_path: Path
         assert (state["head.linear.bias"][[0, 3]] == 0).all()
 
 
+@pytest.mark.parametrize("neck", [False, True])
+@pytest.mark.parametrize("kind", ["triplet", "siamese"])
+def test_a_metric_heads_classifier_keeps_its_whales_too(tmp_path: Path, kind: str, neck: bool) -> None:
+    config = small(mirrored="twin", head={"kind": kind, "dims": 4, "bn_neck": neck}, sampler={"kind": "pk"})
+    start = written(tmp_path, config, ["b", "c"])
+    net = Identifier(config, 3, 0)
+    name = "head.classifier.weight" if neck else "head.classifier.directions"
+    fresh = net.state_dict()[name].clone()
+    start.give(net, ["a", "b", "c"], config.head)
+    state, source = net.state_dict(), start.run.read_weights()
+    assert torch.equal(state[name][[1, 2, 4, 5]], source[name]) and torch.equal(state[name][[0, 3]], fresh[[0, 3]])
+    for other in state.keys() - {name}:
+        assert torch.equal(state[other], source[other]), other
+
+
 @pytest.mark.parametrize(
     "other",
     [

@@ -261,6 +261,21 @@ class IdentifyConfig(Config):
         return self
 
     @pydantic.model_validator(mode="after")
+    def _whales_and_twins_are_both_seen(self) -> IdentifyConfig:
+        mirror = self.augment.geometry.mirror
+        if self.mirrored == "twin" and not 0 < mirror < 1:
+            raise ValueError(
+                f"augment.geometry.mirror={mirror:g} with mirrored=twin: a fit would see no {'whale' if mirror else 'twin'}, and "
+                "classes that nothing trained would answer for them; set a chance between 0 and 1, or mirrored=same"
+            )
+        if self.mirrored == "twin" and self.bottleneck is not None and self.bottleneck.variants == 1:
+            raise ValueError(
+                "bottleneck.variants=1 with mirrored=twin: the only variant is the passport as it is, so no twin would be seen; "
+                "raise variants, or set mirrored=same"
+            )
+        return self
+
+    @pydantic.model_validator(mode="after")
     def _nothing_to_fit_in_a_backbone_that_stands_still(self) -> IdentifyConfig:
         if self.bottleneck is None:
             return self
@@ -269,4 +284,9 @@ class IdentifyConfig(Config):
         for key, idle in (("frozen", (0.0, 1.0)), ("drop_path", (0.0,))):
             if (value := getattr(self.backbone, key)) not in idle:
                 raise ValueError(f"backbone.{key}={value:g}: with a bottleneck all of the backbone stands still; leave it out")
+        if self.backbone.narrow and not (self.onward and self.onward.model):
+            raise ValueError(
+                f"backbone.narrow={self.backbone.narrow}: with a bottleneck nothing trains its convolution, and it was drawn by "
+                "chance; leave it out, or go on from a fitted model (onward.model)"
+            )
         return self

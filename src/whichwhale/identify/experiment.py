@@ -159,7 +159,17 @@ def _auxiliary(config: AuxiliaryConfig, images: set[str]) -> tuple[dict[str, int
     if missing := {"Image", config.column} - set(table.columns):
         raise ValueError(f"{path}: has no column {sorted(missing)}; its columns are {list(table.columns)}")
     table = table[table["Image"].isin(images) & table[config.column].notna() & ~table[config.column].isin(config.ignore)]
+    table = table[["Image", config.column]].drop_duplicates()
+    if twice := table["Image"][table["Image"].duplicated()].tolist():
+        labels = table.loc[table["Image"] == twice[0], config.column].tolist()
+        raise ValueError(f"{path}: {twice[0]} is labelled {' and '.join(labels)} in column {config.column}; keep one row")
     names = sorted(table[config.column].unique())
+    if len(names) < 2:
+        raise ValueError(
+            f"{path}: {len(table)} of the {len(images)} training photos have a label in column {config.column} "
+            f"(kinds: {', '.join(names) or 'none'}; left out: {', '.join(config.ignore) or 'none'}); fewer than two kinds are "
+            "nothing to learn; correct auxiliary.table, column or ignore, or set auxiliary.weight=0"
+        )
     return {image: names.index(label) for image, label in zip(table["Image"], table[config.column], strict=True)}, names
 
 
