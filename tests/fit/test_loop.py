@@ -7,12 +7,14 @@ import numpy as np
 import pytest
 import torch
 from accelerate import Accelerator
+from timm.layers import BatchNormAct2d
 from torch import nn
 
 from whichwhale.fit.batches import Items, Shuffled
 from whichwhale.fit.checkpoint import Checkpoints, Progress
 from whichwhale.fit.config import FitConfig
 from whichwhale.fit.loop import Diverged, Objective, fit, remove_checkpoints
+from whichwhale.fit.processes import shared_norms
 
 ITEMS = Items(4, lambda number: {"x": np.float32(number)}, threads=1)
 
@@ -151,3 +153,14 @@ def test_a_half_written_checkpoint_is_ignored_and_then_removed(tmp_path: Path) -
     progress.step = 0
     checkpoints.load()
     assert (progress.step, progress.loss_sums) == (3, {"count": 3.0, "loss": 1.5})
+
+
+def test_batch_norms_that_processes_share_keep_their_activation() -> None:
+    """In evaluation, where they need no other process: timm's hold a ReLU, say, which torch's conversion would drop."""
+    torch.manual_seed(0)
+    norms = nn.Sequential(BatchNormAct2d(4), nn.Sequential(nn.Conv2d(4, 4, 1), nn.BatchNorm2d(4))).eval()
+    images, names = torch.randn(2, 4, 5, 5), list(norms.state_dict())
+    expected = norms(images)
+    shared = shared_norms(norms)
+    assert torch.equal(shared.eval()(images), expected) and list(shared.state_dict()) == names
+    assert [isinstance(module, nn.SyncBatchNorm) for module in (shared[0], shared[1][1])] == [True, True]

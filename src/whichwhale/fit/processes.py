@@ -8,6 +8,8 @@ from datetime import timedelta
 
 import torch
 from accelerate import PartialState
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from whichwhale.fit.machine import ask_machine
 
@@ -35,6 +37,21 @@ def together() -> Iterator[None]:
     if torch.distributed.is_available() and torch.distributed.is_initialized():
         torch.distributed.destroy_process_group()
         PartialState._reset_state()
+
+
+def shared_norms(net: nn.Module) -> nn.Module:
+    """Let the batch norms of `net` go by the items of all processes; those that stay in evaluation in training are left alone.
+
+    By timm's own conversion: torch's would drop the activation that is a part of many a timm network's batch norm.
+    """
+    from timm.layers import convert_sync_batchnorm  # slow to import: few need it
+
+    net.train()
+    still = {name: module for name, module in net.named_modules() if isinstance(module, _BatchNorm) and not module.training}
+    net = convert_sync_batchnorm(net)
+    for name, module in still.items():
+        net.set_submodule(name, module)
+    return net
 
 
 def _state() -> PartialState:
