@@ -8,13 +8,14 @@ examples:
 
 All rows are out-of-fold and every recipe is fitted without the fifth of the photos that it answers (blend/nested.py): log loss is
 the mean over three partitions of the photos, all else is of the first. Gain: log loss against the winners' recipe, 95 % paired
-bootstrap over photos. Of its step: what the last step brings, such as a fitted power, weights in place of equal ones, a prior
-corrected, or a stack over the pool that it re-ranks. Calibration error: first guess, debiased, with its interval; beside it the
-plain ECE and what a perfect predictor with the same claims would show of it. `auto`: chosen anew without each fifth, the score
-of the choice itself. Below it the ladder that `choose: auto` climbs, with what each step gains over the best so far. With
---truth the test rows as well, of recipes fitted on all out-of-fold rows, at power 1, at the config's `test_power`, and at the
-power that their truth asks for. Members must be fitted and predicted; goes to runs/DATASET/blending-NAME.json, NAME being the
-ensemble's, and the reliability diagrams of the winners' recipe, the pool and `auto` to blending-NAME.html beside it.
+bootstrap over photos; where neighbours are members, that recipe without them stands beside it. Gain of its step: what the last
+step brings, such as a fitted power, weights in place of equal ones, a prior corrected, or a stack over the pool that it re-ranks.
+Calibration error: first guess, debiased, with its interval; beside it the plain ECE and what a perfect predictor with the same
+claims would show of it. `auto`: chosen anew without each fifth, the score of the choice itself. Below it the ladder that
+`choose: auto` climbs, with what each step gains over the best so far. With --truth the test rows as well, of recipes fitted on
+all out-of-fold rows, at power 1, at the config's `test_power`, and at the power that their truth asks for. Members must be fitted
+and predicted; goes to runs/DATASET/blending-NAME.json, NAME being the ensemble's, and the reliability diagrams of the winners'
+recipe, the pool and `auto` to blending-NAME.html beside it.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ from whichwhale.blend.choice import trial_lines
 from whichwhale.blend.config import EnsembleConfig
 from whichwhale.blend.cosines import cosines_of_test
 from whichwhale.blend.evidence import Evidence
-from whichwhale.blend.neighbours import write_neighbours_of
+from whichwhale.blend.neighbours import source_of, write_neighbours_of
 from whichwhale.blend.nested import Nested, nested
 from whichwhale.blend.pool import mix_floor
 from whichwhale.blend.recipes import LADDER, fit, parse
@@ -122,6 +123,11 @@ def measure(config: EnsembleConfig, names: list[str], partitions: int, truth_fil
         raw = log_loss_rows(plain, truth)
         lines.append(_line(f"{name}, {RAW}", raw, plain, truth, base))
         lines.append(_line(f"{name}, {ALONE}", one.loss[0, 0], one.p[0], truth, base, RAW, raw))
+    nets = [name for name in config.members if source_of(config.runs / name) is None]
+    if 0 < len(nets) < len(config.members):  # the winners had networks alone
+        only = known.of_members(nets)
+        p = fit(BASELINE, only, truth, floor=config.floor).probabilities(only)
+        lines.append(_line(f"{BASELINE}, without neighbours", log_loss_rows(p, truth), p, truth, base))
     for r, name in enumerate(names):
         before = step_before(name)
         other = done.loss[names.index(before)].mean(axis=0) if before in names else None

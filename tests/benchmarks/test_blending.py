@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.test_ensemble import TEST, TRAIN, WHALES, place  # noqa: F401 (a fixture)
+from tests.test_ensemble import TEST, TRAIN, WHALES, place, with_embedding  # noqa: F401 (a fixture)
 from whichwhale import predictions
 from whichwhale.blend.recipes import LADDER
 
@@ -66,6 +66,22 @@ def test_rows_ladder_and_test_truth(capsys: pytest.CaptureFixture) -> None:
         assert row["best"]["log_loss"] <= min(row[key]["log_loss"] for key in ("power_1", "test_power")) + 1e-4
     assert blending.main(["ensemble.yaml", "--only", "magic"]) == 2
     assert "there is no pool 'magic'" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("place")
+def test_the_winners_without_neighbours_stand_beside() -> None:
+    """As if the neighbours were no members; with them the recipe says something else."""
+    with_embedding("good")
+    how = ["name=near", "--only", "equal", "--partitions", "1"]
+    found = {}
+    for members in ("[good]", "[good,good_neighbours]"):
+        assert blending.main(["ensemble.yaml", f"members={members}", "test=folds", *how]) == 0
+        rows = json.loads(Path("runs/sea/blending-near.json").read_text())["rows"]
+        found[members] = {row["name"]: row["log_loss"] for row in rows}
+    alone, both = found.values()
+    assert "winners, without neighbours" not in alone
+    assert both["winners, without neighbours"] == pytest.approx(alone["winners"], abs=1e-5)
+    assert abs(both["winners"] - alone["winners"]) > 1e-3
 
 
 def test_steps_are_held_against_what_they_are_added_to() -> None:
