@@ -16,6 +16,7 @@ from whichwhale.detect.config import DetectConfig
         (["backbone.weights=false"], "frozen_norms=false"),
         (["pyramid.strides=[8, 32]"], "must double"),
         (["backbone.levels=2"], "pyramid.strides"),
+        (["variant=ssdlite", "pyramid.depth=3"], "pyramid.depth are of variant=retinanet"),
         (["labeled=40"], "did you mean 'labelled'"),
         (["width=100"], "width"),
     ],

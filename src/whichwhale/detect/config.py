@@ -40,8 +40,8 @@ class MovesConfig(pictures.MovesConfig):
 
 
 class PyramidConfig(Config):
-    """RetinaNet's own part (Lin et al. 2017, "Focal Loss for Dense Object Detection", section 4): a feature pyramid of `width`
-    channels on the backbone's maps of `strides`, two heads of `depth` 3x3 convolutions each, and anchors.
+    """The backbone's maps of `strides`, their anchors, and RetinaNet's own part (Lin et al. 2017, "Focal Loss for Dense Object
+    Detection", section 4): a feature pyramid of `width` channels and two heads of `depth` 3x3 convolutions each.
 
     The smallest anchor of a map is `anchor` strides wide; there are `scales` of them to an octave, each in all `ratios` (height
     over width).
@@ -70,6 +70,7 @@ class DetectConfig(Config):
     """
 
     room: Literal["detect"] = "detect"
+    variant: Literal["retinanet", "ssdlite"] = "retinanet"
     name: str = pydantic.Field("", pattern=r"^[\w.-]*$")  # the YAML's own name if empty
     dataset: str = "survey"  # runs/<dataset>/<name>/fold<k>
     seed: pydantic.NonNegativeInt = 0
@@ -113,6 +114,11 @@ class DetectConfig(Config):
         if self.parts and (unknown := [part for part in both if part not in self.parts]):
             raise ValueError(
                 f"mirrored names {', '.join(unknown)}, which is not among parts={self.parts}; add it there, or leave it out"
+            )
+        usual = PyramidConfig()
+        if self.variant == "ssdlite" and (self.pyramid.width, self.pyramid.depth) != (usual.width, usual.depth):
+            raise ValueError(
+                "pyramid.width and pyramid.depth are of variant=retinanet, ssdlite reads the backbone's own maps; leave them out"
             )
         if self.frozen_norms and self.backbone.weights in (False, "false"):
             raise ValueError(

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
+from torch import nn
 
 from whichwhale.annotations.table import MEAN_OF_FOLDS
 from whichwhale.config import load as load_config
 from whichwhale.config import read_yaml
 from whichwhale.detect.config import DetectConfig
 from whichwhale.detect.fusion import fuse
-from whichwhale.detect.net import PartsNet
 from whichwhale.detect.predicting import detect, load_net
 from whichwhale.detect.tables import found_table
 from whichwhale.pictures.frames import letterbox
@@ -36,7 +36,7 @@ class Detector:
 
     config: DetectConfig
     parts: list[str]
-    nets: list[PartsNet]
+    nets: list[nn.Module]
     source: str
 
     def find(self, paths: dict[str, Path]) -> pd.DataFrame:

@@ -9,11 +9,12 @@ from torch import nn
 
 from whichwhale.detect import seen
 from whichwhale.detect.experiment import Experiment
-from whichwhale.detect.net import DetectObjective, PartsNet
+from whichwhale.detect.net import DetectObjective
 from whichwhale.detect.predicting import detect
 from whichwhale.detect.score import ALL, score
 from whichwhale.detect.tables import candidate_table
 from whichwhale.detect.truth import exchanged
+from whichwhale.detect.variants import make_net
 from whichwhale.detect.views import TrainingViews
 from whichwhale.fit.batches import Items, Shuffled
 from whichwhale.fit.loop import fit, remove_checkpoints, seeded
@@ -52,7 +53,7 @@ def fit_fold(experiment: Experiment, fold: int) -> RunFolder:
         print(f"{run.path}: fitted already")
         return run
     with seeded(config.seed, fold):
-        net = PartsNet(config, len(experiment.truth.parts))
+        net = make_net(config, len(experiment.truth.parts))
     names = exchanged(experiment.truth.parts, config.mirrored)
     views = TrainingViews(experiment.pictures, targets, config.view_size, config.augment, names, config.seed)
     count = max(len(learnt), config.per_epoch)

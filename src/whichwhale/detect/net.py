@@ -28,7 +28,7 @@ class PartsNet(RetinaNet):
 
     def __init__(self, config: DetectConfig, parts: int) -> None:
         backbone = Backbone(config.backbone)
-        levels, channels = _levels(backbone, config)
+        levels, channels = levels_of(backbone, config)
         pyramid, norm = config.pyramid, partial(nn.GroupNorm, GROUPS)
         backbone.out_channels = pyramid.width
         anchors = anchor_generator(pyramid)
@@ -58,21 +58,16 @@ class PartsNet(RetinaNet):
         """As usual, but for the backbone's batch norm, which with `frozen_norms` never learns from a batch."""
         super().train(mode)
         if self.config.frozen_norms:
-            for module in self.backbone.modules():
-                if isinstance(module, _BatchNorm):
-                    module.eval()
+            hold_norms(self.backbone)
         return self
 
     def outputs(self, images: Tensor) -> tuple[dict[str, Tensor], list[Tensor], list[int]]:
         """Class logits [B, A, parts] and box offsets [B, A, 4] of all anchors, the anchors [A, 4] of each picture, and how many
         of them belong to each map."""
-        standard = (images.to(self.backbone.mean.dtype) - self.backbone.mean) / self.backbone.std
-        maps = self.backbone.net.forward_intermediates(standard, indices=self._levels, intermediates_only=True)
+        maps = maps_of(self.backbone, images, self._levels)
         features = list(self.fpn(OrderedDict(zip(map(str, self._levels), maps, strict=True))).values())
         found = {key: value.float() for key, value in self.head(features).items()}
-        shapes = [one[:, :0].float() for one in features]  # anchors take their type from the maps, and bf16 knows no pixel 257
-        size = (images.shape[-2], images.shape[-1])
-        anchors = self.anchor_generator(ImageList(images, [size] * len(images)), shapes)
+        anchors = anchors_of(self.anchor_generator, images, features)
         each = self.anchor_generator.num_anchors_per_location()
         counts = [one.shape[-2] * one.shape[-1] * count for one, count in zip(features, each, strict=True)]
         return found, anchors, counts
@@ -81,12 +76,7 @@ class PartsNet(RetinaNet):
         """Losses of a batch: `image` [B, 3, H, W], `boxes` [B, M, 4] (left, top, right, bottom, px from the view's edge),
         `labels` [B, M] (negative: no box)."""
         found, anchors, _ = self.outputs(batch["image"])
-        there = [labels >= 0 for labels in batch["labels"]]
-        targets = [
-            {"boxes": boxes[mine].float(), "labels": labels[mine]}
-            for boxes, labels, mine in zip(batch["boxes"], batch["labels"], there, strict=True)
-        ]
-        losses = self.compute_loss(targets, found, anchors)
+        losses = self.compute_loss(targets_of(batch), found, anchors)
         return {"part": losses["classification"], "box": losses["bbox_regression"]}
 
     def find(self, images: Tensor) -> list[dict[str, Tensor]]:
@@ -98,9 +88,9 @@ class PartsNet(RetinaNet):
 
 
 class DetectObjective(Objective):
-    """What a fit minimises: focal loss of the parts and L1 of the boxes. Pyramid and heads start from random numbers."""
+    """What a fit minimises: the network's own losses of parts and boxes. All but the backbone starts from random numbers."""
 
-    def __init__(self, net: PartsNet) -> None:
+    def __init__(self, net: nn.Module) -> None:
         super().__init__()
         self.net = net
 
@@ -119,7 +109,36 @@ def anchor_generator(config: PyramidConfig) -> AnchorGenerator:
     return AnchorGenerator(sizes, (tuple(config.ratios),) * len(sizes))
 
 
-def _levels(backbone: Backbone, config: DetectConfig) -> tuple[list[int], list[int]]:
+def hold_norms(backbone: nn.Module) -> None:
+    """Keep the backbone's batch norm as it was trained, whatever mode the rest is in."""
+    for module in backbone.modules():
+        if isinstance(module, _BatchNorm):
+            module.eval()
+
+
+def maps_of(backbone: Backbone, images: Tensor, levels: list[int]) -> list[Tensor]:
+    """The backbone's maps of views [B, 3, H, W] (RGB, 0..255), of the levels asked for."""
+    standard = (images.to(backbone.mean.dtype) - backbone.mean) / backbone.std
+    return backbone.net.forward_intermediates(standard, indices=levels, intermediates_only=True)
+
+
+def anchors_of(generator: AnchorGenerator, images: Tensor, maps: list[Tensor]) -> list[Tensor]:
+    """The anchors [A, 4] of each picture."""
+    shapes = [one[:, :0].float() for one in maps]  # anchors take their type from the maps, and bf16 knows no pixel 257
+    size = (images.shape[-2], images.shape[-1])
+    return generator(ImageList(images, [size] * len(images)), shapes)
+
+
+def targets_of(batch: Batch) -> list[dict[str, Tensor]]:
+    """Boxes and labels of each picture of a batch, as torchvision takes them: those that are there."""
+    there = [labels >= 0 for labels in batch["labels"]]
+    return [
+        {"boxes": boxes[mine].float(), "labels": labels[mine]}
+        for boxes, labels, mine in zip(batch["boxes"], batch["labels"], there, strict=True)
+    ]
+
+
+def levels_of(backbone: Backbone, config: DetectConfig) -> tuple[list[int], list[int]]:
     """Numbers and channels of the backbone's maps with the pyramid's strides; what lies behind the last one is cut off."""
     name, strides = config.backbone.name, config.pyramid.strides
     about = {one["reduction"]: (level, one["num_chs"]) for level, one in enumerate(backbone.net.feature_info)}

@@ -20,9 +20,9 @@ from whichwhale.detect.config import DetectConfig
 from whichwhale.detect.detections import Detections
 from whichwhale.detect.experiment import Experiment
 from whichwhale.detect.fusion import fuse
-from whichwhale.detect.net import PartsNet
 from whichwhale.detect.score import in_words, score
 from whichwhale.detect.tables import candidate_table, found_table
+from whichwhale.detect.variants import make_net
 from whichwhale.files import sha256
 from whichwhale.fit.batches import Items, in_order, load
 from whichwhale.fit.machine import evaluating
@@ -61,10 +61,10 @@ def predict_fold(experiment: Experiment, fold: int) -> RunFolder:
     return run
 
 
-def load_net(config: DetectConfig, run: RunFolder, parts: int) -> PartsNet:
+def load_net(config: DetectConfig, run: RunFolder, parts: int) -> nn.Module:
     """The fitted network of a run."""
     bare = config.model_copy(update={"backbone": config.backbone.model_copy(update={"weights": False})})
-    net = PartsNet(bare, parts)
+    net = make_net(bare, parts)
     net.load_state_dict(run.read_weights())
     return net.eval()
 
