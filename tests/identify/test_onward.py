@@ -17,11 +17,11 @@ import train
 from whichwhale import predictions
 from whichwhale.config import ConfigError, load
 from whichwhale.fit.config import FitConfig
-from whichwhale.identify import fitted, lineage
+from whichwhale.identify import fitted
 from whichwhale.identify.config import IdentifyConfig
 from whichwhale.identify.net import Identifier
 from whichwhale.identify.onward import Start
-from whichwhale.runs import RunError, RunFolder
+from whichwhale.runs import RunError, RunFolder, trained_on
 
 CONFIG = """
 dataset: heads
@@ -133,7 +133,7 @@ def test_a_backbone_that_saw_what_a_fold_holds_out_is_refused(
     assert train.main([*said, "fold=0", f"backbone.weights={heads / 'fold0' / 'model.safetensors'}"]) == 0
     assert train.main([*said, "fold=all", f"backbone.weights={heads / 'fold1' / 'model.safetensors'}"]) == 0
     # Fits from before there was trained_on.csv, which have fingerprints alone.
-    (heads / "fold1" / lineage.FILE).unlink()
+    (heads / "fold1" / trained_on.FILE).unlink()
     assert train.main([*said, "name=old", "fold=0", f"backbone.weights={heads / 'fold1' / 'model.safetensors'}"]) == 2
     assert "that fit (1) may have learned from photos that fold 0 holds out" in capsys.readouterr().err
 
@@ -159,10 +159,10 @@ def test_what_weights_saw_is_remembered_by_way_of_other_data_sets(
     sample = tmp_path / "input" / "animals" / "sample_submission.csv"
     sample.write_text(sample.read_text().replace("w_", "a_").replace("whale_", "animal_"))
     assert train.main([*said, *other, "name=between", "fold=0", "backbone.weights=heads/small/fold1/model.safetensors"]) == 0
-    learned = lineage.read(runs / "animals" / "between" / "fold0")
+    learned = trained_on.read(runs / "animals" / "between" / "fold0")
     assert {whale.split("_")[0] for _, whale in learned} == {"animal", "whale"} and len(learned) == 12
     if not recorded:
-        for path in runs.rglob(lineage.FILE):
+        for path in runs.rglob(trained_on.FILE):
             path.unlink()
     last = [*said, "name=last", "backbone.weights=animals/between/fold0/model.safetensors"]
     assert train.main([*last, "fold=0"]) == 2
@@ -193,11 +193,11 @@ def test_a_start_that_saw_what_a_fold_holds_out_is_refused(
     """Whatever the start's own fold was called: here its backbone's weights are made to come from fold 1."""
     assert train.main([str(config), "fit.epochs=1"]) == 0
     small, more = tmp_path / "runs" / "heads" / "small", [str(config), *ONWARD, "name=more", "onward.model=small"]
-    lineage.write(small / "fold0", lineage.read(small / "foldall"))
+    trained_on.write(small / "fold0", trained_on.read(small / "foldall"))
     assert train.main([*more, "fold=0"]) == 2
     assert "small/fold0: has learned from 6 of the 6 photos that fold 0 holds out" in capsys.readouterr().err
     assert train.main([*more, "fold=1"]) == 0
-    assert lineage.read(tmp_path / "runs" / "heads" / "more" / "fold1") == lineage.read(small / "fold1")
+    assert trained_on.read(tmp_path / "runs" / "heads" / "more" / "fold1") == trained_on.read(small / "fold1")
 
 
 def small(**changes: Any) -> IdentifyConfig:

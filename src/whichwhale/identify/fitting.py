@@ -24,7 +24,7 @@ from whichwhale.identify.links import Groups, groups_of
 from whichwhale.identify.net import NO_LABEL, Identifier, IdentifyObjective, LinkedGroups
 from whichwhale.identify.passports import TrainingPassports
 from whichwhale.identify.predicting import all_columns, predict, scores
-from whichwhale.runs import RunFolder
+from whichwhale.runs import RunFolder, trained_on
 
 ALL = 2**31  # in the place of a fold's number where one is needed
 
@@ -65,7 +65,7 @@ def fit_fold(experiment: Experiment, fold: Fold) -> RunFolder:
     if run.writes:
         before = start.run.path if start else lineage.fit_of(config.backbone.weights)
         if (learned := lineage.learned_from(experiment, fold, before)) is not None:
-            lineage.write(run.path, learned)
+            trained_on.write(run.path, learned)
     # A backbone that stands still is the same in every fold, even one of random weights: its features are computed once.
     with seeded(config.seed, ALL if fold == "all" or config.bottleneck else fold):
         net = Identifier(config, len(seen), len(experiment.auxiliary_names) if config.auxiliary.weight else 0)

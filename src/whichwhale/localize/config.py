@@ -170,6 +170,9 @@ class LocateConfig(Config):
     folds: FoldsConfig = FoldsConfig()
     truth: TruthConfig = TruthConfig()
     backbone: BackboneConfig = BackboneConfig()
+    # Weights of the whole network that a fit starts from, here or from the runs folder on: DATASET/NAME/fold0/model.safetensors
+    # of the same variant, on another data set or of the same fold; empty: the backbone's alone.
+    start_from: str = ""
     heatmap: HeatmapConfig = HeatmapConfig()
     regression: RegressionConfig = RegressionConfig()  # of variant regression
     bins: BinsConfig = BinsConfig()  # of variant bins

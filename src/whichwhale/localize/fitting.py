@@ -16,9 +16,11 @@ from whichwhale.localize.error import PERCENTILES, point_error
 from whichwhale.localize.experiment import Experiment
 from whichwhale.localize.net import VARIANTS, LocateObjective
 from whichwhale.localize.predicting import predict
+from whichwhale.localize.starting import learned_from, start_of
 from whichwhale.localize.training import Targets, TrainingViews
 from whichwhale.pictures.frames import box_size
-from whichwhale.runs import RunFolder
+from whichwhale.runs import RunFolder, trained_on
+from whichwhale.runs.trained_on import photos_of
 
 
 def fit_fold(experiment: Experiment, fold: int) -> RunFolder:
@@ -40,18 +42,27 @@ def fit_fold(experiment: Experiment, fold: int) -> RunFolder:
         },
         "photos": {"training": len(targets.rows), "held out": len(unseen.rows)},
     }
+    learning, left_out = (photos_of(experiment.data.train, images) for images in (training, held_out))
+    start = start_of(config.start_from, fold, provenance["tables"], left_out)
+    if start is not None:
+        provenance["start"] = start.weights_sha
     own = config.model_copy(update={"fold": [fold]})
     with main_first():
         run = RunFolder.start(experiment.run_path(fold), own, provenance, writes=is_main())
     if run.fitted:
         print(f"{run.path}: fitted already")
         return run
+    if run.writes and (learned := learned_from(start, learning)) is not None:
+        trained_on.write(run.path, learned)
     with seeded(config.seed, fold):
         net = VARIANTS[config.variant](config)
+    if start is not None:
+        start.give(net)
+    weights_from = net.weights_from if start is None else start.told
     if not any(parameter.requires_grad for parameter in net.parameters()):  # nothing to learn, as with variant edges
         if run.writes:
             run.write_weights(net.state_dict())
-            run.set_status("fitted", weights_from=net.weights_from, **_validate(net, experiment, unseen))
+            run.set_status("fitted", weights_from=weights_from, **_validate(net, experiment, unseen))
         return run
     views = TrainingViews(experiment.pictures, targets, config.view_size, config.augment, config.seed)
     with run.running():
@@ -69,7 +80,7 @@ def fit_fold(experiment: Experiment, fold: int) -> RunFolder:
         )
         if run.writes:
             run.write_weights(net.state_dict())
-            run.set_status("fitted", weights_from=net.weights_from)
+            run.set_status("fitted", weights_from=weights_from)
             remove_checkpoints(run.path)
     return run
 
@@ -81,7 +92,7 @@ def _validate(net: nn.Module, experiment: Experiment, unseen: Targets) -> dict[s
     seen = predict(net, experiment.pictures, unseen.rows, experiment.config, [identity()], "validation").points[:, 0]
     matrix = experiment.pictures.matrix[unseen.rows]
     placed = np.stack([apply(one, p) for one, p in zip(matrix, seen, strict=True)])
-    first, scores = int(unseen.keep == 0), {}
+    first, scores = int("box" in experiment.config.channels), {}
     if first:
         off = np.linalg.norm(placed[:, 0] - unseen.points[:, 0], axis=-1) / box_size(unseen.extent)
         scores |= {"centre_50": float(np.median(off)), "centre_95": float(np.percentile(off, 95))}

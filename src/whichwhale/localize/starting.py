@@ -1,0 +1,86 @@
+"""Some epochs on from fitted weights, of the whole network; and from which a fold may never start."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import nn
+
+from whichwhale.config import ConfigError, runs_dir
+from whichwhale.files import sha256
+from whichwhale.nets import weights_file
+from whichwhale.runs import RunFolder, trained_on
+from whichwhale.runs.trained_on import Photos, shared
+
+
+@dataclass(frozen=True)
+class Start:
+    """The weights file that a fit starts from."""
+
+    file: Path
+    weights_sha: str
+
+    @property
+    def told(self) -> str:
+        """Where the first weights came from, in words."""
+        return f"{self.file.parent.parent.name}/{self.file.parent.name} {self.weights_sha[:12]}"
+
+    def give(self, net: nn.Module) -> None:
+        """Give `net` the weights. Raises ConfigError if they are another network's."""
+        from safetensors.torch import load_file
+
+        here, there = net.state_dict(), load_file(self.file)
+        other = sorted(here.keys() ^ there.keys())
+        other += [name for name in here if name in there and here[name].shape != there[name].shape]
+        if other:
+            raise ConfigError(
+                f"start_from={self.file}: is another network than the config's ({', '.join(other[:3])} differ); "
+                "go on from a fit of the same variant, backbone and sizes"
+            )
+        net.load_state_dict(there)
+
+
+def learned_from(start: Start | None, training: Photos) -> Photos | None:
+    """What a fit on `training` has learned from that begins at `start`; None if nobody knows."""
+    before = set() if start is None else trained_on.read(start.file.parent)
+    return None if before is None else before | training
+
+
+def start_of(named: str, fold: int, tables: dict[str, str], held_out: Photos) -> Start | None:
+    """What a fit of `fold` starts from if its config says start_from=`named`; None: as ever, from the backbone's weights.
+
+    `tables` are the fit's own fingerprints (`train`, `folds`), by which fits are told that don't say what they learned from.
+    Raises ConfigError if there is no such file, or if that fit has learned from photos that `fold` holds out, or may have.
+    """
+    if not named:
+        return None
+    file = weights_file(named)
+    if file is None or file.suffix != ".safetensors":
+        raise ConfigError(
+            f"start_from={named}: no .safetensors file, here or in {runs_dir()}; fit that one first, and name it "
+            "DATASET/NAME/fold0/model.safetensors"
+        )
+    if why := _has_seen(file.parent, fold, tables, held_out):
+        raise ConfigError(
+            f"start_from={named}: that fit {why}; start from fold {fold} of the same folds.csv, or from a fit of another data set"
+        )
+    return Start(file, sha256(file))
+
+
+def _has_seen(folder: Path, fold: int, tables: dict[str, str], held_out: Photos) -> str:
+    """In words that the fit in `folder` has learned from photos that `fold` holds out, or may have; empty if it has not."""
+    learned = trained_on.read(folder)
+    if learned is not None:
+        both = shared(learned, held_out)
+        return (
+            f"has learned from {len(both)} of the {len(held_out)} photos that fold {fold} holds out, as {both[0]}" if both else ""
+        )
+    if not (folder / "provenance.json").is_file():
+        return ""
+    written = RunFolder(folder).provenance()
+    theirs = written.get("tables", {})
+    same = theirs.get("folds") == tables["folds"] and written.get("fold") == fold
+    if theirs.get("train") == tables["train"] and not same:
+        return f"({written.get('fold')}) may have learned from photos that fold {fold} holds out"
+    return ""
