@@ -9,7 +9,7 @@ import pydantic
 from numpy.typing import ArrayLike
 
 from whichwhale.competition.config import DataConfig, FoldsConfig
-from whichwhale.config import LISTED, Config
+from whichwhale.config import LISTED, Config, ConfigError
 from whichwhale.fit.config import FitConfig
 from whichwhale.geometry import Affine
 from whichwhale.nets import BackboneConfig
@@ -102,6 +102,24 @@ class WindowsConfig(Config):
     batch_size: int = pydantic.Field(256, ge=1)  # windows at a time when it slides
 
 
+class TransformerConfig(Config):
+    """A spatial transformer, which learns from who is in the photo where to look. Sizes are shares of the view's width."""
+
+    whales: pydantic.NonNegativeInt = 0  # that it tells apart; 0: those of the training table (filled in where that is read)
+    reduction: int = pydantic.Field(2, ge=1)  # what decides where to look sees the view that many times smaller
+    pixels: Side = 96  # of the crop, width and height
+    sizes: tuple[float, float] = (0.06, 1.0)  # the smallest and the largest crop, between which the logarithm varies
+    field: float = pydantic.Field(1.25, gt=0)  # side of a crop, in box sizes
+    dropout: float = pydantic.Field(0.2, ge=0, lt=1)
+
+    @pydantic.field_validator("sizes")
+    @classmethod
+    def _small_to_large(cls, value: tuple[float, float]) -> tuple[float, float]:
+        if not 0 < value[0] < value[1] <= 1:
+            raise ValueError(f"{list(value)}: say the smaller one first, both above 0 and at most 1")
+        return value
+
+
 class EdgesConfig(Config):
     """The square whose edges stand out most from those around it: no labels, no training. Sizes are shares of the view's
     width."""
@@ -153,8 +171,8 @@ class OneNetConfig(Config):
 
 
 # Sections that are of one variant alone. Set for another one they would do nothing.
-SECTIONS = {"regression", "bins", "windows", "edges", "one_net"}
-BOX_ALONE = ("windows", "edges")  # variants that find boxes and no points
+SECTIONS = {"regression", "bins", "windows", "edges", "one_net", "transformer"}
+BOX_ALONE = ("windows", "edges", "transformer")  # variants that find boxes and no points
 
 
 class LocateConfig(Config):
@@ -229,10 +247,11 @@ class LocalizerConfig(LocateConfig):
     """
 
     room: Literal["localize"] = "localize"
-    variant: Literal["heatmap", "regression", "bins", "windows", "edges", "one_net"] = "heatmap"
+    variant: Literal["heatmap", "regression", "bins", "windows", "edges", "one_net", "transformer"] = "heatmap"
     windows: WindowsConfig = WindowsConfig()  # of variant windows
     edges: EdgesConfig = EdgesConfig()  # of variant edges
     one_net: OneNetConfig = OneNetConfig()  # of variant one_net
+    transformer: TransformerConfig = TransformerConfig()  # of variant transformer
     width: Side = 384
     height: Side = 256
     point_weight: Weight = 0.5  # 0: no points are learnt or predicted
@@ -259,7 +278,20 @@ class LocalizerConfig(LocateConfig):
                     f"one_net.reduction={self.one_net.reduction}: a side of {bad[0]} px divided by it must be a multiple of 32; "
                     f"say a width and a height that are multiples of {32 * self.one_net.reduction}"
                 )
+        if self.variant == "transformer" and any(side % self.transformer.reduction for side in self.view_size):
+            raise ValueError(
+                f"transformer.reduction={self.transformer.reduction}: width={self.width} and height={self.height} must be "
+                "multiples of it"
+            )
         return self
+
+    def of_whales(self, count: int) -> LocalizerConfig:
+        """This config of variant transformer, for `count` whales. Raises ConfigError if it says another number."""
+        if self.transformer.whales not in (0, count):
+            raise ConfigError(
+                f"transformer.whales={self.transformer.whales}: the training table has {count}; leave it out, it is filled in"
+            )
+        return self.model_copy(update={"transformer": self.transformer.model_copy(update={"whales": count})})
 
     def first_look(self) -> LocalizerConfig:
         """The config of one_net's first look, which sees the reduced view."""

@@ -13,7 +13,7 @@ from whichwhale.competition import Competition, folds
 from whichwhale.config import input_dir, runs_dir
 from whichwhale.geometry import Affine, apply, compose, invert, scale_of
 from whichwhale.localize.boxes import boxes_of_views, out_of_fold_boxes, true_boxes
-from whichwhale.localize.config import AlignerConfig, LocateConfig
+from whichwhale.localize.config import AlignerConfig, LocalizerConfig, LocateConfig
 from whichwhale.localize.training import Targets
 from whichwhale.localize.truth import Truth, read_truth
 from whichwhale.pictures.frames import letterbox, move_extent, square_about
@@ -46,6 +46,8 @@ class Experiment:
         data = config.data.read(home)
         labelled = list(data.train["Image"])
         dealt = config.folds.open(home / "folds.csv", data)
+        if isinstance(config, LocalizerConfig) and config.variant == "transformer":
+            config = config.of_whales(len(data.class_id))
         truth = read_truth(config.truth, input_dir() / (config.truth.folder or config.data.root), labelled)
         paths = {image: data.photo_path(image) for image in [*labelled, *data.test]}
         size = config.view_size
@@ -87,7 +89,12 @@ class Experiment:
         placed = np.stack([apply(one, p) for one, p in zip(matrix, things, strict=True)]) if images else things
         weights = tuple(self.config.weights())
         bases = [self._bases(image, one) for image, one in zip(images, matrix, strict=True)] if self.drawn else None
-        return Targets(rows, placed, move_extent(matrix, box[:, 2:]), keep=0 if boxed else -1, weights=weights, bases=bases)
+        whales, keep = None, 0 if boxed else -1
+        if self.config.variant == "transformer":  # not even where the head must stay in view
+            keep = -1
+            who = dict(zip(self.data.train["Image"], self.data.labels(), strict=True))
+            whales = np.array([who[image] for image in images], np.int64)
+        return Targets(rows, placed, move_extent(matrix, box[:, 2:]), keep, weights, bases, whales)
 
     def _bases(self, image: str, to_picture: Affine) -> NDArray[np.float64]:
         """Picture-to-view transforms [n, 2, 3] of the boxes that a crop may lie about; none far from the picture's own, which

@@ -16,6 +16,7 @@ from whichwhale.localize.edges import EdgesNet
 from whichwhale.localize.found import Found
 from whichwhale.localize.heatmap_net import HeatmapNet
 from whichwhale.localize.one_net import OneNet
+from whichwhale.localize.transformer import TransformerNet
 from whichwhale.localize.two_looks import TwoLooksNet
 from whichwhale.localize.windows import WindowsNet
 
@@ -29,6 +30,7 @@ VARIANTS = {
     "windows": WindowsNet,  # localizers, from here on
     "edges": EdgesNet,
     "one_net": OneNet,
+    "transformer": TransformerNet,
 }
 
 

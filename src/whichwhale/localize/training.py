@@ -24,7 +24,7 @@ class Targets:
 
     points  [N, K, 2], NaN where unknown; extent [N, 2] width and height of the box; `keep` is the channel that must stay in view
     (−1: none need); `weights` are the channels' own, 1 where not given; `bases` picture-to-view transforms [n, 2, 3] of each
-    picture, of which one is drawn before it moves (None: the picture's middle)
+    picture, of which one is drawn before it moves (None: the picture's middle); `whales` [N] who is in them (None: not asked)
     """
 
     rows: NDArray[np.int64]
@@ -33,11 +33,13 @@ class Targets:
     keep: int = -1
     weights: tuple[float, ...] = ()
     bases: list[NDArray[np.float64]] | None = None
+    whales: NDArray[np.int64] | None = None
 
 
 class TrainingViews:
     """Makes item i: `image` uint8 [H, W, 3], `points` float32 [K, 2] and `extent` float32 [2] in its pixels, `weight` float32 [K]
-    (the channel's own; 0: unknown or out of view), by draws keyed by (seed, epoch, row of the pictures)."""
+    (the channel's own; 0: unknown or out of view), and `whale` where the targets know it, by draws keyed by (seed, epoch, row of
+    the pictures)."""
 
     def __init__(self, pictures: Pictures, targets: Targets, size: tuple[int, int], moves: MovesConfig, seed: int) -> None:
         self.pictures, self.targets, self.size, self.moves, self.seed = pictures, targets, size, moves, seed
@@ -63,11 +65,13 @@ class TrainingViews:
         with self._chains.one() as photometric:
             image = photometric(view_picture(self.pictures, row, matrix, self.size), draw)
         weight = _inside(points, self.size)
+        who = {} if self.targets.whales is None else {"whale": self.targets.whales[number]}
         return {
             "image": image,
             "points": np.where(weight[:, None], points, 0).astype(np.float32),
             "weight": weight.astype(np.float32) * np.float32(self.targets.weights or 1),
             "extent": move_extent(matrix, self.targets.extent[number]).astype(np.float32),
+            **who,
         }
 
 
