@@ -44,6 +44,29 @@ def test_one_animal_an_item_photo_by_photo() -> None:
     assert {one.item: one.points.tolist() for one in fin if one.points is not None} == {"b.jpg#0": [[9, 9], [8, 2]]}
 
 
+def test_without_points_a_box_is_cut_out_upright(tmp_path) -> None:
+    """The level line through its middle, as long as the longer side, so that all of the box is in a square of d x d."""
+    rows = [
+        row("a.jpg", (10, 20), (40, 60), x=100, y=50, width=40, height=80),
+        row("b.jpg", (1, 2), (3, 4)),
+        {"Image": "c.jpg", "status": "none"},
+        {"Image": "d.jpg", "x": 10, "y": 10, "width": 60, "height": 20},
+    ]
+    table = contract.build(rows, NAMES)
+    config = PassportConfig(first="box_right", second="box_left")
+    found = {one.image: one for one in points.animals(table, config)}
+    assert found["a.jpg"].points.tolist() == [[160, 90], [80, 90]] and math.isnan(found["a.jpg"].sd)
+    assert found["d.jpg"].points.tolist() == [[70, 20], [10, 20]]
+    assert [found[image].status for image in ("a.jpg", "b.jpg", "c.jpg", "d.jpg")] == ["ok", "none", "none", "ok"]
+    boxes_alone = contract.build([{key: value for key, value in one.items() if "_" not in key} for one in rows], [])
+    assert points.animals(boxes_alone, config)[0].points.tolist() == [[160, 90], [80, 90]]
+    sloth.to_sloth(table, tmp_path)
+    read = points.animals(points.read(tmp_path, ["box_right", "box_left"]), config)
+    assert next(one for one in read if one.image == "a.jpg").points.tolist() == [[160, 90], [80, 90]]
+    with pytest.raises(points.PointsError, match="no point 'bonnet_tip'; their points are none"):
+        points.animals(boxes_alone, PassportConfig())
+
+
 def test_other_points_and_parts_are_named() -> None:
     table = contract.build([row("a.jpg", (1, 2), (9, 9))], NAMES)
     with pytest.raises(points.PointsError, match="no point 'nostril'; their points are bonnet_tip, blowhole"):

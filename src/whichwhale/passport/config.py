@@ -15,8 +15,9 @@ class PassportConfig(Config):
     """Which two points align the animal, and how large and fine its passport is kept.
 
     Bonnet tip and blowhole make a right whale's passport; eye corner and nostril make a sea lion's, fin tip and fin base a
-    dolphin's. `view` is the finest passport that a model is going to see. The store keeps more of it: `margin` times its field,
-    so that a turned or shifted view finds pixels, with `oversampling` times its sampling, so that the second warp blurs little.
+    dolphin's. Where there are no points, `box_right` and `box_left` cut out the part's box, upright (points.py). `view` is the
+    finest passport that a model is going to see. The store keeps more of it: `margin` times its field, so that a turned or
+    shifted view finds pixels, with `oversampling` times its sampling, so that the second warp blurs little.
     """
 
     first: str = "bonnet_tip"  # at the right of the passport

@@ -15,6 +15,9 @@ from whichwhale.annotations import sloth
 from whichwhale.annotations import table as contract
 from whichwhale.passport.config import PassportConfig
 
+# Names that every part with a box has: the ends of the level line through the middle of the box, as long as its longer side. By
+# them a passport is an upright crop of the box, of nothing aligned: what a model is worth without the points.
+BOX_ENDS = {"box_left": -0.5, "box_right": 0.5}
 LEAST_DISTANCE = 1.0  # px of the photo; points closer than that give no direction
 
 
@@ -49,7 +52,7 @@ def read(path: str | Path, names: Sequence[str]) -> pd.DataFrame:
     if not path.is_dir():
         return contract.read(path)
     boxes = path / sloth.BOX_FILE
-    files = {name: path / sloth.POINT_FILES.get(name, f"{name}.json") for name in names}
+    files = {name: path / sloth.POINT_FILES.get(name, f"{name}.json") for name in names if name not in BOX_ENDS}
     return sloth.from_sloth(files, boxes if boxes.exists() else None)
 
 
@@ -61,7 +64,7 @@ def animals(table: pd.DataFrame, config: PassportConfig) -> list[Animal]:
     if table.empty:
         raise PointsError("the annotations have no row")
     known = contract.point_names(table)
-    if missing := [name for name in (config.first, config.second) if name not in known]:
+    if missing := [name for name in (config.first, config.second) if name not in known and name not in BOX_ENDS]:
         raise PointsError(f"the annotations have no point {missing[0]!r}; their points are {', '.join(known) or 'none'}")
     parts = sorted(table.loc[table["status"] == "ok", "part"].unique())
     if parts and config.part not in parts:
@@ -78,10 +81,18 @@ def _animal(row: dict, config: PassportConfig) -> Animal:
     size = row["photo_width"], row["photo_height"]
     known_size = None if math.isnan(size[0]) or math.isnan(size[1]) else (int(size[0]), int(size[1]))
     names = (config.first, config.second)
-    points = np.array([[row[f"{name}_x"], row[f"{name}_y"]] for name in names], np.float64)
-    there = row["part"] == config.part and all(row[f"{name}_v"] > contract.ABSENT for name in names)
+    points = np.array([_point(row, name) for name in names])
+    there = row["part"] == config.part and np.isfinite(points).all()
     if not there or math.dist(*points) < LEAST_DISTANCE:
         status = "unreadable" if row["status"] == "unreadable" else "none"
         return Animal(row["item"], row["Image"], None, math.nan, status, known_size)
-    sd = math.hypot(*(row[f"{name}_sd"] for name in names)) / math.sqrt(2)
+    sd = math.hypot(*(row.get(f"{name}_sd", math.nan) for name in names)) / math.sqrt(2)
     return Animal(row["item"], row["Image"], points, sd, "ok", known_size)
+
+
+def _point(row: dict, name: str) -> tuple[float, float]:
+    """A point's place in the photo, NaN if it is absent."""
+    if name in BOX_ENDS and f"{name}_x" not in row:
+        x, y, width, height = (row[key] for key in contract.BOX)
+        return x + width / 2 + BOX_ENDS[name] * max(width, height), y + height / 2
+    return (row[f"{name}_x"], row[f"{name}_y"]) if row[f"{name}_v"] > contract.ABSENT else (math.nan, math.nan)
