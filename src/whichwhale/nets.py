@@ -75,6 +75,11 @@ class BackboneConfig(Config):
             raise ValueError("pooling=gem takes powers, and half of the narrow channels are negative; leave one of them out")
         return self
 
+    @property
+    def bare(self) -> BackboneConfig:
+        """The same network, for weights that a fit has learnt: none are looked for to start from."""
+        return self.model_copy(update={"weights": False})
+
 
 class GeneralizedMean(nn.Module):
     """GeM pooling, mean(x^p)^(1/p) with p trained (Radenovic et al. 2018, section 3.2), of each cell of a grid: [B, C, H, W] to

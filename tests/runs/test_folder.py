@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from whichwhale.config import Config, load
-from whichwhale.runs import RunError, RunFolder
+from whichwhale.runs import RunError, RunFolder, fitted_folds
 
 
 class Sea(Config):
@@ -117,6 +117,38 @@ def test_fitted_needs_the_weights_as_well(run: RunFolder) -> None:
     assert run.fitted
     run.set_status("running")
     assert not run.fitted
+
+
+def test_what_is_not_fitted_is_refused_with_its_state(run: RunFolder) -> None:
+    run.set_status("failed")
+    with pytest.raises(RunError, match=rf"{run.path}: not fitted yet \(state failed\); run train.py first"):
+        run.refuse_unfitted()
+    with pytest.raises(RunError, match="state missing"):
+        RunFolder(run.path / "none").read_weights()
+
+
+def test_a_finished_run_has_lost_its_checkpoints_alone(run: RunFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    (run.path / "checkpoints" / "epoch00001").mkdir(parents=True)
+    run.weights.write_bytes(b"")
+    RunFolder(run.path, writes=False).finish("hub")
+    assert run.status()["state"] == "new" and (run.path / "checkpoints").exists()
+    states = []
+    monkeypatch.setattr("shutil.rmtree", lambda *_, **__: states.append(run.status()["state"]))
+    run.finish("hub", error_50=0.25)
+    assert states == ["fitted"]  # before that a kill would leave a run that is neither fitted nor can go on
+    monkeypatch.undo()
+    run.finish("hub", error_50=0.25)
+    assert run.fitted and not (run.path / "checkpoints").exists()
+    assert run.status()["weights_from"] == "hub" and run.status()["error_50"] == 0.25
+
+
+def test_fitted_folds_are_those_that_ended(tmp_path: Path) -> None:
+    for fold, state in ((0, "fitted"), (1, "running"), (2, "fitted")):
+        one = RunFolder.start(tmp_path / f"fold{fold}", Model(), PROVENANCE | {"fold": fold})
+        one.weights.write_bytes(b"")
+        one.set_status(state)
+    assert [one.path.name for one in fitted_folds(tmp_path)] == ["fold0", "fold2"]
+    assert fitted_folds(tmp_path / "none") == []
 
 
 @pytest.mark.parametrize("error", [ValueError("no whale"), KeyboardInterrupt()])

@@ -8,6 +8,7 @@ kind `closed`: stratified, each fold model knows every whale; kind `disjoint`: w
 from __future__ import annotations
 
 import csv
+import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -210,6 +211,11 @@ def repeat_file(path: str | Path, repeat: int) -> Path:
 def numbers(folds: pd.DataFrame) -> list[int]:
     """The folds to fit, ascending: 0 … n−1."""
     return sorted(int(fold) for fold in set(folds["fold"]) if fold >= 0)
+
+
+def fingerprint(folds: pd.DataFrame) -> str:
+    """Of what is dealt where (hex SHA-256), for run folders to keep."""
+    return hashlib.sha256(folds.to_csv(index=False).encode()).hexdigest()
 
 
 def read(path: str | Path) -> pd.DataFrame:

@@ -21,7 +21,7 @@ from whichwhale.detect.predicting import detect, load_net
 from whichwhale.detect.tables import found_table
 from whichwhale.pictures.frames import letterbox
 from whichwhale.pictures.store import in_memory
-from whichwhale.runs import RunFolder
+from whichwhale.runs import fitted_folds
 
 TOGETHER = 64  # photos in memory at a time
 
@@ -57,7 +57,7 @@ class Detector:
 def load(folder: str | Path) -> Detector:
     """Load all fitted folds of a detector, `runs/<dataset>/<name>`. Raises LoadError if there is none."""
     folder = Path(folder)
-    runs = [run for path in sorted(folder.glob("fold*")) if (run := RunFolder(path)).fitted]
+    runs = fitted_folds(folder)
     if not runs:
         raise LoadError(f"{folder}: no fitted detector (fold0/model.safetensors, …); train.py makes them")
     path = runs[0].path / "config.yaml"

@@ -7,6 +7,7 @@ import hashlib
 import pandas as pd
 from torch import nn
 
+from whichwhale.competition import folds
 from whichwhale.detect import seen
 from whichwhale.detect.experiment import Experiment
 from whichwhale.detect.net import DetectObjective
@@ -17,7 +18,7 @@ from whichwhale.detect.truth import exchanged
 from whichwhale.detect.variants import make_net
 from whichwhale.detect.views import TrainingViews
 from whichwhale.fit.batches import Items, Shuffled
-from whichwhale.fit.loop import fit, remove_checkpoints, seeded
+from whichwhale.fit.loop import fit, seeded
 from whichwhale.fit.processes import is_main, main_first
 from whichwhale.runs import RunFolder
 
@@ -38,7 +39,7 @@ def fit_fold(experiment: Experiment, fold: int) -> RunFolder:
             "train": experiment.data.fingerprint(),
             "truth": experiment.truth.fingerprint,
             "pictures": experiment.pictures.key,
-            "folds": hashlib.sha256(experiment.folds.to_csv(index=False).encode()).hexdigest(),
+            "folds": folds.fingerprint(experiment.folds),
             "trained on": hashlib.sha256("\n".join(learnt).encode()).hexdigest(),
         },
         "parts": experiment.truth.parts,
@@ -72,8 +73,7 @@ def fit_fold(experiment: Experiment, fold: int) -> RunFolder:
         )
         if run.writes:
             run.write_weights(net.state_dict())
-            run.set_status("fitted", weights_from=net.weights_from)
-            remove_checkpoints(run.path)
+            run.finish(net.weights_from)
     return run
 
 

@@ -30,7 +30,7 @@ from whichwhale.geometry import apply, compose, invert
 from whichwhale.pictures.frames import move_extent
 from whichwhale.pictures.store import Pictures
 from whichwhale.pictures.views import to_view, view_picture
-from whichwhale.runs import RunError, RunFolder
+from whichwhale.runs import RunFolder
 
 DETECTIONS, FOUND, CANDIDATES = "detections.npz", "annotations.csv", "candidates.csv"
 
@@ -63,8 +63,7 @@ def predict_fold(experiment: Experiment, fold: int) -> RunFolder:
 
 def load_net(config: DetectConfig, run: RunFolder, parts: int) -> nn.Module:
     """The fitted network of a run."""
-    bare = config.model_copy(update={"backbone": config.backbone.model_copy(update={"weights": False})})
-    net = make_net(bare, parts)
+    net = make_net(config.model_copy(update={"backbone": config.backbone.bare}), parts)
     net.load_state_dict(run.read_weights())
     return net.eval()
 
@@ -148,8 +147,7 @@ def _assemble(experiment: Experiment, source: str) -> None:
 def _made_by(experiment: Experiment, fold: int) -> str:
     """Fingerprint of what detections.npz is made of; raises RunError if the fold is not fitted."""
     run, config = RunFolder(experiment.run_path(fold)), experiment.config
-    if not run.fitted:
-        raise RunError(f"{run.path}: not fitted yet (state {run.status().get('state', 'missing')}); run train.py first")
+    run.refuse_unfitted()
     settings = f"{config.overlap} {config.least_score} {config.most} {config.pyramid.model_dump_json()}"
     parts = [sha256(run.weights), experiment.pictures.key, settings, *experiment.truth.parts]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()

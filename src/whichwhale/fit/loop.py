@@ -7,7 +7,6 @@ item), so a fit that was killed and started again ends with the same numbers as 
 from __future__ import annotations
 
 import json
-import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -65,9 +64,10 @@ def fit(
 ) -> None:
     """Fit `objective` in place; on return it holds the final weights, on the CPU, in eval mode.
 
-    `folder` receives metrics.jsonl (one row an epoch) and, while the fit runs, checkpoints, from which the same call goes on.
-    `set_epoch(epoch)` is called before an epoch's items are made; `validate(objective)` returns numbers for metrics.jsonl;
-    `report(status)` gets the progress a few times a minute. Raises Diverged if the loss is not finite.
+    `folder` receives metrics.jsonl (one row an epoch) and checkpoints, from which the same call goes on; these are the caller's
+    to delete once the weights are saved. `set_epoch(epoch)` is called before an epoch's items are made; `validate(objective)`
+    returns numbers for metrics.jsonl; `report(status)` gets the progress a few times a minute. Raises Diverged if the loss is
+    not finite.
 
     Of several processes (torchrun) each takes every so-many-th batch; all end with the same weights. Only the main one writes,
     validates and reports. Batch norm's running statistics are its own.
@@ -175,11 +175,6 @@ def seeded(*key: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(_stream(*key))
         yield
-
-
-def remove_checkpoints(folder: Path) -> None:
-    """Delete a finished fit's checkpoints, once its weights are saved elsewhere."""
-    shutil.rmtree(folder / "checkpoints", ignore_errors=True)
 
 
 def _accelerator(device: str, precision: str) -> Accelerator:

@@ -88,11 +88,12 @@ class Experiment:
 
     def fingerprints(self, fold: Fold = "all") -> dict[str, str]:
         """Of everything that a fit reads; a run folder keeps them."""
-        tables = {"folds": self.partition(fold)[0].to_csv(index=False), "auxiliary": repr(sorted(self.auxiliary.items()))}
+        tables = {"auxiliary": repr(sorted(self.auxiliary.items()))}
         if self.config.weak is not None:
             tables["links"] = repr(sorted((one.first, one.second, one.must) for one in self.links))
         hashed = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in tables.items()}
-        return {"train": self.data.fingerprint(), "passports": self.store.key, **hashed}
+        dealt = folds.fingerprint(self.partition(fold)[0])
+        return {"train": self.data.fingerprint(), "passports": self.store.key, "folds": dealt, **hashed}
 
     @property
     def home(self) -> Path:

@@ -28,7 +28,7 @@ def read(path: str | Path) -> tuple[Identifier, list[str], IdentifyConfig]:
     settings = config.load(IdentifyConfig, run.path / "config.yaml")
     whales = json.loads((run.path / "classes.json").read_text(encoding="utf-8"))["whales"]
     auxiliary = len(state["auxiliary.weight"]) if "auxiliary.weight" in state else 0
-    bare = settings.model_copy(update={"backbone": settings.backbone.model_copy(update={"weights": False})})
+    bare = settings.model_copy(update={"backbone": settings.backbone.bare})
     net = Identifier(bare, len(whales), auxiliary)
     net.load_state_dict(state)
     return net.eval(), whales, settings

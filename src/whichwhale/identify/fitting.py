@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from whichwhale.fit.batches import Items, Sampler, Shuffled
 from whichwhale.fit.groups import Grouped
 from whichwhale.fit.linked import Linked
-from whichwhale.fit.loop import fit, remove_checkpoints, seeded
+from whichwhale.fit.loop import fit, seeded
 from whichwhale.fit.processes import is_main, main_first
 from whichwhale.geometry import identity
 from whichwhale.identify import fitted, lineage, onward
@@ -128,8 +128,7 @@ def fit_fold(experiment: Experiment, fold: Fold) -> RunFolder:
             )
         if run.writes:
             fitted.write(run, net, names)
-            run.set_status("fitted", weights_from=start.told if start else net.backbone.weights_from)
-            remove_checkpoints(run.path)
+            run.finish(start.told if start else net.backbone.weights_from)
     return run
 
 

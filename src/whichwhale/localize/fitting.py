@@ -9,7 +9,7 @@ from torch import nn
 
 from whichwhale.competition import folds
 from whichwhale.fit.batches import Items, Shuffled
-from whichwhale.fit.loop import fit, remove_checkpoints, seeded
+from whichwhale.fit.loop import fit, seeded
 from whichwhale.fit.processes import is_main, main_first
 from whichwhale.geometry import apply, identity
 from whichwhale.localize.error import PERCENTILES, point_error
@@ -38,7 +38,7 @@ def fit_fold(experiment: Experiment, fold: int) -> RunFolder:
             "train": experiment.data.fingerprint(),
             "truth": hashlib.sha256(truth.tobytes()).hexdigest(),
             "pictures": experiment.pictures.key,
-            "folds": hashlib.sha256(experiment.folds.to_csv(index=False).encode()).hexdigest(),
+            "folds": folds.fingerprint(experiment.folds),
         },
         "photos": {"training": len(targets.rows), "held out": len(unseen.rows)},
     }
@@ -62,7 +62,7 @@ def fit_fold(experiment: Experiment, fold: int) -> RunFolder:
     if not any(parameter.requires_grad for parameter in net.parameters()):  # nothing to learn, as with variant edges
         if run.writes:
             run.write_weights(net.state_dict())
-            run.set_status("fitted", weights_from=weights_from, **_validate(net, experiment, unseen))
+            run.finish(weights_from, **_validate(net, experiment, unseen))
         return run
     views = TrainingViews(experiment.pictures, targets, config.view_size, config.augment, config.seed)
     with run.running():
@@ -80,8 +80,7 @@ def fit_fold(experiment: Experiment, fold: int) -> RunFolder:
         )
         if run.writes:
             run.write_weights(net.state_dict())
-            run.set_status("fitted", weights_from=weights_from)
-            remove_checkpoints(run.path)
+            run.finish(weights_from)
     return run
 
 

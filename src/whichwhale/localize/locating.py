@@ -28,7 +28,7 @@ from whichwhale.localize.uncertainty import read as read_uncertainty
 from whichwhale.pictures.frames import letterbox
 from whichwhale.pictures.reading import Reader
 from whichwhale.pictures.store import Pictures, Position, in_memory
-from whichwhale.runs import RunFolder
+from whichwhale.runs import fitted_folds
 
 AT_ONCE = 32  # photos whose pixels are kept side by side: at 3072 x 2048 px and half of that 150 MB
 
@@ -143,7 +143,7 @@ def read_fitted(folder: str | Path, overrides: Sequence[str] = ()) -> Fitted:
     Raises LoadError if there is none.
     """
     folder = Path(folder)
-    runs = [run for path in sorted(folder.glob("fold*")) if (run := RunFolder(path)).fitted]
+    runs = fitted_folds(folder)
     if not runs:
         raise LoadError(f"{folder}: no fitted localizer or aligner (fold0/model.safetensors, …); train.py makes them")
     path = runs[0].path / "config.yaml"

@@ -15,7 +15,7 @@ from whichwhale.annotations import write
 from whichwhale.competition import folds
 from whichwhale.files import sha256
 from whichwhale.fit.batches import Items, in_order, load
-from whichwhale.fit.machine import ask_machine, keep_freed_memory
+from whichwhale.fit.machine import evaluating
 from whichwhale.geometry import Affine, apply, compose, identity, invert, rotation, scale_of, scaling, translation
 from whichwhale.localize.averaging import Views, average
 from whichwhale.localize.config import AlignerConfig, LocateConfig
@@ -28,7 +28,7 @@ from whichwhale.localize.tables import FoldViews, assembled_table, calibrate, fo
 from whichwhale.pictures.frames import move_extent
 from whichwhale.pictures.store import Pictures
 from whichwhale.pictures.views import to_view, view_picture
-from whichwhale.runs import RunError, RunFolder
+from whichwhale.runs import RunFolder
 
 UNCERTAINTY = "uncertainty.json"  # beside the assembled annotations.csv
 
@@ -60,7 +60,7 @@ def predict_fold(experiment: Experiment, fold: int) -> RunFolder:
 
 def load_net(config: LocateConfig, run: RunFolder) -> nn.Module:
     """The fitted network of a run."""
-    bare = config.model_copy(update={"backbone": config.backbone.model_copy(update={"weights": False})})
+    bare = config.model_copy(update={"backbone": config.backbone.bare})
     net = VARIANTS[config.variant](bare)
     net.load_state_dict(run.read_weights())
     return net.eval()
@@ -117,11 +117,6 @@ def predict(
 
     `base` [rows, 2, 3] are the pictures' own picture-to-view transforms; by default the middle of a picture is seen.
     """
-    keep_freed_memory()
-    machine = ask_machine(config.fit.precision)
-    device, half = torch.device(machine.device), {"bf16": torch.bfloat16, "fp16": torch.float16}.get(machine.precision)
-    training = net.training
-    net.eval().to(device, memory_format=torch.channels_last)
     size = config.view_size
     moves = prediction_moves(config.views, size) if moves is None else moves
     batches = in_order(len(rows), config.views.batch_size)
@@ -129,7 +124,7 @@ def predict(
     to_photo = [invert(matrix) for matrix in pictures.matrix[rows]]
     base = np.repeat(to_view(pictures, size)[None], len(rows), 0) if base is None else base
     points, scores, extents, spreads = [], [], [], []
-    with torch.inference_mode(), torch.autocast(device.type, half, enabled=half is not None):
+    with evaluating(net, config.fit.precision) as device:
         for move in moves:
             matrix = [compose(one, move) for one in base]
             make = lambda i, matrix=matrix: {"image": view_picture(pictures, int(rows[i]), matrix[i], size)}  # noqa: E731
@@ -147,7 +142,6 @@ def predict(
                 scale = np.array([scale_of(one) for one in back])[:, None]
                 spreads.append(scale * torch.cat([one.spread for one in found]).cpu().double().numpy())
     bar.close()
-    net.train(training)
     return Views(*(np.stack(each, 1) if each else None for each in (points, scores, extents, spreads)))
 
 
@@ -186,8 +180,7 @@ def _assemble(experiment: Experiment, source: str) -> None:
 def _made_by(experiment: Experiment, fold: int) -> str:
     """Fingerprint of what views.npz is made of; raises RunError if the fold is not fitted."""
     run, config = RunFolder(experiment.run_path(fold)), experiment.config
-    if not run.fitted:
-        raise RunError(f"{run.path}: not fitted yet (state {run.status().get('state', 'missing')}); run train.py first")
+    run.refuse_unfitted()
     parts = [sha256(run.weights), experiment.pictures.key, config.views.model_dump_json(), config.of_variant()]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 

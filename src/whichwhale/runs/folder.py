@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import shutil
 import time
 from collections.abc import Mapping
 from contextlib import contextmanager
@@ -98,6 +99,12 @@ class RunFolder:
     def fitted(self) -> bool:
         return self.status().get("state") == "fitted" and self.weights.exists()
 
+    def refuse_unfitted(self) -> None:
+        """Raises RunError if the run is not fitted."""
+        if not self.fitted:
+            state = self.status().get("state", "missing")
+            raise RunError(f"{self.path}: not fitted yet (state {state}); run train.py first")
+
     def write_weights(self, state: Mapping[str, Tensor]) -> None:
         """Write a state dict as model.safetensors, atomically."""
         from safetensors.torch import save  # imports torch, which takes seconds: not for a list of runs
@@ -105,11 +112,16 @@ class RunFolder:
         content = save({key: value.contiguous() for key, value in state.items()})
         write_atomically(self.weights, lambda stream: stream.write(content) and None)
 
+    def finish(self, weights_from: str, **scores: object) -> None:
+        """Say that the run is fitted, once its weights are written, and only then delete the checkpoints: killed at any moment, a
+        run is fitted or can go on. `weights_from`: where the first weights came from."""
+        if self.writes:
+            self.set_status("fitted", weights_from=weights_from, **scores)
+            shutil.rmtree(self.path / "checkpoints", ignore_errors=True)
+
     def read_weights(self) -> dict[str, Tensor]:
         """The state dict of a fitted run. Raises RunError if it is not fitted."""
-        if not self.fitted:
-            state = self.status().get("state", "missing")
-            raise RunError(f"{self.path}: not fitted yet (state {state}); run train.py first")
+        self.refuse_unfitted()
         from safetensors.torch import load
 
         return load(self.weights.read_bytes())
@@ -129,6 +141,11 @@ class RunFolder:
                 f"{self.path}: holds a run of something else ({'; '.join(changes[:5])}). "
                 "Give this one another name=..., or delete the folder"
             )
+
+
+def fitted_folds(home: Path) -> list[RunFolder]:
+    """The fitted runs of a model, whose folders fold0, fold1, … lie in `home`."""
+    return [run for path in sorted(home.glob("fold*")) if (run := RunFolder(path)).fitted]
 
 
 def _with_defaults(values: dict, kind: type[Config]) -> dict:
