@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from tests.catalogue.made_up import DIMS, some_photos
-from whichwhale.catalogue import gallery as galleries
+from whichwhale.catalogue import generations
 from whichwhale.catalogue.config import CatalogueConfig
 from whichwhale.catalogue.editing import add, build, merge, remove, split
 from whichwhale.catalogue.errors import CatalogueError
@@ -92,7 +92,7 @@ def test_vectors_leave_the_disk_once_many_were_removed(folder: Path, made) -> No
 
 
 def test_many_additions_stay_few_files(folder: Path, made, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(galleries, "MOST_SEGMENTS", 3)
+    monkeypatch.setattr(generations, "MOST_SEGMENTS", 3)
     made(10, 2)
     for n in range(9):
         add(folder, some_photos(1, 1, seed=n, first=10 + n))

@@ -12,7 +12,8 @@ from whichwhale.catalogue import fitting
 from whichwhale.catalogue.answers import answer
 from whichwhale.catalogue.config import CalibrationConfig, CatalogueConfig, PoolConfig
 from whichwhale.catalogue.editing import build, remove
-from whichwhale.catalogue.gallery import Gallery, with_calibration
+from whichwhale.catalogue.gallery import Gallery
+from whichwhale.catalogue.generations import with_calibration
 from whichwhale.catalogue.incoming import Incoming
 from whichwhale.catalogue.search import Searcher
 

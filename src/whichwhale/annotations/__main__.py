@@ -28,10 +28,8 @@ from whichwhale.annotations import agree, check, faults, findings, formats, labe
 from whichwhale.annotations import table as contract
 from whichwhale.annotations.reading import FormatError, Loaded
 from whichwhale.command_line import carried_out, parser_of
-from whichwhale.competition.photos import PhotoError, header  # the door's alone: no format opens photos
+from whichwhale.competition.photos import SUFFIXES, PhotoError, header  # the door's alone: no format opens photos
 from whichwhale.files import write_text
-
-PHOTOS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif")
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -180,7 +178,7 @@ def _headers(folder: Path) -> dict[str, faults.Upright]:
     if not folder.is_dir():
         raise FormatError(f"{folder}: no such folder of photos")
     found: dict[str, faults.Upright] = {}
-    for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in PHOTOS):
+    for path in sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES):
         if path.name in found:
             raise FormatError(f"{path}: another photo below {folder} has this name, by which contract 1 knows photos; rename one")
         try:

@@ -70,6 +70,7 @@ class Numbers:
         self.random = iter(drawn).__next__
 
     def uniform(self, low: float, high: float) -> float:
+        """From `low` to below `high`."""
         return low + (high - low) * self.random()
 
     def normal(self, spread: float = 1.0) -> float:

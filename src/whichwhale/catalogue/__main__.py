@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from whichwhale.catalogue import answers as answering
-from whichwhale.catalogue import editing, fitting, judging, reliability
+from whichwhale.catalogue import editing, fitting, generations, judging, reliability
 from whichwhale.catalogue import gallery as galleries
 from whichwhale.catalogue import incoming as coming
 from whichwhale.catalogue import table as tables
@@ -22,10 +22,11 @@ from whichwhale.catalogue.filters import matching
 from whichwhale.catalogue.gallery import Gallery
 from whichwhale.catalogue.incoming import Incoming
 from whichwhale.catalogue.lock import writing
+from whichwhale.catalogue.manifest import Model
 from whichwhale.catalogue.search import Searcher
 from whichwhale.command_line import carried_out, parser_of
 from whichwhale.config import load
-from whichwhale.files import write_json
+from whichwhale.files import write_atomically, write_json
 from whichwhale.predictions import ROLE_NAMES
 
 FIT = "runs/heads/arcface"
@@ -202,7 +203,7 @@ def _split(options: argparse.Namespace) -> None:
     print("\n".join(editing.split(options.catalogue, options.animal, options.photos, options.to)[1]))
 
 
-def _held_out(options: argparse.Namespace, model: galleries.Model, where: str) -> Incoming | None:
+def _held_out(options: argparse.Namespace, model: Model, where: str) -> Incoming | None:
     if options.queries is None:
         return None
     queries = coming.of_file(options.queries)
@@ -224,7 +225,7 @@ def _calibrated(gallery: Gallery, held_out: Incoming | None) -> None:
     fitted, cohort, why_not = fitting.calibrate(gallery, held_out)
     with writing(gallery.folder, "calibrate"):
         now = galleries.read(gallery.folder)
-        galleries.with_calibration(now, fitted, cohort, why_not)
+        generations.with_calibration(now, fitted, cohort, why_not)
     if fitted is None:
         print(f"no probabilities: {why_not}")
         return
@@ -323,7 +324,7 @@ def _list(options: argparse.Namespace) -> None:
         print("\n".join(f"{animal}  {count}" for animal, count in counts.items()))
     if options.csv:
         content = tables.to_csv(table)
-        galleries.write_atomically(options.csv, lambda stream: stream.write(content) and None)
+        write_atomically(options.csv, lambda stream: stream.write(content) and None)
 
 
 if __name__ == "__main__":

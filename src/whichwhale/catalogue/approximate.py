@@ -10,19 +10,17 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from whichwhale.catalogue.config import IndexConfig
 from whichwhale.catalogue.errors import CatalogueError
+from whichwhale.catalogue.gallery import Gallery
 from whichwhale.catalogue.manifest import IndexFile
 from whichwhale.catalogue.table import KEY
 from whichwhale.files import write_atomically
-
-if TYPE_CHECKING:
-    from whichwhale.catalogue.gallery import Gallery
 
 DTYPES = {"float32": "f32", "float16": "f16", "int8": "i8"}
 

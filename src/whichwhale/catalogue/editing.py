@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whichwhale.catalogue import gallery as galleries
+from whichwhale.catalogue import generations
 from whichwhale.catalogue import table as tables
 from whichwhale.catalogue.config import CatalogueConfig
 from whichwhale.catalogue.doubles import without_doubles
@@ -39,9 +40,9 @@ def build(folder: str | Path, incoming: Incoming, config: CatalogueConfig, keep_
         raise CatalogueError(f"{folder}: is there already and is no catalogue; name another folder")
     incoming = _named(incoming)
     with writing(folder, "build") as died:
-        galleries.clear(folder, None)
+        generations.clear(folder, None)
         incoming = without_doubles(incoming, None, config.storage, keep_doubles)
-        gallery = galleries.create(folder, incoming.model, config, incoming.table, incoming.vectors)
+        gallery = generations.create(folder, incoming.model, config, incoming.table, incoming.vectors)
     told = [*_mourned(died), *incoming.told]
     if len(gallery.animals) == 1:
         told.append(f"the catalogue knows one animal, {gallery.animals[0]}: search ranks nobody until there are more")
@@ -61,11 +62,11 @@ def add(folder: str | Path, incoming: Incoming, keep_doubles: bool = False) -> t
     incoming = _named(incoming)
     with writing(folder, f"add {len(incoming)} photos") as died:
         gallery = galleries.read(folder)
-        galleries.clear(folder, gallery.manifest)
+        generations.clear(folder, gallery.manifest)
         refuse_other_model(incoming.model, gallery.manifest.model, str(folder))
         incoming = without_doubles(incoming, gallery, gallery.manifest.config.storage, keep_doubles)
         if len(incoming):
-            gallery = galleries.append(gallery, incoming.table, incoming.vectors)
+            gallery = generations.append(gallery, incoming.table, incoming.vectors)
     return gallery, [*_mourned(died), *incoming.told]
 
 
@@ -87,7 +88,7 @@ def remove(folder: str | Path, photos: Sequence[str] = (), animals: Sequence[str
         if rows.all():
             raise CatalogueError(f"{folder}: that would remove every photo; delete the folder if that is meant")
         if rows.any():
-            gallery = galleries.commit(gallery, gallery.table[~rows].reset_index(drop=True))
+            gallery = generations.commit(gallery, gallery.table[~rows].reset_index(drop=True))
     return gallery, [*_mourned(died), f"removed {int(rows.sum())} photos"]
 
 
@@ -102,7 +103,7 @@ def merge(folder: str | Path, animals: Sequence[str], into: str) -> tuple[Galler
         rows = np.zeros(len(gallery), bool)
         for animal in animals:
             rows |= _of(gallery, animal)
-        gallery = galleries.commit(gallery, _renamed(gallery, rows, into))
+        gallery = generations.commit(gallery, _renamed(gallery, rows, into))
     return gallery, [*_mourned(died), f"{into} now has {int((gallery.table['animal'] == into).sum())} photos"]
 
 
@@ -124,7 +125,7 @@ def split(folder: str | Path, animal: str, photos: Sequence[str], to: str) -> tu
             raise CatalogueError(f"{folder}: these are all photos of {animal}; to rename it, `merge {animal} --into {to}`")
         moved = np.zeros(len(gallery), bool)
         moved[rows] = True
-        gallery = galleries.commit(gallery, _renamed(gallery, moved, to))
+        gallery = generations.commit(gallery, _renamed(gallery, moved, to))
     left, there = ((gallery.table["animal"] == name).sum() for name in (animal, to))
     return gallery, [*_mourned(died), f"{animal} now has {left} photos, {to} {there}"]
 
@@ -149,7 +150,7 @@ def _named(incoming: Incoming) -> Incoming:
 
 def _left_by_a_build(folder: Path) -> bool:
     """Whether a folder holds nothing but what a killed build left."""
-    ours = {path.name for pattern in galleries.OURS for path in folder.glob(pattern)} | {LOCK}
+    ours = {path.name for pattern in generations.OURS for path in folder.glob(pattern)} | {LOCK}
     return {path.name for path in folder.iterdir()} <= ours
 
 

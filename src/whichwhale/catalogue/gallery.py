@@ -14,12 +14,10 @@ deletes them.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import pandas as pd
@@ -27,18 +25,13 @@ from numpy.typing import NDArray
 
 from whichwhale.catalogue import manifest as manifests
 from whichwhale.catalogue import table as tables
-from whichwhale.catalogue.config import CatalogueConfig, Storage
-from whichwhale.catalogue.encoding import Stored, decode, encode, fingerprints
+from whichwhale.catalogue.encoding import Stored, decode
 from whichwhale.catalogue.errors import CatalogueError
-from whichwhale.catalogue.manifest import Calibration, Manifest, Model, Segment
+from whichwhale.catalogue.manifest import Manifest
 from whichwhale.catalogue.table import KEY
-from whichwhale.files import write_atomically
 
 BLOCK = 16_384  # vectors read at a time
-MOST_SEGMENTS = 16
 UNIT = 1e-6  # how far the length of a unit vector may be from 1
-DEAD_SHARE = 0.3  # of the vectors, above which removed ones are dropped from disk
-OURS = ("table-*.csv", "vectors-*.npy", "keys-*.npy", "index-*.usearch", "index-keys-*.npy", "cohort-*.npy", ".*.part")
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +75,7 @@ class Gallery:
         """Unit vectors float32 [len(rows), D] of photos, of all without `rows`."""
         place = self.place if rows is None else self.place[rows]
         found = np.empty((len(place), self.manifest.model.dims), np.float32)
-        for start, segment in zip(self._starts, self.segments, strict=True):
+        for start, segment in zip(self.starts, self.segments, strict=True):
             here = np.flatnonzero((place >= start) & (place < start + len(segment)))
             if len(here):
                 found[here] = decode(segment[place[here] - start])
@@ -90,7 +83,7 @@ class Gallery:
 
     def blocks(self) -> Iterator[tuple[slice, NDArray[np.float32]]]:
         """All photos in order, some at a time: rows of the table, and their unit vectors float32."""
-        for start, segment in zip(self._starts, self.segments, strict=True):
+        for start, segment in zip(self.starts, self.segments, strict=True):
             for at in range(0, len(segment), BLOCK):
                 low, high = np.searchsorted(self.place, [start + at, start + min(at + BLOCK, len(segment))])
                 if high == low:
@@ -101,7 +94,8 @@ class Gallery:
                 yield slice(int(low), int(high)), decode(np.asarray(stored))
 
     @cached_property
-    def _starts(self) -> list[int]:
+    def starts(self) -> list[int]:
+        """Where each segment begins among all vectors."""
         return [0, *np.cumsum([len(segment) for segment in self.segments])[:-1].tolist()]
 
     def cohort(self) -> NDArray[np.float32]:
@@ -112,6 +106,7 @@ class Gallery:
 
 
 def exists(folder: Path) -> bool:
+    """Whether `folder` holds a catalogue."""
     return (folder / manifests.MANIFEST).exists()
 
 
@@ -125,7 +120,7 @@ def read(folder: str | Path) -> Gallery:
     while True:
         manifest = manifests.read(folder)
         try:
-            return _open(folder, manifest)
+            return open_generation(folder, manifest)
         except FileNotFoundError as error:
             # Between the two reads a writer may have made another generation current and deleted this one's files.
             if manifests.read(folder).generation == manifest.generation:
@@ -134,7 +129,13 @@ def read(folder: str | Path) -> Gallery:
                 ) from None
 
 
-def _open(folder: Path, manifest: Manifest) -> Gallery:
+def open_generation(folder: Path, manifest: Manifest) -> Gallery:
+    """The generation that `manifest` describes, whether or not it is the current one.
+
+    Raises:
+        FileNotFoundError: one of its files is missing.
+        CatalogueError: one is damaged, or not what the manifest says.
+    """
     table = tables.read(folder / manifest.table)
     segments, keys = [], []
     for one in manifest.segments:
@@ -165,117 +166,6 @@ def _places(table: pd.DataFrame, keys: NDArray[np.int64], path: Path) -> NDArray
     return place.astype(np.int64)
 
 
-def create(folder: Path, model: Model, config: CatalogueConfig, rows: pd.DataFrame, vectors: NDArray[np.float32]) -> Gallery:
-    """Write the first generation: rows (`photo`, `animal`, `status`, …) and their unit vectors [N, D]. The caller has the
-    lock."""
-    first = Manifest(generation=0, model=model, config=config, table="", segments=[], next_key=0)
-    nothing = pd.DataFrame({KEY: np.zeros(0, np.int64)} | {name: np.zeros(0, str) for name in tables.ALWAYS})
-    none = Gallery(folder, first, nothing, (), np.zeros((0, 2), np.int64), np.zeros(0, np.int64))
-    return append(none, rows, vectors)
-
-
-def append(gallery: Gallery, rows: pd.DataFrame, vectors: NDArray[np.float32]) -> Gallery:
-    """A generation with more photos; the caller has the lock, and has checked them (editing.py)."""
-    old, folder = gallery.manifest, gallery.folder
-    generation = old.generation + 1
-    added = rows.assign(**{KEY: np.arange(old.next_key, old.next_key + len(rows))})
-    table = pd.concat([gallery.table, added], ignore_index=True).fillna("")
-    segment = write_segment(folder, generation, added[KEY].to_numpy(np.int64), vectors, old.config.storage)
-    changes = {"segments": [*old.segments, segment], "next_key": old.next_key + len(rows)}
-    return commit(gallery, table, changes)
-
-
-def commit(gallery: Gallery, table: pd.DataFrame, changes: dict | None = None) -> Gallery:
-    """Write `table` and make the next generation, with `changes` of the manifest, the current one; then clear what it doesn't
-    name.
-
-    Vectors that the table no longer names are dropped from disk once they are many.
-    """
-    from whichwhale.catalogue import approximate  # it reads galleries
-
-    folder, old = gallery.folder, gallery.manifest
-    generation = old.generation + 1
-    name = f"table-{generation:06}.csv"
-    content = tables.to_csv(table[[KEY, *[column for column in table.columns if column != KEY]]])
-    write_atomically(folder / name, lambda stream: stream.write(content) and None)
-    manifest = old.model_copy(update={"generation": generation, "table": name} | (changes or {}))
-    fresh = _open(folder, manifest)
-    if len(manifest.segments) > MOST_SEGMENTS or len(fresh) < (1 - DEAD_SHARE) * len(fresh.keys):
-        manifest = manifest.model_copy(update={"segments": _compacted(fresh)})
-        fresh = _open(folder, manifest)
-    index = approximate.kept_up(fresh)
-    if index != manifest.index:
-        manifest = manifest.model_copy(update={"index": index})
-    manifests.write(folder, manifest)
-    clear(folder, manifest)
-    return _open(folder, manifest)
-
-
-def clear(folder: Path, manifest: Manifest | None) -> list[str]:
-    """Delete files of ours that `manifest` doesn't name: older generations, and what a killed writer left. Gives their names."""
-    kept = manifest.files() if manifest else set()
-    gone = sorted({path.name for pattern in OURS for path in folder.glob(pattern)} - kept)
-    for name in gone:
-        try:
-            os.unlink(folder / name)
-        except OSError:  # where an open file can't be deleted, the next writer does it
-            continue
-    return gone
-
-
-def write_segment(folder: Path, generation: int, keys: NDArray[np.int64], vectors: NDArray, storage: Storage) -> Segment:
-    """Write unit vectors [N, D] with their keys [N], ascending; nothing is current yet."""
-
-    def parts() -> Iterator[Stored]:
-        for at in range(0, len(vectors), BLOCK):
-            yield encode(np.asarray(vectors[at : at + BLOCK], np.float32), storage)
-
-    return _write_segment(folder, f"{generation:06}", keys, parts(), (len(vectors), vectors.shape[1]), np.dtype(storage))
-
-
-def _write_segment(
-    folder: Path, name: str, keys: NDArray[np.int64], parts: Iterator[Stored], shape: tuple[int, int], dtype: np.dtype
-) -> Segment:
-    prints: list[NDArray[np.int64]] = []
-
-    def save(stream: BinaryIO) -> None:
-        header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
-        np.lib.format.write_array_header_1_0(stream, header)
-        for part in parts:
-            prints.append(fingerprints(part))
-            stream.write(np.ascontiguousarray(part).tobytes())
-
-    segment = Segment(file=f"vectors-{name}.npy", keys=f"keys-{name}.npy", rows=shape[0])
-    write_atomically(folder / segment.file, save)
-    both = np.column_stack([keys, np.concatenate(prints)])
-    write_atomically(folder / segment.keys, lambda stream: np.save(stream, both))
-    return segment
-
-
-def _compacted(gallery: Gallery) -> list[Segment]:
-    """One segment of all vectors that are still in the table, but the first one stays if it is whole and most of all."""
-    manifest, place = gallery.manifest, gallery.place
-    first = len(gallery.segments[0])
-    whole = int(np.searchsorted(place, first)) == first and len(gallery.segments) > 1
-    stays: Sequence[Segment] = manifest.segments[:1] if whole and first > 2 * (len(gallery.keys) - first) else []
-    start = first if stays else 0
-
-    def parts() -> Iterator[Stored]:
-        for at, segment in zip(gallery._starts, gallery.segments, strict=True):
-            if at < start:
-                continue
-            here = place[(place >= at) & (place < at + len(segment))] - at
-            for low in range(0, len(here), BLOCK):
-                yield segment[here[low : low + BLOCK]]
-
-    kept = place[place >= start]
-    if not len(kept):
-        return list(stays)
-    shape, dtype = (len(kept), manifest.model.dims), np.dtype(manifest.config.storage)
-    keys = gallery.keys[kept, 0]
-    return [*stays, _write_segment(gallery.folder, f"{manifest.generation:06}-compact", keys, parts(), shape, dtype)]
-
-
 def check_vectors(vectors: NDArray, names: Sequence[str], where: str) -> NDArray[np.float32]:
     """Unit vectors float32 [N, D] of somebody's vectors [N, D] of any length.
 
@@ -301,15 +191,3 @@ def check_vectors(vectors: NDArray, names: Sequence[str], where: str) -> NDArray
     if np.abs(length - 1).max(initial=0) < UNIT:
         return vectors  # a million are not copied for the last digit's sake
     return (vectors / length[:, None]).astype(np.float32)
-
-
-def with_calibration(
-    gallery: Gallery, calibration: Calibration | None, cohort: NDArray[np.float32], why_not: str = ""
-) -> Gallery:
-    """A generation with another calibration (None: `why_not`); its cohort's file is written and named here."""
-    changes: dict = {"calibration": None, "uncalibrated": why_not}
-    if calibration is not None:
-        name = f"cohort-{gallery.manifest.generation + 1:06}.npy"
-        write_atomically(gallery.folder / name, lambda stream: np.save(stream, cohort))
-        changes = {"calibration": calibration.model_copy(update={"cohort": name}), "uncalibrated": ""}
-    return commit(gallery, gallery.table, changes)

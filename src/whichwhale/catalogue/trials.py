@@ -52,6 +52,7 @@ class Trials:
         return len(self.target)
 
     def only(self, kept: NDArray) -> Trials:
+        """Some of the queries."""
         return Trials(self.asked.only(kept), self.target[kept], self.stranger[kept], self.share[kept], self.name[kept])
 
 

@@ -19,6 +19,7 @@ from PIL import Image, ImageOps
 ORIENTATION = 0x0112  # EXIF tag
 TRANSPOSED = (5, 6, 7, 8)  # its values that swap width and height
 FLIPPED = (2, 3, 6, 7), (3, 4, 7, 8)  # those after which upright columns, and rows, run against the stored ones
+SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif")  # by which photos are found in a folder
 REDUCTIONS = (8, 4, 2)  # what a JPEG decodes to for less work, since its blocks are 8 x 8
 
 

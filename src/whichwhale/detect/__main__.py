@@ -16,20 +16,19 @@ import argparse
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from PIL import Image
 
 from whichwhale.annotations import formats, read, write
 from whichwhale.annotations.table import MEAN_OF_FOLDS
 from whichwhale.command_line import carried_out, parser_of
-from whichwhale.competition.photos import decode
+from whichwhale.competition.photos import SUFFIXES, decode
 from whichwhale.detect import crops, drawing, seen
 from whichwhale.detect.negatives import hard_negatives
 from whichwhale.detect.score import in_words, score, shared
 from whichwhale.files import write_atomically, write_text
+from whichwhale.pictures.sheet import two_a_row
 
-PHOTOS = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif")
 FOUND, CANDIDATES = "annotations.csv", "candidates.csv"
 
 
@@ -100,9 +99,9 @@ def _find(options: argparse.Namespace) -> None:
     from whichwhale.detect.finding import load  # imports torch, which takes seconds: not for a look at a table
 
     paths = [options.photos] if options.photos.is_file() else sorted(options.photos.iterdir())
-    photos = {path.name: path for path in paths if path.suffix.lower() in PHOTOS}
+    photos = {path.name: path for path in paths if path.suffix.lower() in SUFFIXES}
     if not photos:
-        raise ValueError(f"{options.photos}: holds no photo ({', '.join(PHOTOS)})")
+        raise ValueError(f"{options.photos}: holds no photo ({', '.join(SUFFIXES)})")
     table = load(options.model).find(photos)
     write(options.out, table)
     status = table.drop_duplicates("Image")["status"].value_counts().to_dict()
@@ -140,9 +139,8 @@ def _look(options: argparse.Namespace) -> None:
     for image in images:
         true = None if truth is None else truth[truth["Image"] == image]
         drawn.append(drawing.draw(decode(options.photos / image), found[found["Image"] == image], true, size, colour))
-    drawn += [np.zeros_like(drawn[0])] * (len(drawn) % 2)
-    picture = np.concatenate([np.concatenate(drawn[i : i + 2], 1) for i in range(0, len(drawn), 2)])
-    write_atomically(options.out, lambda stream: Image.fromarray(picture).save(stream, "PNG"))
+    picture = Image.fromarray(two_a_row(drawn))
+    write_atomically(options.out, lambda stream: picture.save(stream, "PNG"))
     print(f"{options.out}: {len(images)} photos")
 
 

@@ -58,6 +58,7 @@ class Experiment:
         return runs_dir() / self.config.dataset / self.config.name
 
     def run_path(self, fold: int) -> Path:
+        """The folder of one fold's fit."""
         return self.home / f"fold{fold}"
 
     def learnt_from(self, fold: int) -> list[str]:

@@ -58,6 +58,7 @@ class TrainingViews:
         self._chains = Chains(moves.photometry())
 
     def set_epoch(self, epoch: int) -> None:
+        """From now on draws are those of `epoch`, counted from 0."""
         self.epoch = epoch
 
     def __call__(self, number: int) -> dict[str, Any]:

@@ -19,7 +19,9 @@ Batch = dict[str, torch.Tensor]
 class Sampler(Protocol):
     """Anything that says which items, by number, make the batches of an epoch: the same answer each time it is asked."""
 
-    def batches(self, epoch: int) -> list[list[int]]: ...
+    def batches(self, epoch: int) -> list[list[int]]:
+        """Numbers of the items of each batch of an epoch, counted from 0, in order."""
+        ...
 
 
 class Shuffled:

@@ -32,6 +32,7 @@ class Progress:
         self.__init__(self.epoch + 1, best_loss=standstill.best, waited=standstill.waited, kicked=list(standstill.kicked))
 
     def standstill(self) -> Standstill:
+        """How the loss has stood still so far, for the schedule to go on from."""
         return Standstill(self.best_loss, self.waited, tuple(self.kicked))
 
     def state_dict(self) -> dict[str, Any]:

@@ -101,6 +101,7 @@ class Experiment:
         return runs_dir() / self.config.dataset
 
     def run_path(self, fold: Fold) -> Path:
+        """The folder of one fit."""
         return self.home / self.config.name / f"fold{fold}"
 
     def labels(self, images: list[str]) -> NDArray:

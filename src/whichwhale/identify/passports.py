@@ -43,6 +43,7 @@ class TrainingPassports:
         self._chains = Chains(augment)
 
     def set_epoch(self, epoch: int) -> None:
+        """From now on draws are those of `epoch`, counted from 0."""
         self.epoch = epoch
 
     def __call__(self, number: int) -> dict[str, Any]:

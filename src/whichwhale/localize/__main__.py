@@ -12,7 +12,6 @@ import argparse
 import sys
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from PIL import Image
 
@@ -25,6 +24,7 @@ from whichwhale.localize.doubt import as_text, doubt, rank_correlation, risk_cov
 from whichwhale.localize.error import errors, in_words, summary
 from whichwhale.localize.sheet import draw
 from whichwhale.localize.truth import read_table
+from whichwhale.pictures.sheet import two_a_row
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -51,7 +51,11 @@ def main(arguments: list[str] | None = None) -> int:
     return carried_out(options.run, options)
 
 
-def _tables(options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, list[str]]:
+def _compared(options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, list[str], pd.DataFrame]:
+    """What was found, the truth, the points' names, and the errors of the photos that both know.
+
+    Raises ValueError if there is no such photo.
+    """
     found = read(options.found)
     if options.truth.is_dir():
         defaults = TruthConfig()
@@ -59,49 +63,43 @@ def _tables(options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, li
         truth = read_table(TruthConfig(points=files, boxes=defaults.boxes), options.truth)
     else:
         truth = read(options.truth)
-    return found, truth, point_names(found)
+    names = point_names(found)
+    compared = errors(found, truth, names, options.part)
+    if compared.empty:
+        raise ValueError(f"{options.found} and {options.truth} have no photo in common whose points are known")
+    return found, truth, names, compared
 
 
 def _error(options: argparse.Namespace) -> None:
-    found, truth, names = _tables(options)
-    compared = errors(found, truth, names, options.part)
+    compared = _compared(options)[-1]
     for what, rows in (
         ("out-of-fold", compared[compared["fold"] >= 0]),
         ("mean of fold models (test photos; and the few that every fold trains on)", compared[compared["fold"] == MEAN_OF_FOLDS]),
     ):
         if len(rows):
             print(f"{what}: {in_words(summary(rows))}")
-    if compared.empty:
-        raise ValueError(f"{options.found} and {options.truth} have no photo in common whose points are known")
 
 
 def _doubt(options: argparse.Namespace) -> None:
-    found, truth, names = _tables(options)
-    compared = errors(found, truth, names, options.part)
+    found, _, names, compared = _compared(options)
     meant = found[found["item"].str.endswith("#0")].drop_duplicates("Image").set_index("Image", drop=False)
     for what, rows in (("out-of-fold", compared["fold"] >= 0), ("mean of fold models", compared["fold"] == MEAN_OF_FOLDS)):
         if rows.any():
             sd, error = doubt(meant.loc[compared.loc[rows, "Image"]], names), compared.loc[rows, "error"].to_numpy()
             print(f"{what}: {rows.sum()} photos, rank correlation of sd and error {rank_correlation(sd, error):.2f}")
             print(as_text(risk_coverage(sd, error)))
-    if compared.empty:
-        raise ValueError(f"{options.found} and {options.truth} have no photo in common whose points are known")
 
 
 def _look(options: argparse.Namespace) -> None:
-    found, truth, names = _tables(options)
-    compared = errors(found, truth, names, options.part)
+    found, truth, _, compared = _compared(options)
     if options.worst:
         compared = compared.sort_values("error", ascending=False)
-    if compared.empty:
-        raise ValueError(f"{options.found} and {options.truth} have no photo in common whose points are known")
     meant = [table[table["item"].str.endswith("#0")] for table in (found, truth)]
     by_image = [table.drop_duplicates("Image").set_index("Image") for table in meant]
     pairs = [[table.loc[image] for table in by_image] for image in compared["Image"][: options.count]]
     drawn = [draw(options.photos / str(mine.name), mine, true) for mine, true in pairs]
-    drawn += [np.zeros_like(drawn[0])] * (len(drawn) % 2)
-    picture = np.concatenate([np.concatenate(drawn[i : i + 2], 1) for i in range(0, len(drawn), 2)])
-    write_atomically(options.out, lambda stream: Image.fromarray(picture).save(stream, "PNG"))
+    picture = Image.fromarray(two_a_row(drawn))
+    write_atomically(options.out, lambda stream: picture.save(stream, "PNG"))
     for row in compared[: options.count].itertuples():
         print(f"{row.Image}: {100 * row.error:.1f} % of d, fold {row.fold}, {'' if row.inside else 'not '}both points in the box")
 

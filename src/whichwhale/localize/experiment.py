@@ -69,6 +69,7 @@ class Experiment:
         return list(self.config.fold) or folds.numbers(self.folds)
 
     def run_path(self, fold: int) -> Path:
+        """The folder of one fold's fit."""
         return runs_dir() / self.config.dataset / self.config.name / f"fold{fold}"
 
     @property

@@ -92,6 +92,7 @@ class Likeness:
 
     @property
     def told(self) -> str:
+        """What "most alike" means here, for people."""
         if self.member is None:
             return "no member has an embedding, so it is simply the first photo of the whale"
         return (

@@ -28,10 +28,12 @@ def section(anchor: str, title: str, make: Callable[[], str]) -> Section:
 
 
 def paragraph(text: str, kind: str = "") -> str:
+    """A paragraph of plain text; `kind`: its CSS class."""
     return f'<p class="{kind}">{escape(text)}</p>' if kind else f"<p>{escape(text)}</p>"
 
 
 def heading(text: str) -> str:
+    """A heading within a section."""
     return f"<h3>{escape(text)}</h3>"
 
 
@@ -68,10 +70,12 @@ def image(uri: str, alternative: str, size: tuple[int, int]) -> str:
 
 
 def details(summary: str, html: str) -> str:
+    """HTML that is folded up under one line of plain text."""
     return f"<details><summary>{escape(summary)}</summary>{html}</details>"
 
 
 def code(text: str) -> str:
+    """Text as it is, line by line, that can be scrolled with the keyboard."""
     return f'<pre tabindex="0"><code>{escape(text)}</code></pre>'
 
 

@@ -45,6 +45,7 @@ class Sources:
 
     @cached_property
     def tables(self) -> Competition:
+        """The competition. Raises Absent if its tables can't be read."""
         said = (fit.config.get("data", {}).get("images") for fit in self.fits)  # an ensemble's config often names none
         try:
             return self.config.competition(next((name for name in said if name), ""))
@@ -102,6 +103,7 @@ class Sources:
 
     @cached_property
     def pool(self) -> pools.Pool:
+        """The fitted blend. Raises Absent if there is none."""
         path = self.config.runs / self.config.name / "blend.json"
         if not path.exists():
             raise Absent(f"There is no blend yet ({self.short(path)} is missing; ensemble.py writes it).")

@@ -48,10 +48,12 @@ class RunFolder:
 
     @property
     def weights(self) -> Path:
+        """The file of the fitted network's state dict."""
         return self.path / "model.safetensors"
 
     @property
     def predictions(self) -> Path:
+        """The file of contract 3."""
         return self.path / "predictions.npz"
 
     @classmethod
@@ -82,6 +84,7 @@ class RunFolder:
             return {}
 
     def set_status(self, state: str, **progress: object) -> None:
+        """Write status.json anew: the state, what more there is to say, this process and the time (seconds since 1970)."""
         if self.writes:
             write_json(self.path / "status.json", {"state": state, "time": time.time(), "process": os.getpid(), **progress})
 
@@ -97,6 +100,7 @@ class RunFolder:
 
     @property
     def fitted(self) -> bool:
+        """Whether the fit has ended and its weights are there."""
         return self.status().get("state") == "fitted" and self.weights.exists()
 
     def refuse_unfitted(self) -> None:
@@ -127,6 +131,7 @@ class RunFolder:
         return load(self.weights.read_bytes())
 
     def provenance(self) -> dict:
+        """The content of provenance.json; raises FileNotFoundError if there is none."""
         return json.loads((self.path / "provenance.json").read_text(encoding="utf-8"))
 
     def _refuse_if_other(self, config: Config, provenance: dict) -> None:

@@ -48,10 +48,12 @@ class Band:
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    known: int  # photos asked
-    strangers: int
+    """What `judge` found: a row a score, and the combination's bands."""
+
+    known: int  # photos asked whose animal is known
+    strangers: int  # and whose is not
     animals: int
-    rate: float
+    rate: float  # share of strangers that the photos are weighted to
     rows: list[Row]
     bands: list[Band]
 

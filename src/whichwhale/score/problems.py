@@ -22,11 +22,13 @@ class Problems:
         self.count: Counter[str] = Counter()
 
     def add(self, kind: str, where: str) -> None:
+        """One problem of a kind, a few words that are the same for all of its sort, and where it is."""
         self.count[kind] += 1
         if self.count[kind] <= SHOWN:
             self.shown.setdefault(kind, []).append(where)
 
     def refuse_if_any(self) -> None:
+        """Raises SubmissionError with all that was added, if anything was."""
         if not self.count:
             return
         lines = [f"{self.path}: {self.refusal}"]

@@ -29,6 +29,7 @@ class Pairs:
     animals: int
 
     def only(self, kept: NDArray[np.bool_]) -> Pairs:
+        """Some of the pairs."""
         return Pairs(self.cosine[kept], self.same[kept], self.first[kept], self.second[kept], self.animals)
 
 
