@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from timm.data import IMAGENET_DEFAULT_MEAN, IMAGENET_DEFAULT_STD
 from torch import Tensor, nn
 
+CONV3X3 = "conv3x3"  # its name in configs
+
 
 class ConvStack(nn.Module):
     """Stages of `depth` 3x3 convolutions, each with batch norm and ReLU, and a 3x3 max pooling of stride 2 between two stages.

@@ -8,9 +8,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from whichwhale.identify.experiment import Experiment, Fold
-from whichwhale.nets import weights_file
 from whichwhale.runs.fit import read_fit
 from whichwhale.runs.trained_on import Photos, photos_of, read, shared
+from whichwhale.weights import weights_file
 
 
 def learned_from(experiment: Experiment, fold: Fold, before: Path | None) -> Photos | None:

@@ -9,9 +9,9 @@ from torch import nn
 
 from whichwhale.config import ConfigError, runs_dir
 from whichwhale.files import sha256
-from whichwhale.nets import weights_file
 from whichwhale.runs import RunFolder, trained_on
 from whichwhale.runs.trained_on import Photos, shared
+from whichwhale.weights import weights_file
 
 
 @dataclass(frozen=True)
