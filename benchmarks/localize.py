@@ -32,9 +32,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
+from localize_measured import Benchmark, collect
 from localize_moved import move
 from localize_rows import ALIGNER, CLASSIFIER, CONFIGS, LOCALIZER, ROWS, Row, row
-from localize_table import Benchmark, as_text, collect
+from localize_table import as_text
 from side_by_side import Commands, Run, last_words, side_by_side
 
 from whichwhale.checkout import Checkout

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from localize_table import NAMES, against_boxes
+from localize_measured import NAMES, against_boxes
 from markdown_table import markdown_table
 
 from whichwhale.annotations.table import BOX

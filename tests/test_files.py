@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from whichwhale.files import sha256, write_atomically, write_json, write_text
+from whichwhale.files import null_for_nan, sha256, write_atomically, write_json, write_text
 
 
 def test_a_write_makes_the_folders_and_leaves_nothing_beside(tmp_path: Path) -> None:
@@ -51,6 +51,11 @@ def test_json_without_nan(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON compliant"):
         write_json(path, {"d": float("nan")})
     assert json.loads(path.read_text()) == {"d": 1.5, "whale": None}
+
+
+def test_null_stands_for_what_is_no_number() -> None:
+    found = {"d": float("nan"), "by": [1, (2.5, float("inf"))], "name": "nan", "none": None}
+    assert null_for_nan(found) == {"d": None, "by": [1, [2.5, None]], "name": "nan", "none": None}
 
 
 def test_sha256(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +37,15 @@ def write_text(path: str | Path, text: str) -> None:
 def write_json(path: str | Path, value: Any) -> None:
     """Write `value` as indented JSON, atomically; NaN is refused since JSON has none."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+def null_for_nan(value: Any) -> Any:
+    """`value` as JSON can have it: None for NaN and infinite numbers, within dicts, lists and tuples (which become lists) too."""
+    if isinstance(value, dict):
+        return {key: null_for_nan(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [null_for_nan(part) for part in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def sha256(path: str | Path) -> str:

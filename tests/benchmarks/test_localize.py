@@ -8,9 +8,9 @@ from pathlib import Path
 
 import cv2
 import localize
+import localize_measured
 import localize_moved
 import localize_speed
-import localize_table
 import numpy as np
 import pytest
 import torch
@@ -82,12 +82,12 @@ def test_rows_are_fitted_measured_and_told(
     assert "| localizer: edge energy, no labels |" in told and "Another width, sea and head size" in told
     theirs = tmp_path / "theirs.csv"
     truth = read(tmp_path / "input" / "localize_quick" / "annotations.csv")
-    write(theirs, truth[truth["Image"] != localize_table.Benchmark(*[tmp_path / "input"] * 2, home).held_out()[0]])
+    write(theirs, truth[truth["Image"] != localize_measured.Benchmark(*[tmp_path / "input"] * 2, home).held_out()[0]])
     assert run("--only", "--boxes", f"theirs={theirs}", by=lambda *_: pytest.fail("everything is fitted")) == 0
     assert "| boxes of theirs |" in capsys.readouterr().out
     (one,) = (one for one in json.loads((home / "localize.json").read_text())["rows"] if one["name"] == "theirs")
     assert one["iou"] == pytest.approx(1 - 1 / one["photos"])  # the true boxes, but for one photo
-    monkeypatch.setattr(localize_table, "_points", lambda *_: pytest.fail("everything is measured"))
+    monkeypatch.setattr(localize_measured, "_points", lambda *_: pytest.fail("everything is measured"))
     assert run("--only", by=lambda *_: pytest.fail("everything is done")) == 0
     assert "| two looks, one view |" in capsys.readouterr().out
 
@@ -100,7 +100,7 @@ def test_a_row_that_fails_is_named_with_its_log(tmp_path: Path, monkeypatch: pyt
         log.write_text("began\nno memory\n")
         return 3
 
-    where = localize_table.Benchmark(tmp_path / "a", tmp_path / "b", tmp_path / "runs")
+    where = localize_measured.Benchmark(tmp_path / "a", tmp_path / "b", tmp_path / "runs")
     told = localize.fit(localize.TINY, "d", where, [row("bins")], 1, localize.Commands(1), breaks)
     assert len(told) == 4  # and those that the others are combined with
     assert any(re.search(r"bins: train.py ended with 3; .*bins.txt: no memory", one) for one in told)
@@ -127,7 +127,7 @@ def test_boxes_by_hand() -> None:
     square = {"x": 10, "y": 10, "width": 10, "height": 10}
     truth = table(*({"Image": image, **square, **points} for image in "abc"))
     found = table({"Image": "a", **square}, {"Image": "b", **square, "x": 15}, {"Image": "c", "status": "none"})
-    scores = localize_table.against_boxes(found, truth)
+    scores = localize_measured.against_boxes(found, truth)
     assert scores["iou"] == pytest.approx((1 + 50 / 150 + 0) / 3)
     assert scores["inside"] == pytest.approx(1 / 3)
     assert scores["out_of_field"] == pytest.approx(1 / 3)  # b's field reaches 9 px from (20, 15), c has none
@@ -146,10 +146,10 @@ def test_uncertainty_is_told_on_photos_that_it_was_not_fitted_on() -> None:
     noise = scale[:, None] * np.exp(rng.normal(0, 0.5, (count, 2)))
     doubts = Doubts(noise, np.full((count, 2), np.nan), np.full((count, 2), 0.5), np.full(count, 100.0))
     images = [one["Image"] for one in rows]
-    found = localize_table.uncertainty(doubts, images, build(rows, NAMES), build(true, NAMES))
+    found = localize_measured.uncertainty(doubts, images, build(rows, NAMES), build(true, NAMES))
     assert found["rank"] > 0.7 and found["area_at_best"] < found["area"] < found["curve"][0]["mean_error"]
     nothing = Doubts(noise[rng.permutation(count)], doubts.spread, doubts.score, doubts.d)
-    assert abs(localize_table.uncertainty(nothing, images, build(rows, NAMES), build(true, NAMES))["rank"]) < 0.2
+    assert abs(localize_measured.uncertainty(nothing, images, build(rows, NAMES), build(true, NAMES))["rank"]) < 0.2
 
 
 @given(

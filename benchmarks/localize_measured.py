@@ -1,0 +1,253 @@
+"""The localizer benchmark's figures: fitted rows run over photos that they did not see, and what a classifier makes of their
+points."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from localize_rows import ALIGNER, CLASSIFIER, LOCALIZER, ROWS, Row, row
+from numpy.typing import NDArray
+
+from whichwhale import annotations as contract
+from whichwhale.annotations import build
+from whichwhale.annotations.table import BOX
+from whichwhale.blend.assemble import centred
+from whichwhale.blend.pool import LEAST_FLOOR, cross_fit
+from whichwhale.competition import folds
+from whichwhale.files import null_for_nan, sha256, write_json
+from whichwhale.identify import fitted
+from whichwhale.identify.config import IdentifyConfig
+from whichwhale.identify.experiment import item_of
+from whichwhale.identify.net import Identifier
+from whichwhale.identify.predicting import all_columns, predict
+from whichwhale.localize.config import LocalizerConfig
+from whichwhale.localize.doubt import area, rank_correlation, risk_coverage
+from whichwhale.localize.error import errors, summary
+from whichwhale.localize.locating import Fitted, Locator, read_fitted
+from whichwhale.localize.truth import points_of
+from whichwhale.localize.uncertainty import Doubts, cross_fitted
+from whichwhale.passport.from_points import store_from_points
+from whichwhale.pictures.frames import box_size
+from whichwhale.pictures.store import Pictures
+from whichwhale.score import log_loss, paired_bootstrap, top_k
+from whichwhale.score.log_loss import log_loss_rows
+
+NAMES = ["bonnet_tip", "blowhole"]
+PARTS = 5  # held-out photos are calibrated by the other four parts: power and uncertainty
+TRUE = "true"  # the row of the true points
+
+
+@dataclass(frozen=True, eq=False)
+class Told(Fitted):
+    """A localizer whose boxes are known from a table (contract 1), whoever found them."""
+
+    table: pd.DataFrame = field(default_factory=pd.DataFrame)
+
+    def find(self, pictures: Pictures, boxes: None) -> tuple[pd.DataFrame, None]:
+        """The table's animal #0 of each picture's photo; a photo that is not in it has none."""
+        meant = self.table[self.table["item"].str.endswith("#0")].drop_duplicates("Image").set_index("Image", drop=False)
+        there = pictures.index["Image"].isin(set(meant.index))
+        missing = build([{"Image": image, "status": "none"} for image in pictures.index["Image"][~there]], NAMES)
+        columns = [column for column in missing.columns if column in meant.columns]
+        both = pd.concat([meant.loc[pictures.index["Image"][there], columns], missing[columns]])
+        return both.set_index("Image", drop=False).loc[pictures.index["Image"]].reset_index(drop=True), None
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """Where everything lies: `photos` and `moved` are survey folders with annotations.csv, `home` the runs."""
+
+    photos: Path
+    moved: Path
+    home: Path
+    fold: int = 0
+
+    def run(self, one: Row) -> Path:
+        """The run folder of a row's fit."""
+        return self.home / (one.fit or one.name) / f"fold{self.fold}"
+
+    def held_out(self) -> list[str]:
+        dealt = folds.read(self.home / "folds.csv")
+        return sorted(dealt.loc[dealt["fold"] == self.fold, "Image"])
+
+    def fitted(self, one: Row) -> Fitted:
+        """A row's network, with the views that the row has."""
+        return read_fitted(self.run(one).parent, one.changes if one.fit else ())
+
+    def locator(self, one: Row) -> Locator:
+        """The row, before or after the one that it is combined with."""
+        if one.boxes is not None:
+            return Locator(Told(LocalizerConfig(), [], str(one.boxes), table=contract.read(one.boxes)), self.fitted(row(ALIGNER)))
+        mine = self.fitted(one)
+        if one.kind == "whole":
+            return Locator(mine, None)
+        return Locator(mine, self.fitted(row(ALIGNER))) if one.kind == "localizer" else Locator(self.fitted(row(LOCALIZER)), mine)
+
+    def needs(self, one: Row) -> list[Path]:
+        """The weights that a row's figures depend on."""
+        with_ = {"localizer": [ALIGNER], "aligner": [LOCALIZER], "whole": [], "classifier": []}[one.kind]
+        others = [self.run(each) / "model.safetensors" for each in (*map(row, with_), row(CLASSIFIER))]
+        return [one.boxes or self.run(one) / "model.safetensors", *others]
+
+
+def measure(benchmark: Benchmark, one: Row) -> dict[str, Any] | None:
+    """A row's figures, measured now or read back if its weights are the same; None if something isn't fitted yet."""
+    needs = benchmark.needs(one)
+    if not all(path.exists() for path in needs):
+        return None
+    made_by = [sha256(path) for path in needs] + list(one.changes)
+    path = benchmark.home / "measured" / f"{one.name}.json"
+    if path.exists() and (kept := json.loads(path.read_text()))["made_by"] == made_by:
+        return kept
+    truth, images = contract.read(benchmark.photos / "annotations.csv"), benchmark.held_out()
+    found = {"made_by": made_by, "name": one.name, "title": one.title, "kind": one.kind, "photos": len(images)}
+    paths = {image: benchmark.photos / "imgs" / image for image in images}
+    if one.kind == "classifier":
+        found |= _worth(benchmark, TRUE, truth[truth["Image"].isin(set(images))], images)
+    else:
+        found |= _points(benchmark.locator(one), paths, truth, one)
+        table = contract.read(_write(benchmark, one.name, found.pop("table")))
+        found |= _worth(benchmark, one.name, table, images)
+        if one.boxes is None and (benchmark.moved / "annotations.csv").exists():
+            other = contract.read(benchmark.moved / "annotations.csv")
+            there = {image: benchmark.moved / "imgs" / image for image in other["Image"]}
+            moved = _points(benchmark.locator(one), there, other, one)
+            found["moved"] = {key: value for key, value in moved.items() if key not in ("table", "curve")}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, found := null_for_nan(found))
+    return found
+
+
+def _write(benchmark: Benchmark, name: str, table: pd.DataFrame) -> Path:
+    path = benchmark.home / "measured" / f"{name}.csv"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    contract.write(path, table)
+    return path
+
+
+def _points(locator: Locator, paths: dict[str, Path], truth: pd.DataFrame, one: Row) -> dict[str, Any]:
+    """What a locator finds in photos, held against the truth; errors are shares of d."""
+    tables, boxes, doubts, images, began = [], [], [], [], time.perf_counter()
+    for located in locator.look(paths):
+        tables.append(located.table)
+        boxes.append(located.boxes)
+        if located.doubts is not None:
+            doubts.append(located.doubts)
+            images += located.images
+    took = time.perf_counter() - began
+    table, box = pd.concat(tables, ignore_index=True), pd.concat(boxes, ignore_index=True)
+    compared = errors(table, truth, NAMES)
+    found = {"table": table, "ms": 1000 * took / len(paths), **summary(compared)}
+    found |= against_boxes(box, truth)
+    if one.kind == "localizer" and one.boxes is None and set(locator.localizer.config.channels) > set(NAMES):
+        found["own"] = summary(errors(box, truth, NAMES))
+    if doubts:
+        found |= uncertainty(Doubts.join(doubts), images, table, truth)
+    return found
+
+
+def against_boxes(found: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]:
+    """Boxes held against the true ones: mean intersection over union (0 where nothing was found), the share that holds both true
+    points, and that whose aligner's field (1.8 box sizes) misses one."""
+    truth = truth.set_index("Image").loc[found["Image"]]
+    mine, true = found[BOX].to_numpy(float), truth[BOX].to_numpy(float)
+    points = points_of(truth.reset_index(), NAMES)
+    low, high = np.maximum(mine[:, :2], true[:, :2]), np.minimum(mine[:, :2] + mine[:, 2:], true[:, :2] + true[:, 2:])
+    shared = np.prod(np.clip(high - low, 0, None), 1)
+    iou = np.nan_to_num(shared / (np.prod(mine[:, 2:], 1) + np.prod(true[:, 2:], 1) - shared))
+    inside = ((points >= mine[:, None, :2]) & (points <= mine[:, None, :2] + mine[:, None, 2:])).all((1, 2))
+    off = np.abs(points - (mine[:, :2] + mine[:, 2:] / 2)[:, None]).max((1, 2))
+    seen = off <= 0.9 * box_size(mine[:, 2:])
+    return {"iou": float(iou.mean()), "inside": float(inside.mean()), "out_of_field": float(1 - seen.mean())}
+
+
+def uncertainty(doubts: Doubts, images: Sequence[str], table: pd.DataFrame, truth: pd.DataFrame) -> dict[str, Any]:
+    """How well sd predicts the error, calibrated on other parts of the photos; and how well the spread of the views alone
+    does."""
+    table, truth = (one.set_index("Image", drop=False).loc[list(images)] for one in (table, truth))
+    found, true = points_of(table, NAMES), points_of(truth, NAMES)
+    off = np.linalg.norm(found - true, axis=-1)
+    part = np.random.default_rng(0).permutation(len(images)) % PARTS
+    sd = cross_fitted(doubts, off, part, NAMES)
+    error = off.mean(1) / np.linalg.norm(true[:, 0] - true[:, 1], axis=-1)
+    known = np.isfinite(error)
+    calibrated, alone = (np.sqrt(np.mean(one**2, 1)) / np.maximum(doubts.d, 1.0) for one in (sd, doubts.apart))
+    calibrated, alone = (np.where(np.isnan(one), np.inf, one)[known] for one in (calibrated, alone))
+    error = error[known]
+    return {
+        "rank": rank_correlation(calibrated, error),
+        "rank_of_views": rank_correlation(alone, error),
+        "area": area(calibrated, error),
+        "area_at_best": area(error, error),
+        "curve": risk_coverage(calibrated, error).to_dict("records"),
+    }
+
+
+def _worth(benchmark: Benchmark, name: str, table: pd.DataFrame, images: Sequence[str]) -> dict[str, Any]:
+    """Log loss and top-1 of the one classifier on passports cut by the points of `table` (contract 1).
+
+    A photo without points gets the share of each whale among the photos that the classifier was fitted on. One power is fitted on
+    other parts of the photos, so that no row is judged by its temperature.
+    """
+    net, whales, config = fitted.read(benchmark.run(row(CLASSIFIER)))
+    truth_of = _whales(benchmark.photos, whales)
+    dealt = folds.read(benchmark.home / "folds.csv")
+    trained = [truth_of[image] for image in dealt.loc[dealt["fold"] != benchmark.fold, "Image"]]
+    prior = np.bincount(trained, minlength=len(whales)) / len(trained)
+    p = probabilities(benchmark, name, table, images, prior, (net, whales, config), truth_of)
+    truth = np.array([truth_of[image] for image in images])
+    rows = log_loss_rows(p, truth)
+    return {"log_loss": log_loss(p, truth), "top_1": top_k(p, truth, 1), "losses": rows.tolist()}
+
+
+def _whales(photos: Path, whales: Sequence[str]) -> dict[str, int]:
+    table = pd.read_csv(photos / "train.csv", dtype=str)
+    return {image: whales.index(whale) for image, whale in zip(table["Image"], table["whaleID"], strict=True)}
+
+
+def probabilities(
+    benchmark: Benchmark,
+    name: str,
+    table: pd.DataFrame,
+    images: Sequence[str],
+    prior: NDArray[np.float64],
+    classifier: tuple[Identifier, list[str], IdentifyConfig],
+    truth_of: dict[str, int],
+) -> NDArray[np.float64]:
+    """p [images, whales] of photos whose points are in `table`."""
+    net, whales, config = classifier
+    store = store_from_points(
+        benchmark.home / "measured" / f"passports-{name}",
+        table,
+        lambda image: benchmark.photos / "imgs" / image,
+        config.passports,
+    )
+    ok = set(store.index.loc[store.index["status"] == "ok", "item"])
+    there = [number for number, image in enumerate(images) if item_of(image) in ok]
+    p = np.tile(prior, (len(images), 1))
+    if there:
+        logits, _ = predict(net, store, store.rows([item_of(images[number]) for number in there]), config)
+        z, _ = centred(all_columns(logits, np.arange(len(whales)), len(whales)))
+        truth = np.array([truth_of[images[number]] for number in there])
+        part = np.random.default_rng(0).permutation(len(images))[there] % PARTS
+        p[there] = cross_fit(z[None], truth, part, ["row"], 0.0, LEAST_FLOOR)
+    return p.clip(LEAST_FLOOR)
+
+
+def collect(benchmark: Benchmark, minutes: dict[str, float], more: Sequence[Row] = ()) -> list[dict[str, Any]]:
+    """Figures of all rows that can be had, in the order of ROWS, then of `more`; `minutes` of training by row."""
+    found = [kept for one in [*ROWS, *more] if (kept := measure(benchmark, one)) is not None]
+    true = next((one for one in found if one["name"] == CLASSIFIER), None)
+    for one in found:
+        one["minutes"] = minutes.get(one["name"])
+        if true is not None and one is not true:
+            gap = paired_bootstrap(np.array(one["losses"]), np.array(true["losses"]), seed=0)
+            one["gap"] = {"mean": gap.mean, "low": gap.low, "high": gap.high}
+    return found
