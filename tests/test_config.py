@@ -1,12 +1,12 @@
 """Configs: strict keys and types, the number rule, extends, and what the command line may change."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 import pydantic
 import pytest
 
-from whichwhale.config import Config, ConfigError, input_dir, load, parse_yaml, read_yaml, runs_dir, to_yaml
+from whichwhale.config import LISTED, Config, ConfigError, input_dir, load, load_named, parse_yaml, read_yaml, runs_dir, to_yaml
 
 
 class Swell(Config):
@@ -213,6 +213,24 @@ def test_a_default_out_of_range_is_refused_too() -> None:
 
     with pytest.raises(ConfigError, match="photos"):
         load(Broken, None)
+
+
+class Model(Config):
+    name: str = ""
+    fold: Annotated[list[int | Literal["all"]], LISTED] = []
+
+
+def test_a_config_without_a_name_has_its_files_own(write) -> None:
+    assert load_named(Model, write("fold: [1]", "arc.loss.yaml")) == Model(name="arc.loss", fold=[1])
+    assert load_named(Model, write("name: mine")).name == "mine"
+    assert load_named(Model, write(""), ["name=yours"]).name == "yours"
+
+
+def test_one_value_is_a_list_of_one(write) -> None:
+    assert load(Model, write("fold: 3")).fold == [3] == load(Model, None, ["fold=3"]).fold
+    assert load(Model, None, ["fold=all"]).fold == ["all"] and load(Model, None, ["fold=[0,all]"]).fold == [0, "all"]
+    with pytest.raises(ConfigError, match=r"fold.*got 'some'"):
+        load(Model, None, ["fold=some"])
 
 
 def test_folders_move_by_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -1,24 +1,12 @@
 """Backbones: what is frozen, pooling, and the fp32 depthwise convolutions."""
 
 import pytest
-import timm
 import torch
 from torch import nn
 
+from tests.bare_network import LITE0, SMALL, bare, same
 from whichwhale.config import ConfigError
 from whichwhale.nets import Backbone, BackboneConfig, GeneralizedMean, depthwise_in_fp32, freeze
-
-LITE0 = "tf_efficientnet_lite0"
-SMALL = "mobilenetv3_small_050"
-
-
-def bare(name: str = SMALL, seed: int = 0) -> nn.Module:
-    torch.manual_seed(seed)
-    return timm.create_model(name, pretrained=False, num_classes=0, global_pool="").eval()
-
-
-def same(one: nn.Module, other: nn.Module) -> bool:
-    return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
 
 
 def test_an_unknown_network_is_refused_by_the_nearest_one() -> None:

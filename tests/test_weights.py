@@ -7,22 +7,10 @@ import pytest
 import timm
 import torch
 from safetensors.torch import save_file
-from torch import nn
 
+from tests.bare_network import LITE0, SMALL, bare, same
 from whichwhale.nets import Backbone, BackboneConfig
 from whichwhale.weights import WeightsError, load_weights
-
-LITE0 = "tf_efficientnet_lite0"
-SMALL = "mobilenetv3_small_050"
-
-
-def bare(name: str = SMALL, seed: int = 0) -> nn.Module:
-    torch.manual_seed(seed)
-    return timm.create_model(name, pretrained=False, num_classes=0, global_pool="").eval()
-
-
-def same(one: nn.Module, other: nn.Module) -> bool:
-    return all(torch.equal(a, b) for a, b in zip(one.state_dict().values(), other.state_dict().values(), strict=True))
 
 
 @pytest.fixture(scope="module")

@@ -112,6 +112,12 @@ def load(model: type[Model], path: str | Path | None, overrides: list[str] | tup
         raise ConfigError(f"{path or 'config'}: " + "; ".join(lines)) from None
 
 
+def load_named(model: type[Model], path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Model:
+    """As `load`, for configs with a `name`: the file's own, unless it or the command line says another."""
+    config: Any = load(model, path, overrides)
+    return config if config.name else config.model_copy(update={"name": Path(path).stem})
+
+
 def to_yaml(config: Config) -> str:
     """The whole config, defaults included, as YAML that `load` reads back to an equal one."""
     return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from whichwhale.config import load
+from whichwhale.config import load_named
 from whichwhale.detect.config import DetectConfig
 from whichwhale.detect.experiment import Experiment
 from whichwhale.detect.fitting import fit_fold
@@ -15,5 +15,4 @@ __all__ = ["fit_fold", "open_experiment", "predict_fold"]
 
 def open_experiment(path: Path, overrides: list[str]) -> Experiment:
     """The experiment of a detector's YAML, which has the file's name unless it says another."""
-    config = load(DetectConfig, path, overrides)
-    return Experiment.open(config if config.name else config.model_copy(update={"name": path.stem}))
+    return Experiment.open(load_named(DetectConfig, path, overrides))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from whichwhale.config import load, read_yaml
+from whichwhale.config import load_named, read_yaml
 from whichwhale.localize.config import AlignerConfig, LocalizerConfig
 from whichwhale.localize.experiment import Experiment
 from whichwhale.localize.fitting import fit_fold
@@ -16,5 +16,4 @@ __all__ = ["fit_fold", "open_experiment", "predict_fold"]
 def open_experiment(path: Path, overrides: list[str]) -> Experiment:
     """The experiment of a localizer's or aligner's YAML, which has the file's name unless it says another."""
     kind = AlignerConfig if read_yaml(path).get("room") == "align" else LocalizerConfig
-    config = load(kind, path, overrides)
-    return Experiment.open(config if config.name else config.model_copy(update={"name": path.stem}))
+    return Experiment.open(load_named(kind, path, overrides))
