@@ -12,6 +12,7 @@ def test_the_key_alone_makes_the_whale():
 
 def test_a_continuous_strip_has_no_gap_and_a_broken_one_has():
     whales = [Whale.draw(0, number) for number in range(120)]
+    assert {CONTINUOUS, BROKEN} <= {whale.callosity for whale in whales}
     for whale in whales:
         if whale.callosity == CONTINUOUS:
             assert (whale.strip[:, 2] > 0).all()
