@@ -21,6 +21,7 @@ EMBEDDINGS = {
     "neck": {"head": {"kind": "triplet", "dims": 8, "bn_neck": True}, **PK},
     "siamese": {"head": {"kind": "siamese", "dims": 8, "margin": 1.0}, **PK},
 }
+EMBEDDINGS |= {f"{name}-twins": EMBEDDINGS[name] | {"mirrored": "twin"} for name in ("arcface", "hard", "siamese")}
 QUICK = AlarmConfig(patience=40, every=5)
 WHALES, SIZE = 6, 12  # features
 
@@ -42,22 +43,24 @@ def objective(name: str, seeing: bool, alarm: AlarmConfig = QUICK, counts: list[
     config = IdentifyConfig.model_validate({"backbone": {"name": "test_resnet", "weights": False}, **kind})
     net = Identifier(config, WHALES, 0)
     # The heads were made for the backbone's number of features.
-    net.head = type(net.head)(SIZE, WHALES, config.head)
+    net.head = type(net.head)(SIZE, WHALES * (1 + net.twins), config.head)
     net.backbone = Features(seeing)
     net.know(torch.tensor(counts or [4] * WHALES))
     return IdentifyObjective(net, 0.0, CollapseAlarm(alarm, net.head, warmup=10, name="trial"))
 
 
 def train(objective: IdentifyObjective, steps: int, target: torch.Tensor | None = None) -> list[dict[str, float]]:
-    draw = torch.Generator().manual_seed(1)
+    draw, flips = torch.Generator().manual_seed(1), torch.Generator().manual_seed(2)
     target = torch.arange(WHALES).repeat_interleave(4) if target is None else target
     looks = torch.randn(WHALES, SIZE, generator=draw)
+    looks = torch.cat([looks, torch.randn(WHALES, SIZE, generator=flips)])  # a mirror image looks otherwise
     optimizer = torch.optim.AdamW([p for p in objective.parameters() if p.requires_grad], lr=1e-2)
     objective.train()
     told = []
     for _ in range(steps):
-        image = looks[target] + 0.5 * torch.randn(len(target), SIZE, generator=draw)
-        losses = objective({"image": image, "whale": target})
+        mirrored = (torch.rand(len(target), generator=flips) < 0.5) & objective.net.twins
+        image = looks[target + WHALES * mirrored] + 0.5 * torch.randn(len(target), SIZE, generator=draw)
+        losses = objective({"image": image, "whale": target, "mirrored": mirrored})
         torch.stack(list(losses.values())).sum().backward()
         optimizer.step()
         optimizer.zero_grad()

@@ -73,7 +73,7 @@ def start_of(experiment: Experiment, fold: Fold) -> Start | None:
     from photos that `fold` holds out, RunError if it is not fitted.
     """
     config, onward = experiment.config, experiment.config.onward
-    _refuse_backbone_that_saw(experiment, fold)
+    refuse_backbone_that_saw(experiment, fold)
     if onward is None or (fold != "all" and not onward.model):
         return None
     model = onward.model or config.name
@@ -106,8 +106,11 @@ def start_of(experiment: Experiment, fold: Fold) -> Start | None:
     return Start(run, sha256(run.weights), config.fit.model_copy(update=changes))
 
 
-def _refuse_backbone_that_saw(experiment: Experiment, fold: Fold) -> None:
-    """`backbone.weights` may be another fit's, unless that has learned from photos that `fold` holds out, or may have."""
+def refuse_backbone_that_saw(experiment: Experiment, fold: Fold) -> None:
+    """`backbone.weights` may be another fit's, unless that has learned from photos that `fold` holds out, or may have.
+
+    Raises ConfigError.
+    """
     weights = experiment.config.backbone.weights
     folder = lineage.fit_of(weights)
     if fold != "all" and folder is not None and (why := lineage.has_seen(folder, experiment, fold)):

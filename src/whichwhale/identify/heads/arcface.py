@@ -32,11 +32,15 @@ class ArcFaceHead(MarginHead):
         self.norm = nn.BatchNorm1d(config.dims)
         self.directions = nn.Parameter(torch.empty(classes * centres, config.dims))
         nn.init.xavier_uniform_(self.directions)
-        self.entropy = math.log(classes)  # nats, of the whales of the training photos; the largest there is until `know`
+        # Nats, of the whales of the training photos, and if each is known not to be one other that is as frequent (its twin);
+        # the largest there is until `know`.
+        self.entropy = math.log(classes)
+        self.entropy_masked = math.log(max(classes - 1, 1))
 
     def know(self, counts: Tensor) -> None:
         share = counts.double() / counts.sum()
         self.entropy = float(-torch.special.xlogy(share, share).sum())
+        self.entropy_masked = self.entropy + float(torch.special.xlog1py(share, -share).sum())
 
     def embed(self, features: Tensor) -> Tensor:
         self.count_step()
@@ -75,11 +79,12 @@ class ArcFaceHead(MarginHead):
         """The cross entropy without the margin: with it, a fit that learns well stays above ln(classes) for epochs.
 
         A network that says the same of every photo can still say how often each whale is photographed, so its loss is the entropy
-        of the whales, at most ln(classes), or more.
+        of the whales, at most ln(classes), or more; less where twins are masked.
         """
         with torch.no_grad():
             without_margin = cross_entropy(self.logits(embedding), target, 0.0, masked, weight)
-        return Pulse(without_margin / self.entropy - 1 if self.entropy else None, spread=None)
+        constant = self.entropy if masked is None else self.entropy_masked
+        return Pulse(without_margin / constant - 1 if constant else None, spread=None)
 
     def advice(self) -> str:
         return (
