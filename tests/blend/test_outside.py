@@ -213,10 +213,12 @@ def test_the_door(place: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["score", "runs/sea/theirs", "runs/sea/other", "--json", "scores.json"]) == 0
     out = capsys.readouterr().out
     assert "Out-of-fold rows of sea, 12 photos that all have" in out and "theirs minus other, paired over 12 photos" in out
+    assert "labelled photos  photos" in out and "training" not in out, "a photo that was left out is labelled, and trained no one"
     assert json.loads(Path("scores.json").read_text())["scores"]["theirs"]["log_loss"]["mean"] == pytest.approx(loss, rel=1e-5)
     Path("solution.csv").write_text("Image,whaleID\nx_0.jpg,a\nx_1.jpg,stranger\n")
     assert main(["score", "runs/sea/theirs", "--truth", "solution.csv"]) == 0
-    assert "not in log loss  1 photos" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "not in log loss  1 photos" in out and "training photos  photos" in out
     Path("kept").mkdir()
     Path("runs/sea/theirs").rename("kept/theirs")
     Path("runs/sea/theirs").symlink_to(Path("kept/theirs").absolute())

@@ -96,7 +96,7 @@ def _score(options: argparse.Namespace) -> None:
     shared = set.intersection(*(set(one.image) for one in answers.values())) & truth.keys()
     if not shared:
         raise ConfigError(f"{', '.join(answers)}: no photo that all of them answer is in {options.truth or 'the training table'}")
-    told = how(options)
+    told = how(options) | {"counted": "training photos" if options.truth else "labelled photos"}  # of a fit's own, fewer
     text, numbers = judge(answers, {image: truth[image] for image in sorted(shared)}, train=train, partial=True, **told)
     print(f"{'Test' if options.truth else 'Out-of-fold'} rows of {config.dataset}, {len(shared)} photos that all have\n\n{text}")
     if options.json:

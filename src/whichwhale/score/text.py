@@ -26,11 +26,13 @@ def judge(
     partial: bool = False,
     worst: int = 10,
     reliability: bool = False,
+    counted: str = "training photos",
 ) -> tuple[str, dict[str, Any]]:
     """Score every model and compare each pair: as text, and as plain numbers for a JSON file.
 
     Args:
-        models: name -> answers; worst: whales listed of each; reliability: bins of each too; the others as `evaluate`.
+        models: name -> answers; worst: whales listed of each; reliability: bins of each too; counted: what the photos of `train`
+            are, for people; the others as `evaluate`.
 
     Raises:
         ValueError: as `evaluate` and `compare`; the message names the model.
@@ -42,7 +44,7 @@ def judge(
         except ValueError as error:
             raise ValueError(f"{name}: {error}") from None
         scores[name] = as_numbers(result)
-        blocks.append("\n".join([*([name] if len(models) > 1 else []), table(result, worst, new_whale, reliability)]))
+        blocks.append("\n".join([*([name] if len(models) > 1 else []), table(result, worst, new_whale, reliability, counted)]))
     for ours, theirs in combinations(models, 2):
         result = compare(models[ours], models[theirs], truth, new_whale=new_whale, seed=seed)
         pairs.append({"ours": ours, "theirs": theirs, "verdict": result.verdict} | _plain(asdict(result)))
@@ -55,9 +57,15 @@ def as_numbers(result: Evaluation) -> dict[str, Any]:
     return _plain(asdict(result) | {"place_in_2016": place_in_2016(result.log_loss.mean)})
 
 
-def table(result: Evaluation, worst: int = 10, new_whale: float | None = None, reliability: bool = False) -> str:
+def table(
+    result: Evaluation,
+    worst: int = 10,
+    new_whale: float | None = None,
+    reliability: bool = False,
+    counted: str = "training photos",
+) -> str:
     """The evaluation as text, with its `worst` whales and, if wanted, the bins of its reliability diagram; `new_whale` is the
-    threshold that it was made with."""
+    threshold that it was made with, `counted` what the photos are by whose number groups are made."""
     loss = result.log_loss
     lines = [
         f"photos scored    {result.photos} of {result.whales} whales",
@@ -83,13 +91,13 @@ def table(result: Evaluation, worst: int = 10, new_whale: float | None = None, r
     if reliability and result.calibration is not None:
         body = [[f"{one.claimed:.1%}", f"{one.right:.1%}", str(one.photos)] for one in result.calibration.bins]
         lines += ["", *_aligned(["first guess claims", "right", "photos"], body, left=())]
-    lines += _groups("training photos", result.by_training_photos, _whole)
+    lines += _groups(counted, result.by_training_photos, _whole)
     lines += _groups("d, pixels", result.by_distance, lambda group: f"{group.low:.4g} to {group.high:.4g}")
     lines += _groups("sd of a point", result.by_uncertainty, lambda group: f"{group.low:.1%} to {group.high:.1%} of d")
     if result.without_quality:
         lines.append(f"{result.without_quality} photos of unknown quality are in none of the quarters")
     if worst and result.by_whale:
-        head = ["worst whales", "photos", *(["training"] if result.by_whale[0].training_photos is not None else [])]
+        head = ["worst whales", "photos", *([counted.split()[0]] if result.by_whale[0].training_photos is not None else [])]
         body = [
             [one.whale, str(one.photos), *([] if one.training_photos is None else [str(one.training_photos)])]
             + [f"{one.log_loss:.4f}", f"{one.top_1:.1%}", one.taken_for]
