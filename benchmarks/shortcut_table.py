@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from shortcut_answers import SETS, Answers, read
 
 from whichwhale.config import runs_dir
+from whichwhale.files import null_for_nan
 from whichwhale.score import NEW_WHALE, roc
 
 SEED = 0
@@ -84,16 +85,7 @@ def collect(dataset: str, models: Sequence[str], photos: pd.DataFrame, sure: flo
             "known": known_rows(answers, photos, draws),
             "confident": sure_rows(answers, photos, sure, draws),
         }
-    return _plain(results)
-
-
-def _plain(value: Any) -> Any:
-    """NaN is null: JSON has none."""
-    if isinstance(value, dict):
-        return {key: _plain(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [_plain(one) for one in value]
-    return None if isinstance(value, float) and np.isnan(value) else value
+    return null_for_nan(results)
 
 
 def as_text(results: dict[str, Any]) -> str:
