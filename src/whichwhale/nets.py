@@ -13,6 +13,7 @@ from torch.nn import functional as F
 
 from whichwhale.config import Config, ConfigError
 from whichwhale.conv_stack import CONV3X3, ConvStack
+from whichwhale.kept_norms import keep_norms
 from whichwhale.weights import load_weights
 
 
@@ -33,6 +34,9 @@ class BackboneConfig(Config):
     weights: str | bool = "auto"
     drop_path: float = pydantic.Field(0.0, ge=0, lt=1)  # stochastic depth
     frozen: float = pydantic.Field(0.0, ge=0, le=1)  # share of the parameter tensors, from the input on, that never train
+    # What batch norms of frozen layers go by in training: each batch, as those of layers that train do, or the mean and variance
+    # that they came with (kept), as in prediction; these are folded into the convolutions on a CPU (kept_norms.py).
+    norms: Literal["batch", "kept"] = "batch"
     pooling: str = pydantic.Field("avg", pattern="^(avg|gem)$")
     grid: tuple[pydantic.PositiveInt, pydantic.PositiveInt] = (1, 1)
     narrow: int = pydantic.Field(0, ge=0)  # channels that are pooled, chosen by a 1x1 convolution; 0: all that there are
@@ -54,6 +58,12 @@ class BackboneConfig(Config):
             raise ValueError(f"stride and stages of name={CONV3X3} come of the number of widths: leave them out")
         elif self.weights in (True, "hub", "package"):
             raise ValueError(f"weights={self.weights}: nobody has trained name={CONV3X3}; leave it out, or give a file")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _norms_of_frozen_layers(self) -> BackboneConfig:
+        if self.norms == "kept" and not self.frozen:
+            raise ValueError("norms=kept is of frozen layers, and frozen=0 has none; set frozen, or leave norms out")
         return self
 
     @pydantic.model_validator(mode="after")
@@ -106,8 +116,11 @@ class Backbone(nn.Module):
             self.pool_before, self.narrow_before = _pool(config), _narrow(channels, config)
             self.dims += config.narrow or channels
         self.dims *= config.grid[0] * config.grid[1]
-        depthwise_in_fp32(self.net)
         freeze(self.net, config.frozen)
+        if config.norms == "kept":
+            size = about.get("input_size", (3, 64, 64))
+            keep_norms(self.net, lambda: self.maps(torch.zeros(1, *size)))
+        depthwise_in_fp32(self.net)
 
     def maps(self, images: Tensor) -> Tensor:
         """The last stage's maps [B, channels, h, w]."""

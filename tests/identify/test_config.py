@@ -32,6 +32,7 @@ PK = ["sampler.kind=pk"]
         (["mirrored=twin", "augment.geometry.mirror=0"], "augment.geometry.mirror=0 with mirrored=twin: .* see no twin"),
         (["mirrored=twin", "augment.geometry.mirror=1"], "augment.geometry.mirror=1 with mirrored=twin: .* see no whale"),
         (["bottleneck={}", "backbone.narrow=8"], "backbone.narrow=8: with a bottleneck nothing trains its convolution"),
+        (["backbone.norms=kept"], "norms=kept is of frozen layers, and frozen=0 has none"),
         (["mirrored=twin", "bottleneck.variants=1"], "bottleneck.variants=1 with mirrored=twin: .*no twin would be seen"),
     ],
 )
@@ -50,6 +51,7 @@ def test_refused(overrides: list[str], message: str) -> None:
         [*PK, "fit.batch_size=20"],
         ["backbone={name: conv3x3, widths: [8, 16], levels: 2}"],
         ["bottleneck={}", "backbone.narrow=8", "onward.model=another"],
+        ["backbone={frozen: 0.3, norms: kept}"],
     ],
 )
 def test_a_frozen_config_is_read_back(overrides: list[str], tmp_path: Path) -> None:

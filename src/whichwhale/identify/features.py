@@ -187,7 +187,7 @@ def _said_of(backbone: Backbone, config: IdentifyConfig) -> dict[str, Any]:
     for name, tensor in backbone.state_dict().items():
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
         digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    about = config.backbone.model_dump(mode="json", exclude={"weights", "frozen", "drop_path"})
+    about = config.backbone.model_dump(mode="json", exclude={"weights", "frozen", "norms", "drop_path"})
     precision = ask_machine(config.fit.precision).precision
     return {"backbone": about, "weights": digest.hexdigest(), "timm": version("timm"), "precision": precision}
 
