@@ -17,7 +17,8 @@ the other real ones (benchmarks/real_mix.py), and are tried on the one left out.
 The point error is the mean distance of both points from the true ones, in % of d; a head that was not found counts as 100 %. A
 head is missed if nothing was found, or the aligner's field about the box lacks a true point. Beside it: what the localizer's own
 points are off by, and what the aligner's are if its field lies about the true box. All goes to runs/DATASET/real_photos.json,
-what was found to found_alone.csv and found_added.csv there (python -m whichwhale.localize look), what the commands said to logs/.
+what was found to found_alone.csv and found_added.csv there (python -m whichwhale.localize look), with the folder's name in all
+three if it is another; what the commands said to logs/.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ from whichwhale.runs.fit import read_fit
 ROOT = Path(__file__).resolve().parent.parent
 CONFIGS = ROOT / "configs" / "survey"
 KINDS = ("localizer", "aligner")
+PHOTOS = "right_whale_photos"  # the folder below input/ that is tried if none is named
 Task = tuple[str, Path, Callable[[], list[str]]]  # a fit's name, its run folder, and what train.py is told
 
 
@@ -90,6 +92,11 @@ class Road:
     @property
     def home(self) -> Path:
         return runs_dir() / self.dataset
+
+    @property
+    def tag(self) -> str:
+        """What the files of this table have in their names: figures of other photos stand beside them."""
+        return self.suffix + ("" if self.photos == input_dir() / PHOTOS else f"-{self.photos.resolve().name}")
 
     @property
     def mixed(self) -> str:
@@ -184,7 +191,7 @@ def _asked(options: argparse.Namespace, run: Run | None) -> int:
     road = Road(
         size,
         options.dataset or usual,
-        options.photos or input_dir() / "right_whale_photos",
+        options.photos or input_dir() / PHOTOS,
         options.truth or input_dir() / "right_whale_annotations",
         options.survey == "wild",
         options.suffix,
@@ -220,7 +227,7 @@ def walk(road: Road, jobs: int, added: bool, fits: bool, run: Run | None = None)
     results = {}
     if (locator := road.locator(road.dataset, 0)) is not None:
         table, results["alone"] = measured(locator, paths, truth)
-        contract.write(road.home / f"found_alone{road.suffix}.csv", table)
+        contract.write(road.home / f"found_alone{road.tag}.csv", table)
     if added and is_made(*mixture):
         found = [
             measured(locator, {image: paths[image]}, truth)
@@ -230,12 +237,12 @@ def walk(road: Road, jobs: int, added: bool, fits: bool, run: Run | None = None)
         if found:
             results["added"] = [row for _, rows in found for row in rows]
             tables = [row for table, _ in found for row in table.to_dict("records")]
-            contract.write(road.home / f"found_added{road.suffix}.csv", contract.build(tables, contract.point_names(found[0][0])))
+            contract.write(road.home / f"found_added{road.tag}.csv", contract.build(tables, contract.point_names(found[0][0])))
     if results:
         machine = {"cores": os.cpu_count(), "machine": platform.machine(), "torch": version("torch")}
         about = {"size": vars(road.size), "survey": "wild" if road.wild else "usual", "more": road.more, "jobs": jobs}
         about |= {"commit": str(Checkout.of(ROOT)), "machine": machine, "minutes": minutes(road, len(images))}
-        write_json(road.home / f"real_photos{road.suffix}.json", plain(about | results | {"aims_met": met(results)}))
+        write_json(road.home / f"real_photos{road.tag}.json", plain(about | results | {"aims_met": met(results)}))
     print("\n" + as_text(results, images))
     return 1 if failed else 0
 

@@ -3,6 +3,7 @@
 import importlib
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,7 @@ def test_the_road_is_walked_and_told(home: Path, real: Path, capsys: pytest.Capt
     assert real_photos.main(told, counted) == 0
     shown = capsys.readouterr().out
     assert len(fits) == 1 + 2 + 2 * 2  # the survey; two networks on it; both without either of the labelled photos
-    kept = json.loads((home / "runs" / "real_quick" / "real_photos.json").read_text())
+    kept = json.loads((home / "runs" / "real_quick" / "real_photos-imgs.json").read_text())
     images = sorted(path.name for path in (real / "imgs").iterdir())[:2]
     for stage in ("alone", "added"):
         assert [one["photo"] for one in kept[stage]] == images
@@ -80,7 +81,7 @@ def test_the_road_is_walked_and_told(home: Path, real: Path, capsys: pytest.Capt
             assert provenance["start"] == real_photos.sha256(home / "runs" / "real_quick" / kind / "fold0" / "model.safetensors")
     drawn = {real_photos.sha256(path) for path in (home / "input" / "real_quick" / "imgs").iterdir()}
     assert len(drawn) == 25 and not drawn & {real_photos.sha256(path) for path in (real / "imgs").iterdir()}
-    found = read(home / "runs" / "real_quick" / "found_alone.csv")
+    found = read(home / "runs" / "real_quick" / "found_alone-imgs.csv")
     assert sorted(found["Image"]) == sorted(path.name for path in (real / "imgs").iterdir())  # the unlabelled one too
     assert real_photos.main(told, lambda *_: pytest.fail("everything is done")) == 0
     assert real_photos.main([*told, "--copies", "3"], in_process) == 2
@@ -101,6 +102,8 @@ def test_the_fits_are_configs_that_their_room_takes(home: Path) -> None:
         assert added[kind].fit.epochs == 5 and alone[kind].fit.epochs == 0.5 * load(KINDS[kind], road.alone(kind)[0]).fit.epochs
         assert added[kind].variant == alone[kind].variant and added[kind].view_size == alone[kind].view_size
     assert alone["localizer"].width == 384
+    assert road.tag == f"-x-{home.name}"
+    assert replace(road, photos=home / "input" / "right_whale_photos").tag == "-x"
     assert alone["aligner"].boxes == ""  # one split leaves no out-of-fold boxes
 
 
