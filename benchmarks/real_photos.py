@@ -37,14 +37,14 @@ from pathlib import Path
 import torch
 from localize import NET, SMALL
 from real_mix import ADDED, is_made, labelled, mix
-from real_table import as_text, measured, met, plain
+from real_table import as_text, measured, met
 from side_by_side import Commands, Run, last_words, side_by_side
 
 from whichwhale import annotations as contract
 from whichwhale.checkout import Checkout
 from whichwhale.command_line import carried_out, parser_of
 from whichwhale.config import input_dir, load, read_yaml, runs_dir
-from whichwhale.files import sha256, write_json
+from whichwhale.files import null_for_nan, sha256, write_json
 from whichwhale.fit.machine import usable_cores
 from whichwhale.localize.config import AlignerConfig, LocalizerConfig, LocateConfig
 from whichwhale.localize.locating import Fitted, Locator
@@ -242,7 +242,7 @@ def walk(road: Road, jobs: int, added: bool, fits: bool, run: Run | None = None)
         machine = {"cores": os.cpu_count(), "machine": platform.machine(), "torch": version("torch")}
         about = {"size": vars(road.size), "survey": "wild" if road.wild else "usual", "more": road.more, "jobs": jobs}
         about |= {"commit": str(Checkout.of(ROOT)), "machine": machine, "minutes": minutes(road, len(images))}
-        write_json(road.home / f"real_photos{road.tag}.json", plain(about | results | {"aims_met": met(results)}))
+        write_json(road.home / f"real_photos{road.tag}.json", null_for_nan(about | results | {"aims_met": met(results)}))
     print("\n" + as_text(results, images))
     return 1 if failed else 0
 

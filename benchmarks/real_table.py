@@ -98,12 +98,3 @@ def as_text(results: dict[str, list[dict[str, Any]]], images: Sequence[str]) -> 
             f"{100 * AIM_MEDIAN:.0f} % and no head missed is {reached}{wanting}."
         )
     return "\n".join(lines[1:])
-
-
-def plain(value: Any) -> Any:
-    """With None where there is no number, as JSON has it."""
-    if isinstance(value, dict):
-        return {key: plain(one) for key, one in value.items()}
-    if isinstance(value, list):
-        return [plain(one) for one in value]
-    return None if isinstance(value, float) and not np.isfinite(value) else value
