@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from whichwhale import competition
-from whichwhale.competition import CompetitionError, class_folders, folds, layout
+from whichwhale.competition import CompetitionError, class_folders, dealing, folds, layout
 from whichwhale.competition.__main__ import main
 from whichwhale.competition.class_folders import place
 from whichwhale.competition.config import DataConfig, FoldsConfig
@@ -85,8 +85,8 @@ def test_a_group_stays_together_in_split_and_folds(root: Path) -> None:
 def test_folds_without_groups_are_as_ever() -> None:
     photos, whales = [f"w_{n}" for n in range(9)], [f"whale_{n % 3}" for n in range(9)]
     alone = {photo: f"group of {photo}" for photo in photos}
-    plain, grouped = folds.make(photos, whales, 3), folds.make(photos, whales, 3, groups=alone)
-    assert plain.equals(folds.make(photos, whales, 3, groups={})) and grouped["Image"].equals(plain["Image"])
+    plain, grouped = dealing.make(photos, whales, 3), dealing.make(photos, whales, 3, groups=alone)
+    assert plain.equals(dealing.make(photos, whales, 3, groups={})) and grouped["Image"].equals(plain["Image"])
     assert plain["fold"].equals(grouped["fold"])  # the groups' names are in the photos' order
 
 

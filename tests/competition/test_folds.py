@@ -1,15 +1,12 @@
-"""folds.csv: the promises of contract 1, for any set of whales."""
+"""folds.csv: written, read, asked, refused."""
 
-from collections import Counter
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from whichwhale.competition import folds
+from whichwhale.competition import dealing, folds
 from whichwhale.competition.__main__ import main
 
 counts = st.lists(st.integers(1, 9), min_size=1, max_size=25)
@@ -20,67 +17,8 @@ def photos(photos_per_whale: list[int]) -> tuple[list[str], list[str]]:
     return [f"w_{i}.jpg" for i in range(len(whales))], whales
 
 
-def even(values: pd.Series, n: int) -> int:
-    """Largest difference between folds 0 … n−1, absent ones counted as 0."""
-    filled = values.reindex(range(n), fill_value=0)
-    return int(filled.max() - filled.min())
-
-
-@settings(deadline=None)
-@given(counts, st.integers(2, 5), st.integers(0, 3))
-def test_closed_folds(photos_per_whale: list[int], n: int, seed: int) -> None:
-    images, whales = photos(photos_per_whale)
-    if sum(count for count in photos_per_whale if count > 1) < n:
-        with pytest.raises(folds.FoldsError, match="ask for fewer"):
-            folds.make(images, whales, n, seed)
-        return
-    table = folds.make(images, whales, n, seed).merge(pd.DataFrame({"Image": images, "whaleID": whales}))
-    assert sorted(table["Image"]) == sorted(images) and set(table["kind"]) == {"closed"}
-    single = table.groupby("whaleID")["Image"].transform("size") == 1
-    assert (single == (table["fold"] == -1)).all()
-    dealt = table[~single]
-    assert even(dealt["fold"].value_counts(), n) <= 1
-    assert even(dealt.groupby("fold")["whaleID"].nunique(), n) <= 1
-    for _, mine in dealt.groupby("whaleID"):
-        assert even(mine["fold"].value_counts(), n) <= 1
-        assert mine["fold"].nunique() >= 2  # so every fold model knows the whale
-
-
-@settings(deadline=None)
-@given(counts, st.integers(2, 5), st.integers(0, 3))
-def test_disjoint_folds(photos_per_whale: list[int], n: int, seed: int) -> None:
-    images, whales = photos(photos_per_whale)
-    several = [count for count in photos_per_whale if count > 1]
-    if len(several) < n:
-        with pytest.raises(folds.FoldsError, match="ask for fewer"):
-            folds.make(images, whales, n, seed, "disjoint")
-        return
-    table = folds.make(images, whales, n, seed, "disjoint").merge(pd.DataFrame({"Image": images, "whaleID": whales}))
-    assert (table.groupby("whaleID")["fold"].nunique() == 1).all()
-    dealt = table[table["fold"] >= 0]
-    assert dealt["whaleID"].nunique() == len(several)
-    assert even(dealt.groupby("fold")["whaleID"].nunique(), n) <= 1
-    assert even(dealt["fold"].value_counts(), n) <= max(several)
-
-
-@pytest.mark.parametrize("kind", folds.KINDS)
-def test_row_order_does_not_matter_and_the_seed_does(kind: folds.Kind) -> None:
-    images, whales = photos([5, 4, 3, 2, 2, 1, 7])
-    made = folds.make(images, whales, 3, 0, kind)
-    order = np.random.default_rng(0).permutation(len(images))
-    again = folds.make([images[i] for i in order], [whales[i] for i in order], 3, 0, kind)
-    pd.testing.assert_frame_equal(made, again)
-    assert not made.equals(folds.make(images, whales, 3, 1, kind))
-
-
-def test_known_folds() -> None:
-    """Pinned: another version must deal the same, or models fitted before would be scored on photos that they saw."""
-    made = folds.make(*photos([3, 2, 1]), folds=2, seed=0)
-    assert made["fold"].tolist() == [1, 0, 1, 0, 1, -1]
-
-
 def test_train_validation() -> None:
-    made = folds.make(*photos([3, 2, 1]), folds=2)
+    made = dealing.make(*photos([3, 2, 1]), folds=2)
     training, validation = folds.train_validation(made, 1)
     assert validation == made["Image"][made["fold"] == 1].tolist()
     assert sorted(training + validation) == sorted(made["Image"]) and "w_5.jpg" in training
@@ -91,27 +29,16 @@ def test_train_validation() -> None:
             folds.train_validation(made, k)
 
 
-def test_bad_requests() -> None:
-    with pytest.raises(folds.FoldsError, match="first a"):
-        folds.make(["a", "a"], ["x", "x"])
-    with pytest.raises(folds.FoldsError, match="at least 2"):
-        folds.make(*photos([5]), folds=1)
-    with pytest.raises(folds.FoldsError, match="one whale for each"):
-        folds.make(["a", "b"], ["x"])
-    with pytest.raises(folds.FoldsError, match="closed, disjoint"):
-        folds.make(*photos([5]), kind="open")  # type: ignore[arg-type]
-
-
 def test_a_file_reads_back_and_is_not_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "new" / "folds.csv"
-    made = folds.make(*photos([3, 2, 1]), folds=2)
+    made = dealing.make(*photos([3, 2, 1]), folds=2)
     folds.write(path, made)
     pd.testing.assert_frame_equal(folds.read(path), made)
     before = path.stat().st_mtime_ns
     folds.write(path, made)
     assert path.stat().st_mtime_ns == before
     with pytest.raises(folds.FoldsError, match="covers other photos \\(1 differ, first w_6.jpg\\)"):
-        folds.write(path, folds.make(*photos([3, 2, 2]), folds=2))
+        folds.write(path, dealing.make(*photos([3, 2, 2]), folds=2))
     swapped = made.assign(fold=made["fold"].map({0: 1, 1: 0, -1: -1}))
     with pytest.raises(folds.FoldsError, match="deals the photos out otherwise"):
         folds.write(path, swapped)
@@ -148,40 +75,9 @@ def test_the_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
     out = tmp_path / "folds.csv"
     command = ["folds", str(tmp_path), "--folds", "2", "--seed", "5", "--out", str(out)]
     assert main(command) == 0
-    pd.testing.assert_frame_equal(folds.read(out), folds.make(images, whales, 2, 5))
+    pd.testing.assert_frame_equal(folds.read(out), dealing.make(images, whales, 2, 5))
     assert main([*command[:-4], "--seed", "6", "--out", str(out)]) == 2
     assert "otherwise" in capsys.readouterr().err
-
-
-@given(photos_per_whale=st.lists(st.integers(1, 14), min_size=6, max_size=30), seed=st.integers(0, 99))
-@settings(max_examples=12, deadline=None)
-def test_photos_set_aside_to_calibrate_on(photos_per_whale: list[int], seed: int) -> None:
-    """They are the same in every partition; whales keep two photos or more, and every fold's model knows every whale."""
-    whale = {f"w_{w}_{n}.jpg": f"whale_{w}" for w, count in enumerate(photos_per_whale) for n in range(count)}
-    try:
-        tables = [folds.make(list(whale), list(whale.values()), 2, seed, calibration=0.2, repeat=r) for r in range(3)]
-    except folds.FoldsError:
-        assume(False)  # too few photos
-    aside = [set(table.loc[table["fold"] == folds.CALIBRATION, "Image"]) for table in tables]
-    many = sum(count for count in photos_per_whale if count > 2)
-    assert aside[0] == aside[1] == aside[2] and abs(len(aside[0]) - many / 5) <= 1
-    for table in tables:
-        for k in folds.numbers(table):
-            training, held_out = folds.train_validation(table, k)
-            assert {whale[image] for image in training} == set(whale.values())
-            assert aside[0] <= set(held_out) and not set(training) & set(held_out)
-        assert folds.train_validation(table, "all") == (table["Image"].tolist(), [])
-    left = Counter(whale[image] for image in whale if image not in aside[0])
-    assert all(left[f"whale_{w}"] >= min(count, 2) for w, count in enumerate(photos_per_whale))
-
-
-def test_partitions_are_others_but_the_first_is_as_ever() -> None:
-    images, whales = [f"w_{n}.jpg" for n in range(60)], [f"whale_{n % 9}" for n in range(60)]
-    dealt = [folds.make(images, whales, 3, 1, repeat=r)["fold"].tolist() for r in range(3)]
-    assert dealt[0] == folds.make(images, whales, 3, 1)["fold"].tolist()
-    assert len({tuple(one) for one in dealt}) == 3
-    with pytest.raises(folds.FoldsError, match="a share from 0 to 1/3 of closed folds"):
-        folds.make(images, whales, 3, kind="disjoint", calibration=0.1)
 
 
 def test_skipped_photos_leave_the_others_where_they_are() -> None:
@@ -197,46 +93,6 @@ def test_skipped_photos_leave_the_others_where_they_are() -> None:
     assert disjoint["fold"].tolist() == [0, 1, 0, 0, 1, -1]  # whales are held out whole as before
     with pytest.raises(folds.FoldsError, match="fold 1 has no photo left"):
         folds.without(dealt, table[table["Image"].isin(["a1", "b1"])], table[:1])
-
-
-@pytest.mark.parametrize("kind", folds.KINDS)
-def test_added_photos_move_no_other(kind: str) -> None:
-    """Of 9 whales with 2 to 10 photos and one with a single one, some photos come later, among them those of new whales."""
-    whale_of = {f"w_{whale}_{shot}": f"whale_{whale}" for whale in range(10) for shot in range(max(1, whale + 1))}
-    first = {image: whale for image, whale in whale_of.items() if hash_free(image) % 3 and whale not in ("whale_8", "whale_3")}
-    before = folds.make(list(first), list(first.values()), 3, kind=kind)
-    after = folds.extend(before, list(whale_of), list(whale_of.values()))
-    assert after["Image"].tolist() == sorted(whale_of) and set(after["kind"]) == {kind}
-    both = after.set_index("Image")["fold"]
-    assert both[before["Image"]].tolist() == before["fold"].tolist()
-    new_whale = both[[image for image, whale in whale_of.items() if whale == "whale_8"]]
-    for whale in sorted(set(whale_of.values())):
-        mine = {int(both[image]) for image, name in whale_of.items() if name == whale}
-        if kind == "disjoint":
-            assert len(mine) == 1, whale
-        else:
-            assert len(mine) > 1 or mine == {-1}, whale
-    if kind == "closed":
-        assert new_whale.value_counts().tolist() == [3, 3, 3]
-    pd.testing.assert_frame_equal(folds.extend(after, list(whale_of), list(whale_of.values())), after)  # nothing is new
-    less = list(first)[5:]
-    kept = folds.extend(after, less, [first[image] for image in less])
-    assert kept["fold"].tolist() == [int(both[image]) for image in sorted(less)]  # photos that are gone move none either
-
-
-def hash_free(image: str) -> int:
-    """A number from a name, the same in every process."""
-    return sum(map(ord, image))
-
-
-def test_a_new_photo_joins_its_group() -> None:
-    images, whales = [f"{whale}{n}" for whale in "ab" for n in range(4)], [*"aaaabbbb"]
-    groups = {image: f"{image[0]}/{int(image[1]) // 2}" for image in images}
-    before = folds.make(images, whales, 2, groups=groups)
-    after = folds.extend(before, [*images, "a9", "b9"], [*whales, "a", "b"], groups | {"a9": "a/0", "b9": "b/9"})
-    both = after.set_index("Image")["fold"]
-    assert both["a9"] == both["a0"] == both["a1"] and both[images].tolist() == before.set_index("Image")["fold"][images].tolist()
-    assert both["b9"] in (0, 1)
 
 
 def test_extend_from_the_command_line(tmp_path: Path) -> None:

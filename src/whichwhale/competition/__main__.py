@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import get_args
 
 from whichwhale.command_line import carried_out, parser_of
+from whichwhale.competition import dealing, layout
 from whichwhale.competition import folds as folds_csv
-from whichwhale.competition import layout
 from whichwhale.competition.check import check, skip_bad, told
 from whichwhale.competition.problems import errors
 
@@ -62,9 +62,9 @@ def _folds(options: argparse.Namespace) -> int:
     competition = layout.read(options.root, **_how(options))
     photos, whales = competition.train["Image"].tolist(), competition.train["whaleID"].tolist()
     if options.extend:
-        made = folds_csv.extend(folds_csv.read(options.out), photos, whales, competition.groups)
+        made = dealing.extend(folds_csv.read(options.out), photos, whales, competition.groups)
     else:
-        made = folds_csv.make(photos, whales, options.folds, options.seed, options.kind, competition.groups)
+        made = dealing.make(photos, whales, options.folds, options.seed, options.kind, competition.groups)
     folds_csv.write(options.out, made, replace=options.extend)
     sizes = ", ".join(f"{fold}: {count}" for fold, count in made["fold"].value_counts().sort_index().items())
     print(f"{options.out}: {len(made)} photos, {len(set(whales))} whales; photos per fold (-1 always trains) {sizes}")

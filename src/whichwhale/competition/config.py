@@ -8,7 +8,7 @@ from typing import Literal
 import pandas as pd
 import pydantic
 
-from whichwhale.competition import folds
+from whichwhale.competition import dealing, folds
 from whichwhale.competition.check import read_checked
 from whichwhale.competition.folds import FoldsError
 from whichwhale.competition.layout import Layout, read
@@ -89,7 +89,7 @@ class FoldsConfig(Config):
         return 0.0
 
     def _make(self, photos: list[str], whales: list[str], groups: dict[str, str], repeat: int = 0) -> pd.DataFrame:
-        return folds.make(photos, whales, self.count, self.seed, self.kind, groups, self._calibration, repeat)
+        return dealing.make(photos, whales, self.count, self.seed, self.kind, groups, self._calibration, repeat)
 
 
 class RepeatedFoldsConfig(FoldsConfig):
