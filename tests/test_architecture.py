@@ -21,12 +21,13 @@ FOUNDATIONS = {
     "files": set(),
     "geometry": set(),
     "kept_norms": set(),
+    "text_table": set(),
     "augment": {"config", "geometry"},
     "weights": {"config", "conv_stack"},
     "nets": {"config", "conv_stack", "kept_norms", "weights"},
     "annotations": {"command_line", "files"},
     "predictions": {"files"},
-    "score": {"command_line", "files", "predictions"},
+    "score": {"command_line", "files", "predictions", "text_table"},
 }
 # What a room stands on beside the foundations.
 ROOMS = {

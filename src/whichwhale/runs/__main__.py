@@ -24,6 +24,7 @@ from whichwhale.command_line import carried_out, parser_of
 from whichwhale.config import runs_dir
 from whichwhale.runs.fit import Fit, fits, read_fit
 from whichwhale.runs.stages import read_stages, run_stage
+from whichwhale.text_table import text_table
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -150,13 +151,6 @@ def clock(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
-
-
-def text_table(head: Sequence[str], body: Sequence[Sequence[str]], left: Sequence[int]) -> str:
-    """Aligned plain text; columns in `left` are aligned to the left, the others to the right."""
-    width = [max(len(line[column]) for line in (head, *body)) for column in range(len(head))]
-    pattern = "  ".join(f"{{:{'<' if column in left else '>'}{w}}}" for column, w in enumerate(width))
-    return "\n".join(pattern.format(*line).rstrip() for line in (head, *body))
 
 
 def _short(value: object) -> str:
