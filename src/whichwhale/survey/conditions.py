@@ -99,6 +99,7 @@ class Pose:
 
 
 def draw_sea(rng: np.random.Generator) -> Sea:
+    """One sea, of a state and colour as in the real photos."""
     state = int(rng.choice([0, 1, 2, 3, 4], p=[0.10, 0.24, 0.34, 0.24, 0.08]))
     _, mean, sd = SEA_COLOURS[rng.choice(len(SEA_COLOURS), p=np.array([w for w, _, _ in SEA_COLOURS]))]
     shade = rng.standard_normal()
@@ -124,6 +125,7 @@ def draw_sea(rng: np.random.Generator) -> Sea:
 
 
 def draw_light(rng: np.random.Generator) -> Light:
+    """One light, from overcast to clear, as in the real photos."""
     clear = rng.beta(1.2, 1.0)
     return Light(
         bearing=float(rng.uniform(0, 2 * math.pi)),
@@ -158,6 +160,7 @@ def vary(sea: Sea, light: Light, rng: np.random.Generator) -> tuple[Sea, Light]:
 
 
 def draw_camera(rng: np.random.Generator) -> Camera:
+    """One camera as in the real photos, most of them looking nearly straight down."""
     return Camera(
         tilt=float(np.clip(abs(rng.normal(0.0, 0.55)), 0.0, 1.0)),
         perspective=float(rng.uniform(0.06, 0.16)),
@@ -171,6 +174,7 @@ def draw_camera(rng: np.random.Generator) -> Camera:
 
 
 def draw_pose(rng: np.random.Generator) -> Pose:
+    """One pose as in the real photos: head out, awash or under water."""
     depth = rng.random()
     if depth < 0.64:
         level = rng.uniform(-0.30, -0.06)  # head out

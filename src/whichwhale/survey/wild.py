@@ -29,6 +29,7 @@ vary = conditions.vary
 
 
 def draw_sea(rng: np.random.Generator) -> Sea:
+    """One sea of any state, half of them of any colour."""
     known = conditions.draw_sea(rng)
     state = int(rng.integers(5))
     colour = known.colour
@@ -51,6 +52,7 @@ def draw_sea(rng: np.random.Generator) -> Sea:
 
 
 def draw_light(rng: np.random.Generator) -> Light:
+    """One light, any between overcast and clear."""
     clear = rng.random()
     return Light(
         bearing=float(rng.uniform(0, 2 * math.pi)),
@@ -65,6 +67,7 @@ def draw_light(rng: np.random.Generator) -> Light:
 
 
 def draw_camera(rng: np.random.Generator) -> Camera:
+    """One camera, tilted up to 63 degrees, as blurred and noisy as a photo may be."""
     return Camera(
         tilt=float(rng.uniform(0.0, 1.1)),
         perspective=float(rng.uniform(0.02, 0.2)),
@@ -78,6 +81,7 @@ def draw_camera(rng: np.random.Generator) -> Camera:
 
 
 def draw_pose(rng: np.random.Generator) -> Pose:
+    """One pose: head out, awash or under water, bent and turned more than real ones."""
     depth = rng.random()
     if depth < 0.6:
         level = rng.uniform(-0.36, -0.05)  # head out
