@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 from test_power import best_power
 
-from whichwhale.blend.assemble import assemble, rows_of_test, rows_out_of_fold
+from whichwhale.blend.assemble import assemble
 from whichwhale.blend.blended import evidence_of, truth_of
 from whichwhale.blend.choice import trial_lines
 from whichwhale.blend.config import EnsembleConfig
@@ -44,6 +44,7 @@ from whichwhale.blend.neighbours import source_of, write_neighbours_of
 from whichwhale.blend.nested import Nested, nested
 from whichwhale.blend.pool import mix_floor
 from whichwhale.blend.recipes import LADDER, fit, parse
+from whichwhale.blend.rows import rows_of_test, rows_out_of_fold
 from whichwhale.blend.uncertainty import uncertainty
 from whichwhale.command_line import add_config, carried_out, parser_of
 from whichwhale.competition import Competition

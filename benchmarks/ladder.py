@@ -27,11 +27,12 @@ from markdown_table import markdown_table
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from whichwhale.blend.assemble import OutOfFold, centred
+from whichwhale.blend.assemble import centred
 from whichwhale.blend.blended import blend
 from whichwhale.blend.config import EnsembleConfig
 from whichwhale.blend.neighbours import source_of, write_neighbours_of
 from whichwhale.blend.pool import cross_fit, mix_floor
+from whichwhale.blend.rows import OutOfFold
 from whichwhale.blend.scores import with_prior
 from whichwhale.command_line import add_config, carried_out, parser_of
 from whichwhale.competition import Competition

@@ -17,9 +17,10 @@ from scipy.special import softmax
 from survey_plan import POINTS, ROOT, Blend, Size, annotations, blends, submission
 
 from whichwhale import annotations as contract
-from whichwhale.blend.assemble import Member, OutOfFold, assemble, rows_of_test, rows_out_of_fold
+from whichwhale.blend.assemble import Member, assemble
 from whichwhale.blend.config import EnsembleConfig
 from whichwhale.blend.pool import mix_floor
+from whichwhale.blend.rows import OutOfFold, rows_of_test, rows_out_of_fold
 from whichwhale.blend.scores import CROSS_FITTED, Score, with_prior
 from whichwhale.checkout import Checkout
 from whichwhale.competition import Competition

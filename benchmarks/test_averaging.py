@@ -40,7 +40,7 @@ from markdown_table import markdown_table
 from scipy.special import softmax
 from test_power import DRAWS, best_power
 
-from whichwhale.blend.assemble import FitOn, assemble, rows_of_test, rows_out_of_fold
+from whichwhale.blend.assemble import assemble
 from whichwhale.blend.blended import evidence_of, truth_of
 from whichwhale.blend.config import EnsembleConfig
 from whichwhale.blend.cosines import cosines_of_test
@@ -48,6 +48,7 @@ from whichwhale.blend.evidence import Evidence
 from whichwhale.blend.pool import TestFrom, mix_floor
 from whichwhale.blend.recipes import DEFAULT as RECIPE
 from whichwhale.blend.recipes import fit, parse
+from whichwhale.blend.rows import FitOn, rows_of_test, rows_out_of_fold
 from whichwhale.blend.uncertainty import uncertainty
 from whichwhale.command_line import carried_out, parser_of
 from whichwhale.config import input_dir, runs_dir

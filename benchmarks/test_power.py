@@ -21,13 +21,14 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
 from whichwhale.blend.answering import log_answer
-from whichwhale.blend.assemble import assemble, rows_of_test
+from whichwhale.blend.assemble import assemble
 from whichwhale.blend.blended import blend, evidence_of
 from whichwhale.blend.config import EnsembleConfig
 from whichwhale.blend.cosines import cosines_of_test
 from whichwhale.blend.evidence import Evidence
 from whichwhale.blend.neighbours import write_neighbours_of
 from whichwhale.blend.recipes import DEFAULT
+from whichwhale.blend.rows import rows_of_test
 from whichwhale.blend.uncertainty import uncertainty
 from whichwhale.command_line import add_config, carried_out, parser_of
 from whichwhale.config import load

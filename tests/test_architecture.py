@@ -49,17 +49,13 @@ ROOMS = {
 }
 # A command line may ask where its room may not: the photos' sizes.
 ALSO = {("whichwhale.annotations.__main__", "competition")}
-# Two doors score alike, and are asked alike.
-SHARED_DOORS = {("whichwhale.blend.__main__", "whichwhale.score.__main__", name) for name in ("add_options", "how")}
 
 
-def imports(path: Path, with_types: bool = True) -> Iterator[tuple[str, str]]:
-    """(module, name) of all that a file imports of the house, within functions too; `with_types`: for type checkers as well."""
+def imports(path: Path) -> Iterator[tuple[str, str]]:
+    """(module, name) of all that a file imports of the house, also within functions, and for type checkers alone."""
     waiting: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
     while waiting:
         node = waiting.pop()
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING" and not with_types:
-            continue
         if isinstance(node, ast.Import):
             yield from ((alias.name, "") for alias in node.names if alias.name.split(".")[0] == "whichwhale")
         if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "whichwhale":
@@ -90,14 +86,14 @@ def test_no_room_stands_on_itself_by_way_of_others() -> None:
 
 
 def test_no_two_files_import_each_other() -> None:
-    graph = {file: {file_of(*one) for one in imports(path, with_types=False)} - {file} for file, path in FILES.items()}
+    graph = {file: {file_of(*one) for one in imports(path)} - {file} for file, path in FILES.items()}
     assert list(TopologicalSorter(graph).static_order())  # raises CycleError with the circle
 
 
 @pytest.mark.parametrize("file", FILES)
 def test_nobody_takes_what_another_file_keeps_to_itself(file: str) -> None:
-    taken = {(module, name) for module, name in imports(FILES[file]) if name.startswith("_") or module.endswith("__main__")}
-    assert {one for one in taken if (file, *one) not in SHARED_DOORS} == set()
+    taken = [(module, name) for module, name in imports(FILES[file]) if name.startswith("_") or module.endswith("__main__")]
+    assert taken == []
 
 
 def test_the_map_has_every_room() -> None:

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from whichwhale.blend.assemble import AssembleError, Member, assemble, centred, rows_of_test, rows_out_of_fold
+from whichwhale.blend.assemble import AssembleError, Member, assemble, centred
+from whichwhale.blend.rows import rows_of_test, rows_out_of_fold
 from whichwhale.predictions import ROLE_TEST, ROLE_TRAIN, ROLE_VALIDATION, Predictions, write
 
 WHALES = ["a", "b", "c"]

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from whichwhale.blend.candidates import LIST, candidates, linear
+from whichwhale.blend.candidates import linear
 from whichwhale.blend.cosines import Cosines
 from whichwhale.blend.evidence import Evidence
+from whichwhale.blend.listing import LIST, candidates
 
 WHALES = [f"whale_{n:02}" for n in range(20)]
 

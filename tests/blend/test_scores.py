@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from whichwhale.blend.assemble import OutOfFold
 from whichwhale.blend.pool import LEAST_FLOOR, cross_fit, fit, mix_floor
+from whichwhale.blend.rows import OutOfFold
 from whichwhale.blend.scores import CROSS_FITTED, RAW, SAME_ROWS, Score, as_text, score_all
 
 

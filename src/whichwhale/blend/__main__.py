@@ -18,7 +18,7 @@ from whichwhale.command_line import carried_out, parser_of
 from whichwhale.config import ConfigError, load, runs_dir
 from whichwhale.files import write_json
 from whichwhale.score import log_loss, read_truth, top_k
-from whichwhale.score.__main__ import add_options, how
+from whichwhale.score.options import add_options, how
 from whichwhale.score.text import judge
 
 EXAMPLE = """examples:

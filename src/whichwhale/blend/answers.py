@@ -7,9 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from whichwhale.blend.assemble import assemble, rows_of_test, rows_out_of_fold
+from whichwhale.blend.assemble import assemble
 from whichwhale.blend.config import EnsembleConfig
 from whichwhale.blend.pool import mix_floor
+from whichwhale.blend.rows import rows_of_test, rows_out_of_fold
 from whichwhale.blend.scores import with_prior
 from whichwhale.competition import Competition
 from whichwhale.score import Submission, read_answers

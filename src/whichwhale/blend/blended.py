@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whichwhale.blend.answering import answer
-from whichwhale.blend.assemble import Member, OutOfFold, assemble, rows_of_test, rows_out_of_fold
+from whichwhale.blend.assemble import Member, assemble
 from whichwhale.blend.choice import Choice, choose
 from whichwhale.blend.config import EnsembleConfig
 from whichwhale.blend.cosines import cosines_of_labelled, cosines_of_test
@@ -16,6 +16,7 @@ from whichwhale.blend.evidence import Evidence
 from whichwhale.blend.pool import Pool, fit, mix_floor
 from whichwhale.blend.recipes import DEFAULT
 from whichwhale.blend.remarks import remarks
+from whichwhale.blend.rows import OutOfFold, rows_of_test, rows_out_of_fold
 from whichwhale.blend.scores import BOOTSTRAP_SEED, Score, score_all, score_chosen
 from whichwhale.blend.uncertainty import uncertainty
 from whichwhale.competition import Competition

@@ -6,9 +6,9 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from whichwhale.blend.assemble import FitOn
 from whichwhale.blend.pool import LEAST_FLOOR, TestFrom
 from whichwhale.blend.recipes import AUTO, DEFAULT, parse
+from whichwhale.blend.rows import FitOn
 from whichwhale.competition import Competition, folds
 from whichwhale.competition import config as competition
 from whichwhale.config import Config, input_dir, runs_dir

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+from whichwhale.blend.candidates import Candidates
 from whichwhale.blend.cosines import Cosines
-
-if TYPE_CHECKING:
-    from whichwhale.blend.candidates import Candidates
 
 
 @dataclass(frozen=True, eq=False)

@@ -20,8 +20,8 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
-from whichwhale.blend.candidates import candidates
 from whichwhale.blend.evidence import Evidence
+from whichwhale.blend.listing import candidates
 from whichwhale.blend.memo import Memo
 from whichwhale.blend.parts import PARTS, partition
 from whichwhale.blend.recipes import LADDER, fit

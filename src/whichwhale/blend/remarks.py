@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from whichwhale.blend.assemble import Member, OutOfFold
+from whichwhale.blend.assemble import Member
 from whichwhale.blend.config import EnsembleConfig
+from whichwhale.blend.rows import OutOfFold
 from whichwhale.competition import Competition
 
 TEST_ROWS = {

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
-from whichwhale.blend.assemble import OutOfFold
 from whichwhale.blend.pool import Pool, cross_fit, fit, mix_floor
+from whichwhale.blend.rows import OutOfFold
 from whichwhale.score import Interval, calibration_error, log_loss_rows, mean_interval, top_k
+from whichwhale.text_table import text_table
 
 RAW, SAME_ROWS, CROSS_FITTED = "as predicted", "fitted, scored on the same rows", "cross-fitted: weights from the other folds"
 BOOTSTRAP_SEED = 0
@@ -130,6 +131,4 @@ def as_text(scores: Sequence[Score]) -> str:
         )
         for score in scores
     ]
-    width = [max(len(line[column]) for line in (head, *body)) for column in range(len(head))]
-    pattern = "  ".join(f"{{:{'<' if column < 2 else '>'}{w}}}" for column, w in enumerate(width))
-    return "\n".join(pattern.format(*line).rstrip() for line in (head, *body))
+    return text_table(head, body, left=(0, 1))

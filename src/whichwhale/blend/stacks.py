@@ -1,4 +1,4 @@
-"""Stacking: a log-linear pool's candidates re-ranked by what the members say of each (blend/candidates.py).
+"""Stacking: a log-linear pool's candidates re-ranked by what the members say of each (blend/listing.py).
 
 Both start from the pool and share each photo's candidates' probability anew, which the pool has given them together; whales that
 are no candidate keep the pool's. So a stack that has learned nothing is the pool.
@@ -12,8 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from whichwhale.blend.candidates import Candidates, base_score, candidates, linear
+from whichwhale.blend.candidates import Candidates, base_score, linear
 from whichwhale.blend.evidence import Evidence
+from whichwhale.blend.listing import candidates
 from whichwhale.blend.log_linear import LogLinear
 from whichwhale.blend.memo import Memo
 

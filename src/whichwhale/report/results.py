@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 from scipy.special import softmax
 
-from whichwhale.blend.assemble import Member, rows_of_test
+from whichwhale.blend.assemble import Member
 from whichwhale.blend.pool import mix_floor
+from whichwhale.blend.rows import rows_of_test
 from whichwhale.blend.scores import CROSS_FITTED, RAW, Score, with_prior
 from whichwhale.predictions import ROLE_TEST, ROLE_VALIDATION
 from whichwhale.report import page

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 from whichwhale import predictions
 from whichwhale.annotations import table as annotation_tables
 from whichwhale.blend import pool as pools
-from whichwhale.blend.assemble import Member, OutOfFold, assemble, rows_out_of_fold
+from whichwhale.blend.assemble import Member, assemble
 from whichwhale.blend.config import EnsembleConfig
+from whichwhale.blend.rows import OutOfFold, rows_out_of_fold
 from whichwhale.competition import Competition
 from whichwhale.config import runs_dir
 from whichwhale.passport.store import Store, open_store

@@ -10,7 +10,7 @@ from whichwhale.files import write_json
 from whichwhale.score import submission, top5
 from whichwhale.score.answers import read_answers
 from whichwhale.score.evaluation import read_truth
-from whichwhale.score.quality import POINTS, read_quality
+from whichwhale.score.options import add_options, how
 from whichwhale.score.ranking import NEW_WHALE, map_at_5
 from whichwhale.score.text import judge
 
@@ -22,37 +22,6 @@ EXAMPLE = """example:
 
 Folders of models, all their fits together, out of fold or on test photos: python -m whichwhale.blend score --help
 """
-
-
-def add_options(parser: argparse.ArgumentParser) -> None:
-    """What a scoring door can be told beside whom to score."""
-    parser.add_argument(
-        "--quality", metavar="CSV", help="annotations.csv, or a passport store's index.csv: scores by d and by sd of points"
-    )
-    parser.add_argument(
-        "--points",
-        default=",".join(POINTS),
-        metavar="A,B",
-        help=f"in annotations: d is their distance (default {','.join(POINTS)})",
-    )
-    parser.add_argument("--part", default="head", help="in annotations: the part that has the points (default head)")
-    parser.add_argument(
-        "--new-whale", type=float, metavar="P", help="MAP@5: new_whale comes before guesses below this probability"
-    )
-    parser.add_argument("--worst", type=int, default=10, metavar="N", help="whales listed, the worst first (default 10)")
-    parser.add_argument("--reliability", action="store_true", help="bins of the reliability diagram; whichwhale.report draws it")
-    parser.add_argument("--seed", type=int, default=0, help="of the bootstrap intervals (default 0)")
-    parser.add_argument("--json", type=Path, metavar="FILE", help="write all figures there as well")
-
-
-def how(options: argparse.Namespace) -> dict:
-    """Keyword arguments of `judge` from what `add_options` added. Raises QualityError, ValueError for --points."""
-    points = options.points.split(",")
-    if len(points) != 2 or len(set(points)) < 2 or not all(points):
-        raise ValueError(f"--points {options.points}: two names, such as {','.join(POINTS)}")
-    quality = read_quality(options.quality, points, options.part) if options.quality else None
-    told = {name: getattr(options, name) for name in ("new_whale", "worst", "seed", "reliability")}
-    return {"quality": quality} | told
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

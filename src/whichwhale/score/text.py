@@ -1,11 +1,11 @@
 """Evaluations and comparisons as plain text and as plain numbers."""
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from itertools import combinations
 from typing import Any
 
+from whichwhale.files import null_for_nan
 from whichwhale.score.bootstrap import Interval
 from whichwhale.score.breakdown import Group
 from whichwhale.score.comparison import Comparison, compare
@@ -13,6 +13,7 @@ from whichwhale.score.evaluation import CAVEAT, Evaluation, evaluate, place_in_2
 from whichwhale.score.quality import Quality
 from whichwhale.score.ranking import NEW_WHALE
 from whichwhale.score.submission import Submission
+from whichwhale.text_table import text_table
 
 
 def judge(
@@ -47,14 +48,14 @@ def judge(
         blocks.append("\n".join([*([name] if len(models) > 1 else []), table(result, worst, new_whale, reliability, counted)]))
     for ours, theirs in combinations(models, 2):
         result = compare(models[ours], models[theirs], truth, new_whale=new_whale, seed=seed)
-        pairs.append({"ours": ours, "theirs": theirs, "verdict": result.verdict} | _plain(asdict(result)))
+        pairs.append({"ours": ours, "theirs": theirs, "verdict": result.verdict} | null_for_nan(asdict(result)))
         blocks.append(comparison(ours, theirs, result))
     return "\n\n".join(blocks), {"scores": scores, "pairs": pairs, "seed": seed}
 
 
 def as_numbers(result: Evaluation) -> dict[str, Any]:
     """An evaluation for JSON: what is not known (NaN) is null."""
-    return _plain(asdict(result) | {"place_in_2016": place_in_2016(result.log_loss.mean)})
+    return null_for_nan(asdict(result) | {"place_in_2016": place_in_2016(result.log_loss.mean)})
 
 
 def table(
@@ -90,7 +91,7 @@ def table(
         lines.append(f"left out         {result.without_answer} photos of the truth without answer, such as those learned from")
     if reliability and result.calibration is not None:
         body = [[f"{one.claimed:.1%}", f"{one.right:.1%}", str(one.photos)] for one in result.calibration.bins]
-        lines += ["", *_aligned(["first guess claims", "right", "photos"], body, left=())]
+        lines += ["", text_table(["first guess claims", "right", "photos"], body, left=())]
     lines += _groups(counted, result.by_training_photos, _whole)
     lines += _groups("d, pixels", result.by_distance, lambda group: f"{group.low:.4g} to {group.high:.4g}")
     lines += _groups("sd of a point", result.by_uncertainty, lambda group: f"{group.low:.1%} to {group.high:.1%} of d")
@@ -103,7 +104,7 @@ def table(
             + [f"{one.log_loss:.4f}", f"{one.top_1:.1%}", one.taken_for]
             for one in result.by_whale[:worst]
         ]
-        lines += ["", *_aligned([*head, "log loss", "top-1", "most often taken for"], body, left=(0, len(body[0]) - 1))]
+        lines += ["", text_table([*head, "log loss", "top-1", "most often taken for"], body, left=(0, len(body[0]) - 1))]
     return "\n".join(lines)
 
 
@@ -132,18 +133,4 @@ def _groups(head: str, groups: Sequence[Group], span: Callable[[Group], str]) ->
     body = [
         [span(group), str(group.photos), f"{group.log_loss:.4f}", f"{group.top_1:.1%}", f"{group.top_5:.1%}"] for group in groups
     ]
-    return ["", *_aligned([head, "photos", "log loss", "top-1", "top-5"], body, left=(0,))] if groups else []
-
-
-def _aligned(head: Sequence[str], body: Sequence[Sequence[str]], left: Sequence[int]) -> list[str]:
-    width = [max(len(line[column]) for line in (head, *body)) for column in range(len(head))]
-    pattern = "  ".join(f"{{:{'<' if column in left else '>'}{w}}}" for column, w in enumerate(width))
-    return [pattern.format(*line).rstrip() for line in (head, *body)]
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {key: _plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
+    return ["", text_table([head, "photos", "log loss", "top-1", "top-5"], body, left=(0,))] if groups else []
