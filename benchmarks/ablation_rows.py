@@ -8,9 +8,11 @@ EMBEDDING = "dims: 512, dropout: 0.1"
 ARCFACE = f"kind: arcface, {EMBEDDING}, scale: 20, margin_steps: 500, margin: 0.25"
 SUBCENTRE = f"kind: subcentre, {EMBEDDING}, scale: 20, margin_steps: 500, margin: 0.3"
 
-# What all rows share, unless the row itself says otherwise: ArcFace on cells of the head, with heavy augmentation.
+# What all rows share, unless the row itself says otherwise: ArcFace on cells of the head from weights of simulated heads, with
+# heavy augmentation.
+FINE = "pretraining_fine/close_ups_fine/fold0/model.safetensors"
 BASE = (
-    "backbone={frozen: 0.3, grid: [4, 4], narrow: 64}",
+    f"backbone={{weights: {FINE}, frozen: 0.3, grid: [4, 4], narrow: 64}}",
     f"head={{{ARCFACE}}}",
     "auxiliary.weight=0.2",
     "augment={photometric: heavy, occlusion: 0.3, geometry: {rotation: 15, zoom: 0.2, stretch: 0.12, shift: 0.08}}",
@@ -38,12 +40,12 @@ def _head(text: str) -> tuple[str, ...]:
 
 
 def _pairs(text: str) -> tuple[str, ...]:
-    """Losses of pairs and triplets, whose batches hold several photos of a whale."""
-    return (f"head={{{text}, {EMBEDDING}}}", "sampler={kind: pk, whales: 8, photos: 4}")
+    """Losses of pairs and triplets, whose batches hold several photos of a whale. Keys that a row doesn't name are the base's."""
+    return (f"head={{{text}, {EMBEDDING}, margin_steps: 0}}", "sampler={kind: pk, whales: 8, photos: 4}")
 
 
 ROWS = [
-    Row("base", "base: ArcFace on 4 x 4 cells, heavy augmentation, callosity, one kick, 30 % frozen, four views"),
+    Row("base", "base: ArcFace on 4 x 4 cells, pretrained on simulated heads, heavy augmentation, callosity, one kick, four views"),
     Row("no-auxiliary", "no auxiliary target", ("auxiliary.weight=0",)),
     Row("no-kick", "no kick", ("fit.kicks=[]",)),
     Row("plateau", "kicks where the loss stands still", ("fit.kicks=[]", "fit.plateau={most: 2, patience: 2, factor: 2.5}")),
@@ -53,11 +55,8 @@ ROWS = [
     Row("no-mirror", "never mirrored", ("augment.geometry.mirror=0", "views.mirror=false")),
     Row("twins", "mirror image: another whale", ("mirrored=twin",)),
     Row("scratch", "no pretrained weights", ("backbone.weights=false", "backbone.frozen=0")),
-    Row(
-        "simulated",
-        "weights from simulated heads (configs/survey/close_ups.yaml)",
-        ("backbone.weights=pretraining/close_ups/fold0/model.safetensors",),
-    ),
+    Row("imagenet", "ImageNet's weights, no simulated heads", ("backbone.weights=true",)),
+    Row("half", "first half of the pretraining", ("backbone.weights=pretraining/close_ups/fold0/model.safetensors",)),
     Row("one-view", "one view", ("views={mirror: false, shifts: [[0, 0]]}",), "base"),
     Row("mixup", "mixup", ("augment.mix={mixup: 0.3, chance: 0.5}",)),
     Row("cutmix", "cutmix", ("augment.mix={cutmix: 1.0, chance: 0.5}",)),
@@ -74,7 +73,7 @@ ROWS = [
     Row("end-to-end", "all layers trained", ("backbone.frozen=0",)),
     Row("last-share", "only the last 30 % of the tensors trained", ("backbone.frozen=0.7",)),
     Row("frozen", "frozen: the head alone trained", ("backbone.frozen=1",)),
-    Row("softmax", "loss: softmax", _head("dropout: 0.4, smoothing: 0.05")),
+    Row("softmax", "loss: softmax", _head("kind: softmax, dropout: 0.4, smoothing: 0.05")),
     Row("subcentre", "loss: sub-centre ArcFace, dynamic margin", _head(f"{SUBCENTRE}, subcentres: 3, dynamic_margin: {{}}")),
     Row("triplet-hard", "loss: triplet, batch-hard", _pairs("kind: triplet, margin: 0.3")),
     Row("triplet-semihard", "loss: triplet, semi-hard", _pairs("kind: triplet, margin: 0.3, mining: semihard")),

@@ -23,6 +23,7 @@ from whichwhale.geometry import identity
 from whichwhale.identify.door import open_experiment
 from whichwhale.identify.experiment import Experiment, item_of
 from whichwhale.identify.features import FeatureCache
+from whichwhale.identify.onward import refuse_backbone_that_saw
 from whichwhale.nets import Backbone
 from whichwhale.score import mean_interval
 
@@ -45,6 +46,7 @@ def benchmark(options: argparse.Namespace) -> None:
 def found(experiment: Experiment, fold: int) -> NDArray[np.float64]:
     """1 for each held-out photo whose nearest training photo shows the same whale, else 0."""
     training, held_out = experiment.photos(fold)
+    refuse_backbone_that_saw(experiment, fold)
     backbone = Backbone(experiment.config.backbone)
     cache = FeatureCache(experiment.home / "features", backbone, experiment.config, experiment.store)
     rows = experiment.store.rows([item_of(photo) for photo in [*training, *held_out]])

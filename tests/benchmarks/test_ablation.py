@@ -41,6 +41,9 @@ def test_every_row_is_a_config_that_differs_from_the_base_as_it_says() -> None:
     assert configs["base"].fit.epochs == 15 and configs["base"].view.width == 128
     assert [kick.epoch for kick in configs["base"].fit.kicks] == [10]
     assert load(IdentifyConfig, data, list(BASE))
+    kinds = {name: config.head.kind for name, config in configs.items()}  # a row's keys are merged with the base's
+    for kind in ("softmax", "subcentre", "siamese", "triplet-hard", "triplet-semihard", "triplet-soft", "triplet-neck"):
+        assert kinds[kind] == kind.split("-")[0]
 
 
 def test_rows_are_fitted_predicted_and_compared_with_the_base(heads: Path, capsys: pytest.CaptureFixture) -> None:
