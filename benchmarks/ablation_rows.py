@@ -45,7 +45,7 @@ def _pairs(text: str) -> tuple[str, ...]:
 
 
 ROWS = [
-    Row("base", "base: ArcFace on 4 x 4 cells, pretrained on simulated heads, heavy augmentation, callosity, one kick, four views"),
+    Row("base", "base: ArcFace on 4 x 4 cells, weights of simulated heads, heavy augmentation, callosity, kick, four views"),
     Row("no-auxiliary", "no auxiliary target", ("auxiliary.weight=0",)),
     Row("no-kick", "no kick", ("fit.kicks=[]",)),
     Row("plateau", "kicks where the loss stands still", ("fit.kicks=[]", "fit.plateau={most: 2, patience: 2, factor: 2.5}")),
