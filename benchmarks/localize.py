@@ -51,7 +51,7 @@ SMALL = {
     "localizer": ("width=96", "height=64", "least_score=0"),
     "whole": ("width=192", "height=192", "one_net={size: 64, second: {width: 64, height: 32}}", "least_score=0"),
     "aligner": ("size=96", "second.width=64", "second.height=32", "least_score=0"),
-    "classifier": ("view.width=48", "view.height=24", "fit.kicks=[]"),
+    "classifier": ("view.width=48", "view.height=24", "fit.kicks=[]", "auxiliary.weight=0"),
 }
 
 
