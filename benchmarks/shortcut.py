@@ -99,6 +99,8 @@ def _changes(size: Size, dataset: str, name: str) -> list[str]:
     changes = [*TINY_NET, *TINY_ONES[name]] if size.tiny else []
     if name not in MODELS:
         return changes
+    if size.tiny:
+        changes.append("auxiliary.weight=0")  # so few whales may have one kind of callosity
     kick = [] if size.tiny else [f"fit.kicks=[{{epoch: {0.625 * size.epochs:g}, epochs: 1, factor: 2.5}}]"]
     changes += ["fold=0", f"auxiliary.table={dataset}/callosity.csv", f"fit.epochs={size.epochs}", *(kick or ["fit.kicks=[]"])]
     return changes + ([f"passports.annotations={dataset}/{MODELS[name]}/annotations.csv"] if MODELS[name] else [])
