@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from functools import partial
+from typing import Self
 
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -23,7 +24,26 @@ GROUPS = 8  # of the group norms in pyramid and heads: they start from random nu
 CANDIDATES = 400  # a map, before doubles are suppressed
 
 
-class PartsNet(RetinaNet):
+class OnBackbone:
+    """What torchvision's detectors on our `backbone` have in common; stands before them among a class's bases."""
+
+    backbone: Backbone
+    config: DetectConfig
+
+    @property
+    def weights_from(self) -> str:
+        """Where the backbone's first weights came from, in words."""
+        return self.backbone.weights_from
+
+    def train(self, mode: bool = True) -> Self:
+        """As usual, but for the backbone's batch norm, which with `frozen_norms` never learns from a batch."""
+        super().train(mode)
+        if self.config.frozen_norms:
+            hold_norms(self.backbone)
+        return self
+
+
+class PartsNet(OnBackbone, RetinaNet):
     """Views [B, 3, H, W] (RGB, 0..255) to boxes of `parts` kinds. Not torchvision's `forward`: see `losses` and `find`."""
 
     def __init__(self, config: DetectConfig, parts: int) -> None:
@@ -48,18 +68,6 @@ class PartsNet(RetinaNet):
         self.transform = nn.Identity()  # the backbone knows its own mean, and all views have one size
         self.fpn = FeaturePyramidNetwork(channels, pyramid.width, norm_layer=norm)
         self.config, self._levels = config, levels
-
-    @property
-    def weights_from(self) -> str:
-        """Where the backbone's first weights came from, in words."""
-        return self.backbone.weights_from
-
-    def train(self, mode: bool = True) -> PartsNet:
-        """As usual, but for the backbone's batch norm, which with `frozen_norms` never learns from a batch."""
-        super().train(mode)
-        if self.config.frozen_norms:
-            hold_norms(self.backbone)
-        return self
 
     def outputs(self, images: Tensor) -> tuple[dict[str, Tensor], list[Tensor], list[int]]:
         """Class logits [B, A, parts] and box offsets [B, A, 4] of all anchors, the anchors [A, 4] of each picture, and how many

@@ -13,12 +13,21 @@ from torchvision.models.detection.ssdlite import SSDLiteHead
 from torchvision.ops import box_iou
 
 from whichwhale.detect.config import DetectConfig
-from whichwhale.detect.net import CANDIDATES, GROUPS, anchor_generator, anchors_of, hold_norms, levels_of, maps_of, targets_of
+from whichwhale.detect.net import (
+    CANDIDATES,
+    GROUPS,
+    OnBackbone,
+    anchor_generator,
+    anchors_of,
+    levels_of,
+    maps_of,
+    targets_of,
+)
 from whichwhale.fit.batches import Batch
 from whichwhale.nets import Backbone
 
 
-class SsdLiteNet(SSD):
+class SsdLiteNet(OnBackbone, SSD):
     """Views [B, 3, H, W] (RGB, 0..255) to boxes of `parts` kinds. Not torchvision's `forward`: see `losses` and `find`.
 
     A part's class is its number + 1, 0 is the background. Its negatives are three for each positive of the same picture, so that
@@ -43,18 +52,6 @@ class SsdLiteNet(SSD):
         )
         self.transform = nn.Identity()  # the backbone knows its own mean, and all views have one size
         self.config, self._levels = config, levels
-
-    @property
-    def weights_from(self) -> str:
-        """Where the backbone's first weights came from, in words."""
-        return self.backbone.weights_from
-
-    def train(self, mode: bool = True) -> SsdLiteNet:
-        """As usual, but for the backbone's batch norm, which with `frozen_norms` never learns from a batch."""
-        super().train(mode)
-        if self.config.frozen_norms:
-            hold_norms(self.backbone)
-        return self
 
     def outputs(self, images: Tensor) -> tuple[dict[str, Tensor], list[Tensor]]:
         """Class logits [B, A, 1 + parts] and box offsets [B, A, 4] of all anchors, and the anchors [A, 4] of each picture."""
