@@ -5,8 +5,8 @@ examples:
   python benchmarks/transfer.py configs/right_whale_heads/cells_160.yaml backbone.weights=true backbone.narrow=0
 
 Each held-out photo gets the whale of the nearest training photo: cosine of the features less the training photos' mean, one
-plain view, nothing fitted. It takes half a minute where a fit takes twenty, so it tells early which weights are worth it. Features
-are kept in runs/DATASET/features.
+plain view, nothing fitted. It takes half a minute where a fit takes twenty, so it tells early which weights are worth one.
+Features are kept in runs/DATASET/features.
 """
 
 from __future__ import annotations
