@@ -24,6 +24,7 @@ from whichwhale.identify.links import Groups, groups_of
 from whichwhale.identify.net import NO_LABEL, Identifier, IdentifyObjective, LinkedGroups
 from whichwhale.identify.passports import TrainingPassports
 from whichwhale.identify.predicting import all_columns, predict, scores
+from whichwhale.identify.unheard import unheard
 from whichwhale.runs import RunFolder, trained_on
 
 ALL = 2**31  # in the place of a fold's number where one is needed
@@ -63,6 +64,8 @@ def fit_fold(experiment: Experiment, fold: Fold) -> RunFolder:
         print(f"{run.path}: fitted already")
         return run
     if run.writes:
+        for idle in unheard(config):
+            print(f"{config.name}: {idle}")
         before = start.run.path if start else lineage.fit_of(config.backbone.weights)
         if (learned := lineage.learned_from(experiment, fold, before)) is not None:
             trained_on.write(run.path, learned)
