@@ -1,14 +1,17 @@
 """The photometric chain: every draw belongs to its key, and no thread, history or global state changes it."""
 
 import random
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Barrier
 
 import albumentations as A
 import cv2
 import numpy as np
 import pytest
 
-from whichwhale.augment import AugmentConfig, GeometryConfig, Photometric, draw_geometry, generator
+from whichwhale.augment import AugmentConfig, Chains, GeometryConfig, Photometric, draw_geometry, generator
 from whichwhale.augment.config import AIR, CAMERA, SEA
 from whichwhale.passport.plane import PlaneView
 
@@ -88,20 +91,48 @@ def test_geometry_and_photometry_do_not_share_their_draws() -> None:
     assert abs(np.corrcoef(np.array(pairs).T)[0, 1]) < 0.2
 
 
-def test_threads_change_nothing() -> None:
-    def make(k: int) -> np.ndarray:
-        return Photometric(HEAVY)(PICTURE, generator(4, k))
+class OneForAll(Chains):
+    """What `Chains` guards against: every thread is given the same chain."""
 
-    with ThreadPoolExecutor(4) as pool:
-        np.testing.assert_array_equal(list(pool.map(make, range(24))), [make(k) for k in range(24)])
+    @contextmanager
+    def one(self) -> Iterator[Photometric]:
+        if not self._spare:
+            self._spare.append(Photometric(self._config))
+        yield self._spare[0]
 
 
-def test_threads_change_nothing_for_the_pieces_either() -> None:
-    def make(k: int) -> np.ndarray:
-        return Photometric(EVERYTHING)(PICTURE, generator(4, k), PLANE)
+def made_by_threads(chains: Chains, monkeypatch: pytest.MonkeyPatch, threads: int = 4, each: int = 6) -> list[np.ndarray]:
+    """Pictures 0 … threads * each - 1, by threads in step: all hold a chain, and have set its state, before any goes on."""
+    step, set_state = Barrier(threads, timeout=60), A.Compose.set_random_state
 
-    with ThreadPoolExecutor(4) as pool:
-        np.testing.assert_array_equal(list(pool.map(make, range(24))), [make(k) for k in range(24)])
+    def set_together(self: A.Compose, *state: object) -> None:
+        set_state(self, *state)
+        step.wait()
+
+    def work(thread: int) -> list[np.ndarray]:
+        made = []
+        for k in range(thread * each, (thread + 1) * each):
+            with chains.one() as chain:
+                step.wait()
+                made.append(chain(PICTURE, generator(4, k), PLANE))
+        return made
+
+    with monkeypatch.context() as patch, ThreadPoolExecutor(threads) as pool:
+        patch.setattr(A.Compose, "set_random_state", set_together)
+        return [picture for part in pool.map(work, range(threads)) for picture in part]
+
+
+@pytest.mark.parametrize("config", [HEAVY, EVERYTHING], ids=["library", "pieces"])
+def test_threads_change_nothing(config: AugmentConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    alone = [Photometric(config)(PICTURE, generator(4, k), PLANE) for k in range(24)]
+    np.testing.assert_array_equal(made_by_threads(Chains(config), monkeypatch), alone)
+
+
+def test_threads_that_shared_a_chain_would_change_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of four threads at most one draws from its own stream: the library keeps the last state that was set."""
+    alone = [Photometric(HEAVY)(PICTURE, generator(4, k), PLANE) for k in range(24)]
+    shared = made_by_threads(OneForAll(HEAVY), monkeypatch)
+    assert not np.array_equal(shared, alone)
 
 
 def test_a_chain_with_every_piece_does_not_remember() -> None:
