@@ -2,16 +2,17 @@
 
 examples:
   python benchmarks/ablation.py                         every row with two seeds; stop it and type the same again: it goes on
-  python benchmarks/ablation.py --only base twins       some rows (the base is always one of them)
+  python benchmarks/ablation.py --only base twins       some rows, and those that they are compared with
   python benchmarks/ablation.py --only                  the table of what is there
   python benchmarks/ablation.py --quick                 toy networks and one epoch: tries the road, says nothing
   python benchmarks/ablation.py --rows                  what the rows are and which keys they change
 
 Each row is the base's config with some keys changed (benchmarks/ablation_rows.py), fitted by train.py and predict.py as anybody
 would type it. Log loss is that of probabilities whose one power is fitted on other photos of the held-out fold, so that
-a row is not judged by its temperature. The difference to the base is that on the same photos, with the 95 % interval of a paired
-bootstrap over photos; beside it the seeds' own differences. On a CPU as many fits run side by side as there are cores, each with
-one thread. All goes to runs/DATASET/ablation.json, what the commands said to runs/DATASET/logs/.
+a row is not judged by its temperature. The difference to the base (of a piece of augmentation: to none at all) is that on the
+same photos, with the 95 % interval of a paired bootstrap over photos; beside it the seeds' own differences. On a CPU as many fits
+run side by side as there are cores, each with one thread. All goes to runs/DATASET/ablation.json, what the commands said to
+runs/DATASET/logs/.
 """
 
 from __future__ import annotations
@@ -100,7 +101,9 @@ def _asked(options: argparse.Namespace, run: Run | None) -> int:
     dataset = options.dataset or ("ablation_quick" if options.quick else "ablation")
     kept = Options(options.config, dataset, options.fold, *size, options.seeds, options.quick)
     jobs = options.jobs or (1 if torch.cuda.is_available() else usable_cores())
-    wanted = [row for row in ROWS if options.only is None or row.name in {"base", *options.only}]
+    named = {"base", *(options.only or [])}
+    named |= {row.against for row in ROWS if row.name in named}
+    wanted = [row for row in ROWS if options.only is None or row.name in named]
     return ablation(kept, wanted if options.only != [] else [], jobs, run)
 
 

@@ -1,4 +1,4 @@
-"""The rows of the ablation: one base, and one change a row."""
+"""The rows of the ablation: one base and one change a row; and no augmentation at all, and one piece of it a row."""
 
 from __future__ import annotations
 
@@ -21,18 +21,30 @@ BASE = (
     "fit.validate_every=100",
     "views.shifts=[[0, 0], [0.03, 0.02]]",
 )
+SHIFTS = "[[0, 0], [0.03, 0.02], [-0.03, -0.02], [0.03, -0.02]]"  # as many views as the base has with their mirror images
 KICK = 0.65  # of the epochs: when the base's kick comes
 
 
 @dataclass(frozen=True)
 class Row:
     """One line of the table: `changes` to the base, as train.py takes them. `fit`: the row whose fit it predicts with, if it
-    changes nothing that a fit depends on."""
+    changes nothing that a fit depends on. `against`: the row that it is compared with."""
 
     name: str
     title: str
     changes: tuple[str, ...] = ()
     fit: str = ""
+    against: str = "base"
+
+
+PLAIN = "plain"  # the row that pieces of augmentation are compared with
+
+
+def _alone(name: str, title: str, piece: str) -> Row:
+    """Nothing of augmentation but one piece: keys of `augment`."""
+    still = "photometric: none, occlusion: 0, geometry: {rotation: 0, zoom: 0, stretch: 0, shift: 0, mirror: 0}"
+    changes = (f"augment={{{still}}}", f"views={{mirror: false, shifts: {SHIFTS}}}")
+    return Row(name, title, (*changes, *((f"augment={{{piece}}}",) if piece else ())), against="base" if name == PLAIN else PLAIN)
 
 
 def _head(text: str) -> tuple[str, ...]:
@@ -40,8 +52,9 @@ def _head(text: str) -> tuple[str, ...]:
 
 
 def _pairs(text: str) -> tuple[str, ...]:
-    """Losses of pairs and triplets, whose batches hold several photos of a whale. Keys that a row doesn't name are the base's."""
-    return (f"head={{{text}, {EMBEDDING}, margin_steps: 0}}", "sampler={kind: pk, whales: 8, photos: 4}")
+    """Losses of pairs and triplets: batches of 4 photos of each of some whales, at a third of the rate, for at the base's the
+    hardest triplets soon lie in one point (the alarm stops such a fit). Keys that a row doesn't name are the base's."""
+    return (f"head={{{text}, {EMBEDDING}, margin_steps: 0}}", "sampler={kind: pk, photos: 4}", "fit.lr=3e-4")
 
 
 ROWS = [
@@ -50,20 +63,17 @@ ROWS = [
     Row("no-kick", "no kick", ("fit.kicks=[]",)),
     Row("plateau", "kicks where the loss stands still", ("fit.kicks=[]", "fit.plateau={most: 2, patience: 2, factor: 2.5}")),
     Row("ema", "moving average of the weights", ("fit.ema=0.998",)),
-    Row("light", "light augmentation", ("augment.photometric=light", "augment.occlusion=0")),
+    Row("light", "light augmentation, no occlusion", ("augment.photometric=light", "augment.occlusion=0")),
     Row("no-occlusion", "no occlusion", ("augment.occlusion=0",)),
-    Row("no-mirror", "never mirrored", ("augment.geometry.mirror=0", "views.mirror=false")),
+    Row("no-mirror", "never mirrored; four shifts", ("augment.geometry.mirror=0", f"views={{mirror: false, shifts: {SHIFTS}}}")),
     Row("twins", "mirror image: another whale", ("mirrored=twin",)),
-    Row("scratch", "no pretrained weights", ("backbone.weights=false", "backbone.frozen=0")),
+    Row("scratch", "no pretrained weights, alarm off", ("backbone.weights=false", "backbone.frozen=0", "alarm.on=false")),
     Row("imagenet", "ImageNet's weights, no simulated heads", ("backbone.weights=true",)),
     Row("half", "first half of the pretraining", ("backbone.weights=pretraining/close_ups/fold0/model.safetensors",)),
     Row("one-view", "one view", ("views={mirror: false, shifts: [[0, 0]]}",), "base"),
     Row("mixup", "mixup", ("augment.mix={mixup: 0.3, chance: 0.5}",)),
     Row("cutmix", "cutmix", ("augment.mix={cutmix: 1.0, chance: 0.5}",)),
-    Row("jitter", "point jitter and perspective", ("augment.geometry={jitter: 0.03, perspective: 0.1}",)),
     Row("gentle", "half of that geometry", ("augment.geometry={rotation: 8, zoom: 0.1, stretch: 0.06, shift: 0.04}",)),
-    Row("sea", "wash, spray, water line and glint", ("augment={wash: 0.2, spray: 0.1, waterline: 0.15, glint: 0.2}",)),
-    Row("air", "haze and colour noise", ("augment={haze: 0.2, pca: 0.5, pca_spread: 0.6}",)),
     Row("no-grid", "pooled over the whole head", ("backbone.grid=[1, 1]", "backbone.narrow=0")),
     Row("gem", "GeM pooling over the whole head", ("backbone.grid=[1, 1]", "backbone.narrow=0", "backbone.pooling=gem")),
     Row("wide", "all channels of each cell", ("backbone.narrow=0",)),
@@ -72,12 +82,35 @@ ROWS = [
     Row("levels", "two feature levels", ("backbone.levels=2",)),
     Row("end-to-end", "all layers trained", ("backbone.frozen=0",)),
     Row("last-share", "only the last 30 % of the tensors trained", ("backbone.frozen=0.7",)),
-    Row("frozen", "frozen: the head alone trained", ("backbone.frozen=1",)),
-    Row("softmax", "loss: softmax", _head("kind: softmax, dropout: 0.4, smoothing: 0.05")),
+    Row("frozen", "frozen: the head and its 1 x 1 convolution trained", ("backbone.frozen=1",)),
+    Row("softmax", "loss: softmax, dropout 0.4", _head("kind: softmax, dropout: 0.4, smoothing: 0.05")),
     Row("subcentre", "loss: sub-centre ArcFace, dynamic margin", _head(f"{SUBCENTRE}, subcentres: 3, dynamic_margin: {{}}")),
     Row("triplet-hard", "loss: triplet, batch-hard", _pairs("kind: triplet, margin: 0.3")),
     Row("triplet-semihard", "loss: triplet, semi-hard", _pairs("kind: triplet, margin: 0.3, mining: semihard")),
     Row("triplet-soft", "loss: triplet, batch-hard, soft margin", _pairs("kind: triplet, soft_margin: true")),
     Row("triplet-neck", "loss: triplet, batch-hard, BN neck", _pairs("kind: triplet, margin: 0.3, bn_neck: true")),
     Row("siamese", "loss: contrastive pairs", _pairs("kind: siamese, margin: 1.0")),
+    _alone(PLAIN, "no augmentation at all; four shifts as views", ""),
+    _alone("rotation", "rotation, 15 degrees", "geometry: {rotation: 15}"),
+    _alone("zoom", "zoom, 20 %", "geometry: {zoom: 0.2}"),
+    _alone("stretch", "stretch, 12 %", "geometry: {stretch: 0.12}"),
+    _alone("shift", "shift, 0.08 d", "geometry: {shift: 0.08}"),
+    _alone("mirror", "mirrored, every other picture", "geometry: {mirror: 0.5}"),
+    _alone("jitter", "point jitter, 0.03 d", "geometry: {jitter: 0.03}"),
+    _alone("perspective", "perspective, 0.1", "geometry: {perspective: 0.1}"),
+    _alone("exposure", "exposure", "exposure: 0.5"),
+    _alone("contrast", "contrast", "contrast: 0.5"),
+    _alone("colour", "hue and saturation", "colour: 0.5"),
+    _alone("pca", "colour noise along principal components", "pca: 0.5, pca_spread: 0.6"),
+    _alone("haze", "haze", "haze: 0.3"),
+    _alone("glint", "glint", "glint: 0.3"),
+    _alone("blur", "blur", "blur: 0.3"),
+    _alone("noise", "noise", "noise: 0.3"),
+    _alone("jpeg", "JPEG", "jpeg: 0.3"),
+    _alone("occlusion", "patches hidden", "occlusion: 0.3"),
+    _alone("wash", "wash", "wash: 0.3"),
+    _alone("spray", "spray", "spray: 0.3"),
+    _alone("waterline", "water line", "waterline: 0.3"),
+    _alone("mixup-alone", "mixup", "mix: {mixup: 0.3, chance: 0.5}"),
+    _alone("cutmix-alone", "cutmix", "mix: {cutmix: 1.0, chance: 0.5}"),
 ]

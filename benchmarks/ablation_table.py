@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from ablation_rows import ROWS
+from ablation_rows import PLAIN, ROWS
 from markdown_table import markdown_table
 from numpy.typing import NDArray
 
@@ -37,15 +37,16 @@ def calibrated(path: Path, class_id: Sequence[str], truth_of: dict[str, int]) ->
 def collect(home: Path, dataset: str, config: Path, fold: int, seeds: int) -> list[dict[str, Any]]:
     """One entry a row that has predictions, in the order of ROWS: plain numbers, ready for JSON.
 
-    `log_loss`, `top_1`, `top_5`: a number a seed; `difference`: log loss minus the base's, mean over the seeds that both have,
-    with the 95 % interval of a paired bootstrap over photos, and a number a seed.
+    `log_loss`, `top_1`, `top_5`: a number a seed; `difference`: log loss minus that of the row `against` (which comes before it),
+    mean over the seeds that both have, with the 95 % interval of a paired bootstrap over photos, and a number a seed.
     """
     data = load(IdentifyConfig, config, [f"dataset={dataset}"]).data.read_tables()
     truth_of = dict(zip(data.train["Image"], data.labels().tolist(), strict=True))
     losses: dict[str, dict[int, NDArray]] = {}
     found, photos = [], None
     for row in ROWS:
-        entry: dict[str, Any] = {"name": row.name, "title": row.title, "changes": list(row.changes), "seeds": []}
+        entry: dict[str, Any] = {"name": row.name, "title": row.title, "changes": list(row.changes), "against": row.against}
+        entry["seeds"] = []
         for seed in range(seeds):
             folder = home / f"{row.name}-{seed}" / f"fold{fold}"
             if not (folder / "predictions.npz").exists():
@@ -62,34 +63,38 @@ def collect(home: Path, dataset: str, config: Path, fold: int, seeds: int) -> li
             last = {"training_loss": fit.metrics[-1]["loss"], "peak_memory_mb": fit.metrics[-1]["peak_memory_mb"]}
             entry["seeds"].append({"seed": seed} | scores | took | last)
         if entry["seeds"]:
-            found.append(entry | {"photos": len(photos or []), "difference": _difference(losses, row.name)})
+            found.append(entry | {"photos": len(photos or []), "difference": _difference(losses, row.name, row.against)})
     return found
 
 
-def _difference(losses: dict[str, dict[int, NDArray]], name: str) -> dict[str, Any] | None:
-    """Of a row's log loss to the base's, on the same photos and the seeds that both have."""
-    both = sorted(losses[name].keys() & losses.get("base", {}).keys())
-    if name == "base" or not both:
+def _difference(losses: dict[str, dict[int, NDArray]], name: str, against: str) -> dict[str, Any] | None:
+    """Of a row's log loss to that of the row `against`, on the same photos and the seeds that both have."""
+    both = sorted(losses[name].keys() & losses.get(against, {}).keys())
+    if name == against or not both:
         return None
-    ours, theirs = (np.mean([losses[of][seed] for seed in both], axis=0) for of in (name, "base"))
+    ours, theirs = (np.mean([losses[of][seed] for seed in both], axis=0) for of in (name, against))
     interval = paired_bootstrap(ours, theirs, seed=0)
-    by_seed = [float((losses[name][seed] - losses["base"][seed]).mean()) for seed in both]
+    by_seed = [float((losses[name][seed] - losses[against][seed]).mean()) for seed in both]
     return {"mean": interval.mean, "low": interval.low, "high": interval.high, "by_seed": by_seed}
 
 
 def as_text(results: Sequence[dict[str, Any]]) -> str:
-    """The table in Markdown, as the README can quote it."""
+    """The tables in Markdown, as the README can quote them: one for each row that others are compared with."""
     if not results:
         return "nothing is predicted yet"
-    cells = []
-    for row in results:
-        mean = {key: statistics.mean(one[key] for one in row["seeds"]) for key in row["seeds"][0]}
-        differs = row["difference"]
-        told = f"{differs['mean']:+.3f} ({differs['low']:+.3f} to {differs['high']:+.3f})" if differs else ""
-        seeds = ", ".join(f"{one:+.2f}" for one in differs["by_seed"]) if differs else ""
-        figures = (row["title"], f"{mean['log_loss']:.3f}", told, seeds, f"{mean['top_1']:.1%}", f"{mean['top_5']:.1%}")
-        cells.append((*figures, f"{mean['images_per_second']:.0f}", f"{mean['minutes']:.1f}"))
-    head = ["row", "log loss", "against the base (95 %)", "by seed", "top-1", "top-5", "images/s", "min"]
-    told = f"{results[0]['photos']} held-out photos; log loss after one power fitted on other photos."
-    return "\n".join([*markdown_table(head, cells), "", told])
+    tables = []
+    for against, head in (("base", "the base"), (PLAIN, "no augmentation")):
+        if rows := [_cells(row) for row in results if row["against"] == against]:
+            head_row = ["row", "log loss", f"against {head} (95 %)", "by seed", "top-1", "top-5", "images/s", "min"]
+            tables.append("\n".join(markdown_table(head_row, rows)))
+    tables.append(f"{results[0]['photos']} held-out photos; log loss after one power fitted on other photos.")
+    return "\n\n".join(tables)
 
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    mean = {key: statistics.mean(one[key] for one in row["seeds"]) for key in row["seeds"][0]}
+    differs = row["difference"]
+    told = f"{differs['mean']:+.3f} ({differs['low']:+.3f} to {differs['high']:+.3f})" if differs else ""
+    seeds = ", ".join(f"{one:+.2f}" for one in differs["by_seed"]) if differs else ""
+    figures = (row["title"], f"{mean['log_loss']:.3f}", told, seeds, f"{mean['top_1']:.1%}", f"{mean['top_5']:.1%}")
+    return (*figures, f"{mean['images_per_second']:.0f}", f"{mean['minutes']:.1f}")

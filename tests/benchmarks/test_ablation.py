@@ -4,6 +4,7 @@ import importlib
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import ablation
@@ -38,6 +39,16 @@ def test_every_row_is_a_config_that_differs_from_the_base_as_it_says() -> None:
         changed = {key for key, value in configs[row.name].model_dump().items() if value != base[key]} - {"name"}
         assert changed == {re.split(r"[.=]", change)[0] for change in row.changes}, row.name
         assert not row.fit or changed <= {"views"}, row.name
+    assert {row.against for row in ROWS} == {"base", "plain"}
+    plain = configs["plain"].augment.model_dump()
+    for row in ROWS:  # pieces of augmentation: each differs from none in one key, and a number that says how much
+        if row.against == "plain":
+            augment = configs[row.name].augment.model_dump()
+            parts = [(augment, plain), (augment["geometry"], plain["geometry"])]
+            pieces = [key for ours, theirs in parts for key in ours if ours[key] != theirs[key]]
+            assert len([key for key in pieces if key not in ("geometry", "pca_spread")]) == 1, row.name
+    quick = replace(options, quick=True)
+    assert all(load(IdentifyConfig, data, quick.overrides(row, 0)) for row in ROWS)
     assert configs["base"].fit.epochs == 15 and configs["base"].view.width == 128
     assert [kick.epoch for kick in configs["base"].fit.kicks] == [10]
     assert load(IdentifyConfig, data, list(BASE))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -24,7 +25,8 @@ class CollapseAlarm(nn.Module):
 
     Such a network has a triplet or contrastive loss of exactly the margin, a soft-margin triplet loss of ln 2, a cross entropy
     without margin of the whales' entropy (ln(classes) if all have as many photos), and embeddings without spread. A healthy
-    network passes through such a loss but does not stay there.
+    network passes through such a loss but does not stay there. A cross entropy can also lie above that for long, as it does where
+    a network of random weights begins: it is stuck there only while it doesn't fall.
 
     All that it knows is in buffers, so a resumed fit stops in the same step as one that ran through. `watch` reads nothing from
     the device; `check` does, every `config.every` steps. Ask it before a step: several processes then have the same buffers, the
@@ -39,6 +41,7 @@ class CollapseAlarm(nn.Module):
         self.register_buffer("seen", torch.zeros(2, dtype=torch.int64))  # steps that said something of excess, of spread
         self.register_buffer("means", torch.zeros(2))  # running means of excess and spread
         self.register_buffer("widest", torch.zeros(()))  # the largest running mean of the spread
+        self.register_buffer("lowest", torch.tensor(math.inf))  # running mean of excess since it was last found to fall
         self.register_buffer("since", torch.full((2,), -1, dtype=torch.int64))  # first step of being stuck, shrunk; -1: it is not
         self._at: int | None = None  # `steps`, known without asking the device
 
@@ -67,6 +70,9 @@ class CollapseAlarm(nn.Module):
         saw_excess, saw_spread = (self.seen > 0).tolist()
         limit = max(config.spread, SHRUNK * self.widest.item())
         stuck = saw_excess and (excess >= -config.tolerance if self._worse else abs(excess) <= config.tolerance)
+        if self._worse and excess < self.lowest - config.tolerance:
+            self.lowest.fill_(excess)
+            self.since[0] = -1
         shrunk = saw_spread and spread < limit
         for place, (holds, what) in enumerate([(stuck, self._stuck(excess)), (shrunk, self._shrunk(spread, limit))]):
             start = int(self.since[place])
@@ -82,7 +88,8 @@ class CollapseAlarm(nn.Module):
 
     def _stuck(self, excess: float) -> str:
         near = f"{100 * abs(excess):.1f} % {'above' if excess > 0 else 'below'}"
-        return f"the loss has stayed where a network has it that says the same of every photo (now {near} that)"
+        stayed = "not fallen below" if self._worse else "stayed at"
+        return f"the loss has {stayed} that of a network that says the same of every photo (now {near} it)"
 
     def _shrunk(self, spread: float, limit: float) -> str:
         return f"the embeddings of a batch have lain in one point (variance of unit vectors {spread:.1e}, under {limit:.1e})"

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from whichwhale.identify.config import HeadConfig
 from whichwhale.identify.heads.cross_entropy import cross_entropy
-from whichwhale.identify.heads.head import MarginHead, Pulse
+from whichwhale.identify.heads.head import MarginHead, Pulse, spread_of
 
 
 class ArcFaceHead(MarginHead):
@@ -76,15 +76,18 @@ class ArcFaceHead(MarginHead):
     def pulse(
         self, features: Tensor, embedding: Tensor, target: Tensor, masked: Tensor | None = None, weight: Tensor | None = None
     ) -> Pulse:
-        """The cross entropy without the margin: with it, a fit that learns well stays above ln(classes) for epochs.
+        """The cross entropy without the margin: with it, a fit that learns well stays above ln(classes) for epochs. The spread is
+        that before batch norm, and without dropout, which scatters even the embeddings of one and the same photo.
 
         A network that says the same of every photo can still say how often each whale is photographed, so its loss is the entropy
         of the whales, at most ln(classes), or more; less where twins are masked.
         """
         with torch.no_grad():
+            with torch.autocast(features.device.type, enabled=False):
+                spread = spread_of(self.linear(features.float()))
             without_margin = cross_entropy(self.logits(embedding), target, 0.0, masked, weight)
         constant = self.entropy if masked is None else self.entropy_masked
-        return Pulse(without_margin / constant - 1 if constant else None, spread=None)
+        return Pulse(without_margin / constant - 1 if constant else None, spread)
 
     def advice(self) -> str:
         return (

@@ -16,12 +16,18 @@ class Pulse:
     """What one training step says of whether an embedding lives; all detached scalars, read by `alarm.CollapseAlarm`.
 
     `excess` is what the loss has over that of a network which says the same of every photo, as a share of the latter (-1: no loss
-    at all); None where that says nothing in this step. `spread` is the variance of the unit-length embeddings about their mean,
-    from 0 (one point) to 1; None where batch norm keeps it up whatever the network does.
+    at all); None where that says nothing in this step. `spread` is that of the embeddings (`spread_of`), before any batch norm,
+    which would keep it up whatever the network does.
     """
 
     excess: Tensor | None
     spread: Tensor | None
+
+
+def spread_of(embedding: Tensor) -> Tensor:
+    """The variance of embeddings float32 [B, dims], made unit-length, about their mean: a scalar from 0 (one point) to 1."""
+    unit = F.normalize(embedding)
+    return unit.square().sum(1).mean() - unit.mean(0).square().sum()
 
 
 class Head(nn.Module):
@@ -32,7 +38,7 @@ class Head(nn.Module):
     """
 
     mixes = False
-    worse_is_stuck = False  # whether a loss above a constant network's says that nothing is learnt, as one close to it does
+    worse_is_stuck = False  # whether a loss above a constant network's that doesn't fall says that nothing is learnt
     dims: int
 
     def know(self, counts: Tensor) -> None:

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from whichwhale.identify.config import HeadConfig
 from whichwhale.identify.heads import mining
 from whichwhale.identify.heads.cross_entropy import cross_entropy
-from whichwhale.identify.heads.head import MarginHead, Pulse
+from whichwhale.identify.heads.head import MarginHead, Pulse, spread_of
 from whichwhale.identify.heads.probe import CosineProbe
 
 
@@ -97,8 +97,8 @@ class MetricHead(MarginHead):
         """The loss against a constant network's, once half of the margin is there, and the spread of the embeddings; both without
         dropout, which scatters even the embeddings of one and the same photo."""
         with torch.no_grad(), torch.autocast(features.device.type, enabled=False):
-            unit = F.normalize(self.linear(features.float()))
-            spread = unit.square().sum(1).mean() - unit.mean(0).square().sum()
+            plain = self.linear(features.float())
+            unit, spread = F.normalize(plain), spread_of(plain)
             share = self.margin_share()
             relation = relation or mining.relations(target, masked)
             excess = self.compare(unit, target, relation) / self.constant_loss(share) - 1 if share >= 0.5 else None
