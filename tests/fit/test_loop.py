@@ -85,6 +85,20 @@ def test_a_loss_that_stands_still_kicks_the_rate(tmp_path: Path) -> None:
     assert [row["epoch"] for row in rows if "kicked" in row] == [4]
 
 
+def test_a_loss_that_rises_by_design_does_not_stand_still(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    class Growing(Still):
+        def settled(self, step: int) -> bool:
+            return step >= 2  # one step an epoch: from the third epoch on
+
+    plateau = {"most": 2, "patience": 1, "least": 0.1, "factor": 4.0}
+    steady = config(epochs=5, final=1.0, plateau=plateau)
+    fit(Growing(1.0), ITEMS, Shuffled(4, 4, 0), steady, folder=tmp_path, seed=0)
+    rows = [json.loads(line) for line in (tmp_path / "metrics.jsonl").read_text().splitlines()]
+    assert [row["epoch"] for row in rows if "kicked" in row] == [5]
+    told = "".join(capsys.readouterr())
+    assert told.count("a kick of the learning rate in epoch 5") == 1 and "in epoch 6" not in told
+
+
 def test_losses_are_summed_and_their_means_written(tmp_path: Path) -> None:
     reports = []
     fit(Still(2.0), ITEMS, Shuffled(4, 2, 0), config(batch_size=2, epochs=2), folder=tmp_path, seed=0, report=reports.append)

@@ -181,3 +181,13 @@ def test_a_mirror_image_as_a_twin_is_no_negative_of_its_whale(kind: str) -> None
     assert told == pytest.approx(by_hand[kind], rel=1e-3, abs=1e-6)
     other = objective(given | {"whale": torch.tensor([0, 0, 1]), "mirrored": torch.tensor([False, False, True])})["whale"].item()
     assert other > told + 0.1 and (first - mirrored).norm() < 1.4
+
+
+def test_a_loss_settles_when_all_of_the_margin_is_there() -> None:
+    def objective(**head: object) -> IdentifyObjective:
+        config = IdentifyConfig.model_validate({"backbone": {"name": "test_resnet", "weights": False}, "head": head})
+        return IdentifyObjective(Identifier(config, 3, 0), 0.0)
+
+    growing = objective(kind="arcface", margin_steps=5)
+    assert [growing.settled(step) for step in (0, 4, 5, 9)] == [False, False, True, True]
+    assert objective(kind="softmax").settled(0) and objective(kind="arcface").settled(0)

@@ -18,7 +18,7 @@ class Kick(Config):
 
 class PlateauKicks(Config):
     """Kicks where the fit stands still: when the mean training loss of an epoch has not fallen by `least` (as a share of the best
-    so far) for `patience` epochs, the next epoch begins with one. `most` 0: never."""
+    so far) for `patience` epochs, the next epoch begins with one. Epochs in which a margin grows don't count. `most` 0: never."""
 
     most: int = pydantic.Field(0, ge=0)
     patience: int = pydantic.Field(3, ge=1)

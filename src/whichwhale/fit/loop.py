@@ -48,6 +48,10 @@ class Objective(nn.Module):
     def fresh_parameters(self) -> list[nn.Parameter]:
         return []
 
+    def settled(self, step: int) -> bool:
+        """Whether losses from training step `step` on can be compared: a loss that rises by design looks as if it stood still."""
+        return True
+
 
 def fit(
     objective: Objective,
@@ -153,8 +157,11 @@ def fit(
                 model.eval()
                 row |= validate(accelerator.unwrap_model(model) if average is None else average.module)
             metrics.append(row | {"peak_memory_mb": peak_memory_mb()})
-        progress.next_epoch(progress.standstill().after(epoch, sums.means()["loss"], config.plateau))
-        if epoch + 1 in progress.kicked and accelerator.is_main_process:
+        standstill = progress.standstill()
+        if objective.settled(epoch * per_epoch):
+            standstill = standstill.after(epoch, sums.means()["loss"], config.plateau)
+        progress.next_epoch(standstill)
+        if epoch + 1 in progress.kicked and epoch + 1 < config.epochs and accelerator.is_main_process:
             bar.write(f"{name}: the loss stands still; a kick of the learning rate in epoch {epoch + 2}")
         checkpoints.save(progress)
         saved = time.monotonic()

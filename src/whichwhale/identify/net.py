@@ -13,7 +13,7 @@ from whichwhale.fit.batches import Batch
 from whichwhale.fit.loop import Objective
 from whichwhale.identify.alarm import CollapseAlarm
 from whichwhale.identify.config import IdentifyConfig
-from whichwhale.identify.heads import HEADS, mining
+from whichwhale.identify.heads import HEADS, MarginHead, mining
 from whichwhale.nets import Backbone
 
 NO_LABEL = -1
@@ -119,6 +119,10 @@ class IdentifyObjective(Objective):
             auxiliary = self.net.auxiliary(features).float(), batch["auxiliary"]
             losses["auxiliary"] = self.auxiliary_weight * _labelled_mean(*auxiliary, share)
         return losses
+
+    def settled(self, step: int) -> bool:
+        """Not before all of the head's margin is there: until then the loss rises."""
+        return step >= self.net.head.margin_steps if isinstance(self.net.head, MarginHead) else True
 
     def fresh_parameters(self) -> list[nn.Parameter]:
         known = "backbone.net.", "backbone.pool"  # trained elsewhere, or a power that starts where it should

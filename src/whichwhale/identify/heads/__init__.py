@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from whichwhale.identify.heads.arcface import ArcFaceHead
 from whichwhale.identify.heads.cross_entropy import cross_entropy, weighted_mean
-from whichwhale.identify.heads.head import Head, Pulse
+from whichwhale.identify.heads.head import Head, MarginHead, Pulse
 from whichwhale.identify.heads.metric import MetricHead
 from whichwhale.identify.heads.siamese import SiameseHead
 from whichwhale.identify.heads.softmax import SoftmaxHead
@@ -27,6 +27,7 @@ __all__ = [
     "HEADS",
     "ArcFaceHead",
     "Head",
+    "MarginHead",
     "MetricHead",
     "Pulse",
     "SiameseHead",
