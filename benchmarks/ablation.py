@@ -30,7 +30,7 @@ from pathlib import Path
 
 import torch
 from ablation_rows import BASE, KICK, ROWS, Row
-from ablation_table import as_text, collect
+from ablation_table import as_text, collapsed, collect
 from duration import in_words
 from side_by_side import Commands, Run, last_words, side_by_side
 
@@ -110,7 +110,7 @@ def _asked(options: argparse.Namespace, run: Run | None) -> int:
 def ablation(options: Options, rows: Sequence[Row], jobs: int, run: Run | None = None) -> int:
     """Fit and predict what is not there yet of `rows`, seed by seed; then print and write the table of all that is there."""
     home = runs_dir() / options.dataset
-    todo = [(row, seed) for seed in range(options.seeds) for row in rows if not predicted(home, row, seed, options.fold)]
+    todo = [(row, seed) for seed in range(options.seeds) for row in rows if not ended(home, row, seed, options.fold)]
     # Those that take another row's fit come last; the base, which makes folds and passports, goes alone before all others.
     todo.sort(key=lambda one: (one[1], bool(one[0].fit)))
     commands = Commands(jobs)
@@ -131,9 +131,10 @@ def ablation(options: Options, rows: Sequence[Row], jobs: int, run: Run | None =
     return 1 if failed else 0
 
 
-def predicted(home: Path, row: Row, seed: int, fold: int) -> bool:
-    """Whether a row has all that the table needs."""
-    return (home / f"{row.name}-{seed}" / f"fold{fold}" / "predictions.npz").exists()
+def ended(home: Path, row: Row, seed: int, fold: int) -> bool:
+    """Whether a row has all that the table needs: predictions, or a collapse, which would come again."""
+    path = home / f"{row.name}-{seed}" / f"fold{fold}"
+    return (path / "predictions.npz").exists() or collapsed(path)
 
 
 def make(options: Options, row: Row, seed: int, run: Run) -> str:
@@ -152,6 +153,8 @@ def make(options: Options, row: Row, seed: int, run: Run) -> str:
     arguments = [str(options.config), *options.overrides(row, seed)]
     for script in ("predict.py",) if row.fit else ("train.py", "predict.py"):
         if code := run(log, [sys.executable, str(ROOT / script), *arguments]):
+            if collapsed(own):
+                return ""
             return f"{row.name}-{seed}: {script} ended with {code}; {log}: {last_words(log)}"
     return ""
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from whichwhale.blend.assemble import by_name, centred
 from whichwhale.blend.pool import LEAST_FLOOR, cross_fit
 from whichwhale.config import load
+from whichwhale.identify.alarm import Collapsed
 from whichwhale.identify.config import IdentifyConfig
 from whichwhale.predictions import ROLE_VALIDATION, read, split_item
 from whichwhale.runs.fit import read_fit
@@ -34,11 +35,18 @@ def calibrated(path: Path, class_id: Sequence[str], truth_of: dict[str, int]) ->
     return images, cross_fit(z[None, [rows[image] for image in images]], truth, part, ["row"], 0.0, LEAST_FLOOR), truth
 
 
+def collapsed(path: Path) -> bool:
+    """Whether the fit in the run folder `path` was stopped by the collapse alarm."""
+    status = read_fit(path).status
+    return status.get("state") == "failed" and str(status.get("error", "")).startswith(Collapsed.__name__)
+
+
 def collect(home: Path, dataset: str, config: Path, fold: int, seeds: int) -> list[dict[str, Any]]:
     """One entry a row that has predictions, in the order of ROWS: plain numbers, ready for JSON.
 
     `log_loss`, `top_1`, `top_5`: a number a seed; `difference`: log loss minus that of the row `against` (which comes before it),
-    mean over the seeds that both have, with the 95 % interval of a paired bootstrap over photos, and a number a seed.
+    mean over the seeds that both have, with the 95 % interval of a paired bootstrap over photos, and a number a seed;
+    `collapsed`: the epochs in which the alarm stopped fits.
     """
     data = load(IdentifyConfig, config, [f"dataset={dataset}"]).data.read_tables()
     truth_of = dict(zip(data.train["Image"], data.labels().tolist(), strict=True))
@@ -46,10 +54,11 @@ def collect(home: Path, dataset: str, config: Path, fold: int, seeds: int) -> li
     found, photos = [], None
     for row in ROWS:
         entry: dict[str, Any] = {"name": row.name, "title": row.title, "changes": list(row.changes), "against": row.against}
-        entry["seeds"] = []
+        entry |= {"seeds": [], "collapsed": []}
         for seed in range(seeds):
             folder = home / f"{row.name}-{seed}" / f"fold{fold}"
             if not (folder / "predictions.npz").exists():
+                entry["collapsed"] += [len(read_fit(folder).metrics) + 1] if collapsed(folder) else []
                 continue
             images, p, truth = calibrated(folder / "predictions.npz", data.class_id, truth_of)
             if photos not in (None, images):
@@ -62,14 +71,14 @@ def collect(home: Path, dataset: str, config: Path, fold: int, seeds: int) -> li
             scores = {"log_loss": float(losses[row.name][seed].mean()), "top_1": top_k(p, truth, 1), "top_5": top_k(p, truth, 5)}
             last = {"training_loss": fit.metrics[-1]["loss"], "peak_memory_mb": fit.metrics[-1]["peak_memory_mb"]}
             entry["seeds"].append({"seed": seed} | scores | took | last)
-        if entry["seeds"]:
+        if entry["seeds"] or entry["collapsed"]:
             found.append(entry | {"photos": len(photos or []), "difference": _difference(losses, row.name, row.against)})
     return found
 
 
 def _difference(losses: dict[str, dict[int, NDArray]], name: str, against: str) -> dict[str, Any] | None:
     """Of a row's log loss to that of the row `against`, on the same photos and the seeds that both have."""
-    both = sorted(losses[name].keys() & losses.get(against, {}).keys())
+    both = sorted(losses.get(name, {}).keys() & losses.get(against, {}).keys())
     if name == against or not both:
         return None
     ours, theirs = (np.mean([losses[of][seed] for seed in both], axis=0) for of in (name, against))
@@ -92,9 +101,14 @@ def as_text(results: Sequence[dict[str, Any]]) -> str:
 
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    epochs = ", ".join(map(str, row["collapsed"]))
+    alarm = f"stopped by the alarm in epoch {epochs}" if epochs else ""
+    if not row["seeds"]:
+        return (row["title"], alarm, *[""] * 6)
     mean = {key: statistics.mean(one[key] for one in row["seeds"]) for key in row["seeds"][0]}
     differs = row["difference"]
     told = f"{differs['mean']:+.3f} ({differs['low']:+.3f} to {differs['high']:+.3f})" if differs else ""
     seeds = ", ".join(f"{one:+.2f}" for one in differs["by_seed"]) if differs else ""
-    figures = (row["title"], f"{mean['log_loss']:.3f}", told, seeds, f"{mean['top_1']:.1%}", f"{mean['top_5']:.1%}")
+    title = f"{row['title']} ({alarm})" if alarm else row["title"]
+    figures = (title, f"{mean['log_loss']:.3f}", told, seeds, f"{mean['top_1']:.1%}", f"{mean['top_5']:.1%}")
     return (*figures, f"{mean['images_per_second']:.0f}", f"{mean['minutes']:.1f}")

@@ -6,11 +6,11 @@ examples:
   python benchmarks/ladder.py configs/survey/ensemble.yaml --truth input/survey/truth/solution.csv
 
 Steps: the first member on one view of each photo; on its config's views; calibrated by one fitted power; then each further
-member in the YAML's order, pooled with those before it (MODEL_neighbours is one). All rows are out-of-fold, and what is fitted
-on them is cross-fitted. Beside each step the gain over the one before, with the 95 % interval of a paired bootstrap over photos,
-and log loss and top-1 by the number of the whale's photos that the fit trained on. With --truth the last blend's test rows as
-well: from the fold models, from the fits on all photos, and from both. Everything must be fitted and predicted; goes to
-runs/DATASET/ladder.json.
+member in the YAML's order, pooled with those before it (MODEL_neighbours is one); last the way to blend that the YAML chooses, if
+it is another than the log-linear pool. All rows are out-of-fold, and what is fitted on them is cross-fitted. Beside each step the
+gain over the one before, with the 95 % interval of a paired bootstrap over photos, and log loss and top-1 by the number of the
+whale's photos that the fit trained on. With --truth the blend's test rows as well: from the fold models, from the fits on all
+photos, and from both. Everything must be fitted and predicted; goes to runs/DATASET/ladder.json.
 """
 
 from __future__ import annotations
@@ -32,6 +32,7 @@ from whichwhale.blend.blended import blend
 from whichwhale.blend.config import EnsembleConfig
 from whichwhale.blend.neighbours import source_of, write_neighbours_of
 from whichwhale.blend.pool import cross_fit, mix_floor
+from whichwhale.blend.recipes import AUTO, DEFAULT
 from whichwhale.blend.rows import OutOfFold
 from whichwhale.blend.scores import with_prior
 from whichwhale.command_line import add_config, carried_out, parser_of
@@ -80,6 +81,9 @@ def ladder(config: EnsembleConfig, truth_file: Path | None = None) -> dict[str, 
     blended = blend(config.model_copy(update={"test": "folds"}), tables)
     rows, truth = blended.rows, blended.truth
     steps = climb(config, tables, rows, truth, rows.prior(truth, tables.labels(), len(tables.class_id)))
+    if config.choose != DEFAULT and blended.honest is not None:
+        way = blended.pool.chosen["name"] if blended.pool.chosen else DEFAULT
+        steps.append(Step(f"chosen: {way}" if config.choose == AUTO else f"choose: {way}", blended.honest))
     known = _trained_on(config, tables, rows, truth)
     results: dict[str, Any] = {
         "dataset": config.dataset,
@@ -116,26 +120,31 @@ def climb(config: EnsembleConfig, tables: Competition, rows: OutOfFold, truth: N
 
 
 def one_view(config: EnsembleConfig, tables: Competition, rows: OutOfFold) -> Floats | None:
-    """Centred logits [N, C] of the first member's fold models on the plain view of each photo; 0 where there is none. None if it
-    is no model of this house."""
+    """Centred logits [N, C] of the first member's fold models on the plain view of each photo, the mean over partitions if there
+    are several; 0 where there is none. None if it is no model of this house."""
     folder, z = config.runs / config.members[0], np.zeros(rows.z.shape[1:])
     fits = sorted(path.parent for path in folder.glob("fold*/model.safetensors") if path.parent.name != "foldall")
-    place = {image: row for row, image in enumerate(rows.images)}
+    place, times = {image: row for row, image in enumerate(rows.images)}, np.zeros((len(z), 1))
     for path in fits:
         net, whales, settings = fitted.read(path)
-        experiment = Experiment.open(settings)
-        _, held_out = experiment.photos(int(path.name.removeprefix("fold")))
+        fold = int(path.name.removeprefix("fold"))
+        # A fit doesn't keep how many partitions there are.
+        partitions = settings.folds.model_copy(update={"repeat": 1 + fold // settings.folds.count})
+        experiment = Experiment.open(settings.model_copy(update={"folds": partitions}))
+        _, held_out = experiment.photos(fold)
         held_out = [image for image in held_out if image in place]
         at = experiment.store.rows([item_of(image) for image in held_out])
         logits, _ = predict(net, experiment.store, at, settings, [identity()], f"{folder.name} {path.name}, one view")
         seen = np.array([tables.class_id.index(whale) for whale in whales])
-        z[[place[image] for image in held_out]] = centred(all_columns(logits, seen, len(tables.class_id)))[0]
-    return z if fits else None
+        at = [place[image] for image in held_out]
+        z[at] += centred(all_columns(logits, seen, len(tables.class_id)))[0]
+        times[at] += 1
+    return z / np.maximum(times, 1) if fits else None
 
 
 def _took(config: EnsembleConfig, name: str) -> tuple[float, float]:
-    """Minutes of all fits of a model, and the median of their images/s."""
-    fits = [read_fit(path.parent) for path in sorted((config.runs / name).glob("fold*/metrics.jsonl"))]
+    """Minutes of all finished fits of a model, and the median of their images/s."""
+    fits = [read_fit(path.parent) for path in sorted((config.runs / name).glob("fold*/model.safetensors"))]
     speeds = [speed for fit in fits for speed in fit.numbers("images_per_second")]
     return sum(sum(fit.numbers("seconds")) for fit in fits) / 60, float(np.median(speeds)) if speeds else 0.0
 

@@ -21,10 +21,12 @@ import numpy as np
 import torch
 
 from whichwhale.command_line import add_config, carried_out, parser_of
-from whichwhale.fit.batches import Batch, Items, Shuffled, load
+from whichwhale.fit.batches import Batch, Items, load
 from whichwhale.fit.machine import ask_machine, keep_freed_memory
+from whichwhale.identify.alarm import CollapseAlarm
 from whichwhale.identify.door import open_experiment
 from whichwhale.identify.experiment import Experiment, item_of
+from whichwhale.identify.fitting import sampler_of
 from whichwhale.identify.net import NO_LABEL, Identifier, IdentifyObjective
 from whichwhale.identify.passports import TrainingPassports
 
@@ -45,6 +47,8 @@ def benchmark(options: argparse.Namespace) -> None:
     if options.turns < 1 or options.steps < 1:
         raise ValueError("--turns and --steps must be 1 or more")
     experiment = open_experiment(options.config, options.override)
+    if experiment.config.bottleneck:
+        raise ValueError(f"{options.config}: with a bottleneck no passport is made in a step; there is nothing to measure")
     config = experiment.config
     bare, whole, making = measure(experiment, options.turns, options.steps)
     size, machine = config.view.size, ask_machine(config.fit.precision)
@@ -70,8 +74,10 @@ def measure(experiment: Experiment, turns: int, steps: int) -> tuple[float, floa
     device, half = torch.device(machine.device), {"bf16": torch.bfloat16, "fp16": torch.float16}.get(machine.precision)
     net = Identifier(config, int(whales.max()) + 1, len(experiment.auxiliary_names) if config.auxiliary.weight else 0)
     net.know(torch.from_numpy(np.bincount(whales)))
-    objective = IdentifyObjective(net, config.auxiliary.weight).to(device, memory_format=torch.channels_last).train()
-    optimizer = torch.optim.AdamW([one for one in objective.parameters() if one.requires_grad], lr=1e-5)
+    alarm = CollapseAlarm(config.alarm, net.head) if config.alarm.on else None
+    objective = IdentifyObjective(net, config.auxiliary.weight, alarm).to(device, memory_format=torch.channels_last).train()
+    trained = [one for one in objective.parameters() if one.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=1e-5, fused=device.type in ("cpu", "cuda"))  # as in a fit
 
     def step(batch: Batch) -> None:
         with torch.autocast(device.type, half, enabled=half is not None):
@@ -81,7 +87,7 @@ def measure(experiment: Experiment, turns: int, steps: int) -> tuple[float, floa
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
-    order = Shuffled(len(rows), config.fit.batch_size, config.seed).batches(0)
+    order = sampler_of(config, whales).batches(0)
 
     def turn(number: int) -> list[list[int]]:
         return [order[(number * steps + k) % len(order)] for k in range(steps)]

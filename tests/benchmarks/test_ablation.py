@@ -94,6 +94,25 @@ def test_a_row_that_fails_is_named_with_its_log_and_the_others_go_on(heads: Path
     assert "| no auxiliary target |" in told and "| GeM pooling |" not in told
 
 
+def test_a_fit_that_the_alarm_stopped_is_a_result(heads: Path, capsys: pytest.CaptureFixture) -> None:
+    asked = []
+
+    def collapses(log: Path, command: Sequence[str]) -> int:
+        asked.append(command)
+        if "name=siamese-0" not in command:
+            return in_process(log, command)
+        folder = heads / "runs" / "ablation_quick" / "siamese-0" / "fold0"
+        folder.mkdir(parents=True)
+        (folder / "metrics.jsonl").write_text('{"epoch": 1, "loss": 1.0}\n{"epoch": 2, "loss": 1.0}\n')
+        (folder / "status.json").write_text(json.dumps({"state": "failed", "error": "Collapsed: siamese-0 fold 0: ..."}))
+        return 2
+
+    assert run(heads, "--only", "siamese", run=collapses) == 0
+    assert "| loss: contrastive pairs | stopped by the alarm in epoch 3 |" in " ".join(capsys.readouterr().out.split())
+    before = len(asked)
+    assert run(heads, "--only", "siamese", run=collapses) == 0 and len(asked) == before
+
+
 def test_what_it_cant_do_it_says(heads: Path, capsys: pytest.CaptureFixture) -> None:
     assert run(heads, "--only", "gemm") == 2
     assert "no row is called 'gemm'; --rows lists them" in capsys.readouterr().err

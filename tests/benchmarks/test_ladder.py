@@ -64,6 +64,19 @@ def test_steps_and_their_figures(blend: Path, heads: Path, capsys: pytest.Captur
     assert "| + two_neighbours |" in told and "Test rows from both: log loss" in told
 
 
+def test_the_way_to_blend_is_a_step_and_partitions_are_averaged(heads: Path) -> None:
+    command = [str(heads / "tiny.yaml"), "dataset=heads", "name=one", "views={mirror: false}", *TINY, "folds.repeat=2"]
+    assert train.main(command) == 0 and predict.main(command) == 0
+    (heads / "blend.yaml").write_text("dataset: heads\nmembers: [one]\nchoose: log_linear+prior\n")
+    assert ladder.main([str(heads / "blend.yaml")]) == 0
+    kept = json.loads((heads / "runs" / "heads" / "ladder.json").read_text())
+    steps = {step["name"]: step for step in kept["steps"]}
+    assert list(steps) == ["one, one view", "+ views", "+ one fitted power", "choose: log_linear+prior"]
+    # one view is all that there is, so both rows are means over the two partitions of one and the same
+    assert steps["+ views"]["log_loss"] == pytest.approx(steps["one, one view"]["log_loss"], abs=2e-4)
+    assert steps["choose: log_linear+prior"]["gain"] and steps["choose: log_linear+prior"]["by_photos"]
+
+
 def test_members_that_are_not_predicted_are_named(heads: Path, capsys: pytest.CaptureFixture) -> None:
     (heads / "blend.yaml").write_text("dataset: heads\nmembers: [nobody]\n")
     assert ladder.main([str(heads / "blend.yaml")]) == 2

@@ -46,7 +46,8 @@ class TripletHead(MetricHead):
 
     def advice(self) -> str:
         easier = "" if self.mining == "semihard" else "take head.mining=semihard, "
+        held = "" if self.neck is not None else "set head.bn_neck=true, whose softmax holds the embeddings apart, "
         return (
-            f"lower fit.lr, warm up longer (fit.warmup), {easier}let the margin grow over more steps (head.margin_steps), "
+            f"lower fit.lr, warm up longer (fit.warmup), {held}{easier}let the margin grow over more steps (head.margin_steps), "
             "or let more of the backbone train (backbone.frozen)"
         )
