@@ -4,7 +4,9 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
+import torch
 from PIL import Image
 from safetensors.numpy import load_file
 
@@ -15,9 +17,11 @@ import whichwhale
 from whichwhale import predictions
 from whichwhale.competition.class_folders import place
 from whichwhale.config import ConfigError, load
-from whichwhale.identify.bottleneck import Variants
+from whichwhale.identify.bottleneck import Bottleneck, Variants
 from whichwhale.identify.config import IdentifyConfig
+from whichwhale.identify.net import Identifier
 from whichwhale.nets import Backbone
+from whichwhale.passport.store import Store
 from whichwhale.predictions import ROLE_TEST, ROLE_VALIDATION
 from whichwhale.runs.fit import read_fit
 from whichwhale.score import submission
@@ -170,6 +174,24 @@ def test_variants_take_turns() -> None:
     items.set_epoch(0)
     assert [int(items(i + 5)["features"][0]) for i in range(5)] == shown[1]  # a photo's repeat in an epoch is its next variant
     assert len({row - i for i, row in enumerate(shown[0])}) > 1  # not all photos are augmented in the same epoch
+
+
+@pytest.mark.parametrize("mirrored", ["same", "twin"])
+def test_every_photo_shows_whale_and_twin(config: Path, tmp_path: Path, mirrored: str) -> None:
+    """Also a whale's only one. Where there are no twins, and in the other variants, mirror images stay as they are drawn."""
+    said = load(IdentifyConfig, config, [f"mirrored={mirrored}", "bottleneck.variants=4"])
+    images = np.random.default_rng(0).integers(0, 255, (12, 28, 24, 3), dtype=np.uint8)
+    store = Store(tmp_path, "a", images, pd.DataFrame(), said.passports.view.matrix())
+    torch.manual_seed(0)
+    shown = Bottleneck(tmp_path, Identifier(said, 12, 0), said, store).training(np.arange(12), {"whale": np.arange(12)})
+    flipped = np.array([[way[photo][1] for photo in range(12)] for way in shown.variants])
+    assert not flipped[0].any() and flipped[1].all() == (mirrored == "twin") and flipped[1].any()
+    assert all(0 < way.mean() < 1 for way in flipped[2:])
+    classes = set()
+    for epoch in range(4):
+        shown.set_epoch(epoch)
+        classes |= {(int(item["whale"]), bool(item["mirrored"])) for item in map(shown, range(12))}
+    assert (len(classes) == 24) == (mirrored == "twin")
 
 
 @pytest.mark.parametrize(("said", "told"), [("backbone.frozen=0.3", "frozen=0.3"), ("backbone.drop_path=0.2", "drop_path=0.2")])

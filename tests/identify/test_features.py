@@ -103,6 +103,16 @@ def test_nothing_stale_is_read(tmp_path: Path, backbone: Backbone, other: dict[s
     assert counts(third) == (2, 0)  # and what was there is there
 
 
+def test_a_mirror_image_that_is_asked_for_is_drawn_as_ever_but_for_that(tmp_path: Path, backbone: Backbone) -> None:
+    one = cache(tmp_path, backbone)
+    drawn, always = (one.get(ALL, way) for way in (one.augmented(1), one.augmented(1, mirrored=True)))
+    by_chance = [drawn[i][1] for i in ALL]
+    assert len(set(by_chance)) == 2 and all(always[i][1] for i in ALL)
+    for i in ALL:
+        assert np.array_equal(drawn[i][0], always[i][0]) == by_chance[i], i
+    assert counts(one) == (0, 20)
+
+
 def test_other_code_of_the_augmentation_is_another_way(
     tmp_path: Path, backbone: Backbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:

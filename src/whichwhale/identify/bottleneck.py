@@ -47,8 +47,14 @@ class Bottleneck:
         self.config, self.cache = config, FeatureCache(home / "features", net.backbone, config, store)
 
     def training(self, rows: NDArray[np.int64], labels: dict[str, NDArray]) -> Variants:
-        """Variants of the store's `rows` [N]: the first is the plain passport, the others are augmented."""
-        ways = [self.cache.plain(identity()), *map(self.cache.augmented, range(1, self.config.bottleneck.variants))]
+        """Variants of the store's `rows` [N]: the first is the plain passport, the others are augmented.
+
+        Where a mirror image is another class, the second is always one: by draws alone, some photo would have none among the
+        variants, and if it is its whale's only one nothing would train the twin.
+        """
+        twins = self.config.mirrored == "twin"
+        augmented = [self.cache.augmented(k, mirrored=twins and k == 1) for k in range(1, self.config.bottleneck.variants)]
+        ways = [self.cache.plain(identity()), *augmented]
         return Variants([self.cache.get(rows, way) for way in ways], labels, self.config.seed)
 
     def views(self, rows: NDArray[np.int64]) -> Callable[[Affine], NDArray[np.float32]]:

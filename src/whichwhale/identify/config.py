@@ -176,7 +176,8 @@ class ViewsConfig(Config):
 class BottleneckConfig(Config):
     """The backbone stands still: its features of every photo are computed once and kept on disk, and the head alone is fitted.
 
-    A photo trains in `variants` ways, which take turns: as it is, and augmented with draws that stay the same ever after.
+    A photo trains in `variants` ways, which take turns: as it is, and augmented with draws that stay the same ever after. With
+    `mirrored: twin` the second is always a mirror image, so that each photo shows its whale and the twin.
     """
 
     variants: int = pydantic.Field(4, ge=1)

@@ -88,16 +88,19 @@ class FeatureCache:
         said = {"way": "plain", "move": np.asarray(move).tolist()} | self._where()
         return Way(said, lambda row: {"image": view_passport(store, row, view, move), "mirrored": mirrored})
 
-    def augmented(self, variant: int) -> Way:
-        """The config's augmentation as it is drawn for a `variant`; the draw is the passport's own, wherever it is stored."""
-        config, fingerprints = self.config, self.fingerprints()
+    def augmented(self, variant: int, mirrored: bool = False) -> Way:
+        """The config's augmentation as it is drawn for a `variant`; the draw is the passport's own, wherever it is stored.
+
+        `mirrored`: always as a mirror image, whatever is drawn; all else stays as it is drawn.
+        """
+        config, augment, fingerprints = self.config, self.config.augment, self.fingerprints()
+        if mirrored:
+            augment = augment.model_copy(update={"geometry": augment.geometry.model_copy(update={"mirror": 1.0})})
         draws = np.array([int.from_bytes(one.tobytes()[:4], "little") for one in fingerprints], np.int64)
-        passports = TrainingPassports(
-            self.store, np.arange(len(draws)), {}, config.view, config.augment, config.seed, draws=draws
-        )
+        passports = TrainingPassports(self.store, np.arange(len(draws)), {}, config.view, augment, config.seed, draws=draws)
         passports.set_epoch(variant)
-        augment = config.augment.model_dump(mode="json", exclude={"mix"})
-        said = {"way": "augmented", "augment": augment, "seed": config.seed, "variant": variant}
+        drawn = augment.model_dump(mode="json", exclude={"mix"})
+        said = {"way": "augmented", "augment": drawn, "seed": config.seed, "variant": variant}
         said |= {"code": _code_of("whichwhale.augment"), "albumentations": version("albumentations")} | self._where()
         return Way(said, passports)
 
