@@ -1,6 +1,7 @@
 """Weak labels in a fit, by the real script: photos without a label take part, held-out ones never, a killed fit ends the same."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from whichwhale.identify.__main__ import main as door
 from whichwhale.identify.config import HeadConfig, IdentifyConfig
 from whichwhale.identify.heads import HEADS, mining
 from whichwhale.identify.net import IdentifyObjective, LinkedGroups
+from whichwhale.runs import trained_on
 
 CONFIG = """
 dataset: lions
@@ -108,6 +110,32 @@ def test_photos_without_a_label_take_part_and_a_killed_fit_ends_the_same(
     whole, killed = (load_file(tmp_path / "runs/lions" / name / "fold0" / "model.safetensors") for name in ("whole", "killed"))
     for key in whole:
         assert torch.equal(whole[key], killed[key]), key
+
+
+def test_photos_without_a_label_are_among_those_learned_from(config: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """Once somebody has labelled them, no fold that holds them out starts from weights that saw them."""
+    assert train.main([str(config), "fit.epochs=1"]) == 0
+    learned = trained_on.read(tmp_path / "runs" / "lions" / "weak" / "fold0")
+    unlabelled = {image for image, whale in learned if not whale}
+    assert unlabelled == {f"t{track}_{k}.png" for track in range(TRACKS) for k in range(3)}  # alone.png has no link
+    assert len(learned) == 10 + 9 and {whale for _, whale in learned} == {"", *(f"lion_{animal}" for animal in range(ANIMALS))}
+
+    root = tmp_path / "input" / "named"
+    shutil.copytree(tmp_path / "input" / "lions", root)
+    tracks = pd.DataFrame([(f"t{track}_{k}.png", f"lion_{track}") for track in range(2) for k in range(3)])
+    tracks.set_axis(["Image", "whaleID"], axis=1).to_csv(root / "train.csv", index=False)
+    sample = {"Image": ["alone.png"], "lion_0": [0.5], "lion_1": [0.5]}
+    pd.DataFrame(sample).to_csv(root / "sample_submission.csv", index=False)
+    softmax = config.with_name("softmax.yaml")
+    plain = [line for line in CONFIG.splitlines() if not line.startswith(("head", "sampler", "weak"))]
+    softmax.write_text("\n".join(plain))
+    named = [str(softmax), "dataset=named", "data.root=named", "fit.epochs=1"]
+    weights = "backbone.weights=lions/weak/fold0/model.safetensors"
+    assert train.main([*named, weights]) == 2
+    assert "has learned from 3 of the 3 photos that fold 0 holds out, as t" in capsys.readouterr().err
+    assert train.main([*named, weights, "fold=all"]) == 0
+    both = trained_on.read(tmp_path / "runs" / "named" / "softmax" / "foldall")
+    assert both == learned | {(f"t{track}_{k}.png", f"lion_{track}") for track in range(2) for k in range(3)}
 
 
 def test_the_loss_of_the_labels_is_that_of_the_labelled_rows() -> None:

@@ -9,14 +9,16 @@ from pathlib import Path
 
 from whichwhale.identify.experiment import Experiment, Fold
 from whichwhale.runs.fit import read_fit
-from whichwhale.runs.trained_on import Photos, photos_of, read, shared
+from whichwhale.runs.trained_on import Photos, photos_of, read, shared, without_label
 from whichwhale.weights import weights_file
 
 
 def learned_from(experiment: Experiment, fold: Fold, before: Path | None) -> Photos | None:
     """What a fit of `fold` learns from whose weights start from those of the fit in the folder `before`; None if nobody knows."""
     learned = set() if before is None else read(before)
-    return None if learned is None else learned | photos_of(experiment.data.train, experiment.photos(fold)[0])
+    if learned is None:
+        return None
+    return learned | photos_of(experiment.data.train, experiment.photos(fold)[0]) | without_label(experiment.unlabelled())
 
 
 def fit_of(weights: str | bool) -> Path | None:

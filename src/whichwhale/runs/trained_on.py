@@ -1,6 +1,7 @@
 """trained_on.csv beside a fit's weights, where a room writes it: which photos they have learned from, `Image` and `whaleID`.
 
-A photo is told by both: a crop keeps its photo's name, but the w_1.jpg of a survey is another whale's.
+A photo is told by both: a crop keeps its photo's name, but the w_1.jpg of a survey is another whale's. One that was learned from
+without a label has no whale there, and is told by its name alone: whoever labels it later must not hold it out.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from whichwhale.files import write_text
 
 FILE = "trained_on.csv"
 COLUMNS = ["Image", "whaleID"]
-Photos = set[tuple[str, str]]  # photo and whale
+Photos = set[tuple[str, str]]  # photo and whale, '' without a label
 
 
 def write(folder: Path, photos: Photos) -> None:
@@ -31,6 +32,11 @@ def read(folder: Path) -> Photos | None:
     return set(zip(*(table[name] for name in COLUMNS), strict=True)) if list(table.columns) == COLUMNS else None
 
 
+def without_label(images: list[str]) -> Photos:
+    """`images` of which nobody says whom they show."""
+    return {(image, "") for image in images}
+
+
 def photos_of(train: pd.DataFrame, images: list[str]) -> Photos:
     """`images` with their whales, by a training table [Image, whaleID]."""
     whale_of = dict(zip(train["Image"], train["whaleID"], strict=True))
@@ -40,5 +46,6 @@ def photos_of(train: pd.DataFrame, images: list[str]) -> Photos:
 def shared(learned: Photos, held_out: Photos) -> list[str]:
     """Names of the held-out photos that were learned from; none if it is a single one of many, for two whales may have the same
     made-up name."""
-    both = sorted(learned & held_out)
-    return [image for image, _ in both] if len(both) > 1 or 100 * len(both) > len(held_out) else []
+    unlabelled = {image for image, whale in learned if not whale}
+    both = sorted(image for image, whale in held_out if (image, whale) in learned or image in unlabelled)
+    return both if len(both) > 1 or 100 * len(both) > len(held_out) else []
