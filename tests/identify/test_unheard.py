@@ -28,6 +28,40 @@ def test_a_kick_after_the_end_never_comes():
     assert not unheard(config(fit={"epochs": 10, "kicks": kicks}))
 
 
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        ({"alarm": {"patience": 3}}, "alarm.patience: a softmax head has no alarm"),
+        ({"head": {"kind": "triplet", "bn_neck": True, "scale": 3}, "sampler": {"kind": "pk"}}, "does not read head.scale"),
+        ({"head": {"kind": "triplet", "soft_margin": True, "margin": 0.1}, "sampler": {"kind": "pk"}}, "read head.margin"),
+        ({"augment": {"geometry": {"mirror": 1}}}, "mirror images alone"),
+        ({"augment": {"pca_spread": 0.6}}, "while augment.pca is 0"),
+        ({"augment": {"mix": {"chance": 0.3}}}, "augment.mix.chance: no picture is mixed"),
+        ({"bottleneck": {"variants": 1}, "augment": {"photometric": "none"}}, "augment is not read"),
+        ({"onward": {}, "fold": [0, 1]}, "fold=[0, 1] has none"),
+    ],
+)
+def test_what_each_key_needs(keys: dict, said: str):
+    assert [said in one for one in unheard(config(**keys))] == [True]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"head": {"kind": "arcface"}, "alarm": {"patience": 3}},
+        {"head": {"kind": "triplet", "scale": 3}, "sampler": {"kind": "pk"}},
+        {"head": {"kind": "triplet", "soft_margin": True, "mining": "semihard", "margin": 0.1}, "sampler": {"kind": "pk"}},
+        {"augment": {"geometry": {"mirror": 1}}, "mirrored": "same", "views": {"mirror": False}, "fold": [0]},
+        {"augment": {"photometric": "light", "pca": 0.5, "pca_spread": 0.6, "mix": {"mixup": 0.2, "chance": 0.3}}},
+        {"bottleneck": {"variants": 2}, "augment": {"photometric": "none"}},
+        {"onward": {}, "fold": [0, "all"]},
+        {"onward": {"model": "other"}, "fold": [0], "fit": {"epochs": 2, "kicks": [{"epoch": 5}]}},
+    ],
+)
+def test_nothing_is_said_of_what_is_read(keys: dict):
+    assert all("mirror images alone" in one for one in unheard(config(**keys)))
+
+
 def test_mirrored_views_of_a_fit_that_saw_no_mirror_image():
     never = {"augment": {"geometry": {"mirror": 0}}}
     (said,) = unheard(config(**never))
