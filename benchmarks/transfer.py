@@ -4,9 +4,10 @@ examples:
   python benchmarks/transfer.py configs/right_whale_heads/cells_160.yaml backbone.narrow=0
   python benchmarks/transfer.py configs/right_whale_heads/cells_160.yaml backbone.narrow=0 backbone.weights=true
 
-A narrow convolution is drawn at random (of the config's seed) before a fit, so weights are best compared without. Each held-out photo gets the whale of the nearest training photo: cosine of the features less the training photos' mean, one
-plain view, nothing fitted. It takes half a minute where a fit takes twenty, so it tells early which weights are worth one.
-Features are kept in runs/DATASET/features.
+A narrow convolution is drawn at random (of the config's seed) before a fit, so weights are best compared without. Each held-out
+photo gets the whale of the nearest training photo: cosine of the features less the training photos' mean, one plain view, nothing
+fitted. It takes half a minute where a fit takes twenty, so it tells early which weights are worth one. Features are kept in
+runs/DATASET/features.
 """
 
 from __future__ import annotations
