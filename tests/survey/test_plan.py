@@ -61,6 +61,9 @@ def test_the_seed_makes_the_plan():
         ({"two": 201}, "--two"),
         ({"none": -1}, "--none"),
         ({"two": 1, "close_up": True}, "--close-up"),
+        ({"lifelike": True}, "--close-up"),
+        ({"lifelike": True, "close_up": True, "wild": True}, "--wild"),
+        ({"lifelike": True, "close_up": True, "parts": True}, "--parts"),
     ],
 )
 def test_what_cannot_be_is_refused_by_name(change, word):

@@ -63,3 +63,13 @@ def test_second_whales_and_open_sea_change_no_other_photo(alone, tmp_path):
     same = {name for name in before if np.array_equal(before[name], after[name])}
     assert same == {frame.image for frame in plan.draw(survey)[:6] if not frame.company} and len(same) == 4
     assert (tmp_path / "crowd" / "parts.csv").exists() and not (alone / "parts.csv").exists()
+
+
+def test_lifelike_close_ups_are_drawn_alike_by_any_number_of_workers(tmp_path):
+    survey = replace(TINY, close_up=True, lifelike=True, none=1)
+    assert shoot.make(survey, tmp_path / "one") == shoot.make(survey, tmp_path / "two", workers=2) == 7
+    one, two = _pixels(tmp_path / "one"), _pixels(tmp_path / "two")
+    assert all(np.array_equal(one[name], two[name]) for name in one) and len(one) == 7
+    arguments = [str(tmp_path / "one"), "--whales", "2", "--photos", "6", "--width", "120", "--seed", "4", "--test-photos", "2"]
+    assert main([*arguments, "--none", "1", "--close-up"]) == 2  # without --lifelike it is another survey
+    assert main([*arguments, "--none", "1", "--close-up", "--lifelike"]) == 0

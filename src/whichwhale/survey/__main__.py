@@ -3,6 +3,7 @@
 examples:
   python -m whichwhale.survey input/survey --whales 60 --photos 900 --width 1152 --seed 0 --workers 2
   python -m whichwhale.survey input/heads --close-up --width 384 --whales 2000 --photos 20000 --test-photos 1000 --workers 2
+  python -m whichwhale.survey input/lifelike --close-up --lifelike --width 288 --whales 4000 --photos 30000 --test-photos 400
   python -m whichwhale.survey input/parts --whales 40 --photos 360 --width 768 --two 60 --none 40 --parts --workers 2
   python -m whichwhale.survey input/wild --wild --whales 300 --photos 3000 --width 1152 --workers 2
 
@@ -58,6 +59,12 @@ def main(arguments: list[str] | None = None) -> int:
         help="sea, light, camera, pose, place, size and animals vary far more than in real photos: to train what must find its "
         "way in real ones unseen",
     )
+    parser.add_argument(
+        "--lifelike",
+        action="store_true",
+        help="with --close-up: skin, mouth, water, light and camera as in real head crops, a photo unlike the next, and patterns "
+        "with the variety of real ones",
+    )
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
     return carried_out(run, parser.parse_args(arguments))
 
@@ -67,7 +74,7 @@ def run(options: argparse.Namespace) -> None:
     count = options.test_photos if options.test_photos is not None else round(options.photos * options.test_share)
     began = time.monotonic()
     size = options.whales, options.photos, options.width, options.seed, count, options.unknown
-    more = {"two": options.two, "none": options.none, "parts": options.parts, "wild": options.wild}
+    more = {"two": options.two, "none": options.none, "parts": options.parts, "wild": options.wild, "lifelike": options.lifelike}
     survey = plan.Survey(*size, close_up=options.close_up, **more)
     drawn = shoot.make(survey, options.out, options.workers)
     took = time.monotonic() - began

@@ -24,7 +24,7 @@ def expose(scene: Image, camera: Camera, light: Light, rng: np.random.Generator)
         )
     if camera.shake > 0.4:
         length = camera.shake * width / 1000
-        cv2.filter2D(scene, -1, _streak(length, camera.shake_bearing), dst=scene)
+        cv2.filter2D(scene, -1, streak(length, camera.shake_bearing), dst=scene)
     sd = camera.blur * width / 1000
     if sd > 0.25:
         scene = cv2.GaussianBlur(scene, (0, 0), sd)
@@ -42,7 +42,8 @@ def expose(scene: Image, camera: Camera, light: Light, rng: np.random.Generator)
     return cv2.convertScaleAbs(display)
 
 
-def _streak(length: float, bearing: float) -> Image:
+def streak(length: float, bearing: float) -> Image:
+    """Kernel of a movement by `length` pixels along `bearing` (radians)."""
     size = 2 * int(np.ceil(length / 2)) + 3
     kernel = np.zeros((size, size), np.float32)
     centre = size // 2

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from whichwhale.survey import conditions, placement, wild
+from whichwhale.survey import conditions, lifelike, patterns, placement, wild
 from whichwhale.survey.identity import Whale
 from whichwhale.survey.pose import View
 from whichwhale.survey.scene import Shot
@@ -38,7 +38,8 @@ class Survey:
     """What the command line asks for. `test_photos` are among `photos`; `unknown` animals appear in the test set only, beside
     `whales` known ones. `close_up` photos show little but the head, bonnet tip to the right. `two` of the photos show a second
     whale, `none` further ones the open sea; all others stay as they are. `parts`: boxes of named parts are written too. `wild`:
-    sea, light, camera, pose, place, size and the animals' colours vary far more than in real photos (wild.py)."""
+    sea, light, camera, pose, place, size and the animals' colours vary far more than in real photos (wild.py). `lifelike`
+    close-ups have skin, water and camera as real head crops do, and other whales, with the variety of real patterns."""
 
     whales: int = 60
     photos: int = 900
@@ -51,6 +52,7 @@ class Survey:
     none: int = 0
     parts: bool = False
     wild: bool = False
+    lifelike: bool = False
 
     def __post_init__(self) -> None:
         """Raises ValueError, naming the option and what would do."""
@@ -68,6 +70,11 @@ class Survey:
                 raise ValueError(f"{option} {value}: must be at least 0 and at most --photos ({self.photos})")
         if self.close_up and self.two:
             raise ValueError("--two: a close-up has no room for a second whale; leave --close-up or --two out")
+        if self.lifelike and not self.close_up:
+            raise ValueError("--lifelike: only close-ups can be drawn so; give --close-up too")
+        if self.lifelike and (self.wild or self.parts):
+            other = "--wild" if self.wild else "--parts"
+            raise ValueError(f"--lifelike: does not go with {other}; leave one of them out")
         training = self.photos - self.test_photos
         if training < self.whales:
             fix = "raise --photos, or lower --whales or the test share"
@@ -177,7 +184,7 @@ def _encounter(survey: Survey, whale: int, name: str, encounter: int, images: li
     location = list(PLACES)[rng.integers(len(PLACES))]
     month = int(rng.choice(PLACES[location]))
     date = datetime.date(int(rng.integers(2003, 2015)), month, int(rng.integers(1, 29)))
-    drawn = wild if survey.wild else conditions
+    drawn = wild if survey.wild else lifelike if survey.lifelike else conditions
     place = placement.draw_close_up if survey.close_up else wild.draw_place if survey.wild else placement.draw
     sea, light = drawn.draw_sea(rng), drawn.draw_light(rng)
     frames = []
@@ -186,7 +193,8 @@ def _encounter(survey: Survey, whale: int, name: str, encounter: int, images: li
         own = np.random.default_rng([survey.seed, 4, number])
         its_sea, its_light = drawn.vary(sea, light, own)
         key = (survey.seed, 5, number)
-        shot = Shot(key, place(own), drawn.draw_pose(own), its_sea, its_light, drawn.draw_camera(own))
+        look = lifelike.draw_look(np.random.default_rng([survey.seed, 10, number])) if survey.lifelike else None
+        shot = Shot(key, place(own), drawn.draw_pose(own), its_sea, its_light, drawn.draw_camera(own), look)
         points = View(shot.pose, shot.camera, shot.place, survey.width, survey.height).points()
         box = placement.draw_box(own, points[0], points[1], survey.width, survey.height)
         frames.append(Frame(image, whale, name, bool(test), encounter, date, location, shot, points, box))
@@ -204,5 +212,7 @@ def company_of(survey: Survey, frame: Frame) -> list[Whale]:
 
 
 def _animal(survey: Survey, number: int) -> Whale:
+    if survey.lifelike:
+        return patterns.draw(survey.seed, number)
     whale = Whale.draw(survey.seed, number)
     return wild.vary_animal(whale, np.random.default_rng([survey.seed, 9, number])) if survey.wild else whale

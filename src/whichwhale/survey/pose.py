@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -17,6 +18,8 @@ from whichwhale.survey.splat import splat
 
 Array = NDArray[np.float32]
 PARTS = ("head", "trunk", "fluke", "flipper_left", "flipper_right")
+Points = tuple[NDArray, NDArray, NDArray]  # x, y, z, [rows, columns] each
+Skin = tuple[int, Points, NDArray, NDArray | float]  # index into PARTS, surface, albedo, gloss
 _HINGE = (-0.9, -0.45)  # x, z that roll and pitch turn about: the middle of the floating animal
 
 
@@ -84,25 +87,40 @@ def draw(
     """Draw the animal into a window of the photo `frame` (width, height) with `margin` (d) of water round it, cut at the
     frame."""
     scale, pose = view.scale, view.pose
-    points: list[tuple[NDArray, ...]] = []
+    skins: list[Skin] = []
     for part, (texture, texels) in enumerate(zip(textures, (1.6, 1.35), strict=True)):
         texture = texture.at(texels * scale)
         s, theta = texture.grid()
         # Relief goes up rather than along the normal: on the back, where it matters, this is the same.
         x, y, z = anatomy.trunk(s, theta, plump)
-        points.append((part, x, y, z + texture.layers[..., 3] * np.cos(theta), texture.layers[..., :3], texture.layers[..., 4]))
+        z = z + texture.layers[..., 3] * np.cos(theta)
+        skins.append((part, (x, y, z), texture.layers[..., :3], texture.layers[..., 4]))
     dark = textures[1].layers[..., :3].mean((0, 1))
     rows, columns = round(0.75 * scale), round(2.6 * scale)
-    points.append((2, *anatomy.fluke(rows, columns), dark, 1.0))
+    skins.append((2, anatomy.fluke(rows, columns), dark, 1.0))
     for side, part in ((-1, 3), (1, 4)):
         index = 0 if side < 0 else 1
         surface = anatomy.flipper(round(0.6 * scale), round(1.5 * scale), side, pose.sweep[index], pose.droop[index])
-        points.append((part, *surface, dark * 0.8 + 0.02, 1.0))
+        skins.append((part, surface, dark * 0.8 + 0.02, 1.0))
 
+    return project(skins, lambda part, world: _lit(normals(world), view, light, flat=part >= 2), view, frame, margin)
+
+
+def project(
+    skins: Sequence[Skin],
+    lit: Callable[[int, Points], tuple[Array, Array, Array]],
+    view: View,
+    frame: tuple[int, int],
+    margin: float,
+) -> Animal:
+    """Draw surfaces of the animal's own frame, each with its albedo (linear RGB, [rows, columns, 3] or one colour) and gloss.
+    `lit` says of a part and its points in the world how much light falls on each, how much it mirrors and how far it faces the
+    camera, [rows, columns] each. Window, margin and frame as in `draw`."""
+    scale = view.scale
     pixels, channels = [], []
-    for part, x, y, z, albedo, gloss in points:
-        world = view.ground(x, y, z)
-        diffuse, sheen, facing = _lit(world, view, light, flat=part >= 2)
+    for part, surface, albedo, gloss in skins:
+        world = view.ground(*surface)
+        diffuse, sheen, facing = lit(part, world)
         seen = facing > 0  # the far side is hidden
         px, py, near = view.pixels(*(axis[seen] for axis in world))
         values = np.empty((len(px), 6), np.float32)
@@ -122,19 +140,29 @@ def draw(
     return Animal(int(low[0]), int(low[1]), cv2.merge([r, g, b]), height, sheen, cover, named)
 
 
-def _lit(world: tuple[NDArray, NDArray, NDArray], view: View, light: Light, flat: bool) -> tuple[Array, Array, Array]:
-    """Diffuse irradiance, mirrored light and cosine toward the camera [rows, columns] of a surface given by its points; a
-    flat part shows both sides."""
+def normals(world: Points) -> tuple[Array, Array, Array]:
+    """Unit normals x, y, z [rows, columns] of a surface given by its points, most of them upwards."""
     surface = cv2.merge([np.ascontiguousarray(axis, np.float32) for axis in world])
     a, b = (cv2.split(cv2.Sobel(surface, cv2.CV_32F, *order, ksize=3)) for order in ((0, 1), (1, 0)))
     nx, ny, nz = a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
     size = np.sqrt(nx * nx + ny * ny + nz * nz)
     inverse = np.copysign(np.float32(1), nz.mean()) / np.maximum(size, np.float32(1e-9))
-    nx, ny, nz = nx * inverse, ny * inverse, nz * inverse
+    return nx * inverse, ny * inverse, nz * inverse
+
+
+def directions(view: View, light: Light) -> tuple[NDArray, NDArray, NDArray]:
+    """Unit vectors [3] toward the sun, toward the camera and midway between them."""
     ce, se = math.cos(light.elevation), math.sin(light.elevation)
     sun = np.array([ce * math.cos(light.bearing), ce * math.sin(light.bearing), se])
     eye = np.array([0.0, math.sin(view.camera.tilt), math.cos(view.camera.tilt)])
-    half = (sun + eye) / np.linalg.norm(sun + eye)
+    return sun, eye, (sun + eye) / np.linalg.norm(sun + eye)
+
+
+def _lit(normal: tuple[Array, Array, Array], view: View, light: Light, flat: bool) -> tuple[Array, Array, Array]:
+    """Diffuse irradiance, mirrored light and cosine toward the camera [rows, columns] of a surface given by its normals; a
+    flat part shows both sides."""
+    nx, ny, nz = normal
+    sun, eye, half = directions(view, light)
 
     def toward(direction: NDArray) -> Array:
         dx, dy, dz = direction.astype(np.float32)

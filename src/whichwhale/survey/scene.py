@@ -16,6 +16,7 @@ from whichwhale.survey import camera as cameras
 from whichwhale.survey import foam, pose, sea, skin
 from whichwhale.survey.conditions import Camera, Light, Pose, Sea
 from whichwhale.survey.identity import Whale
+from whichwhale.survey.lifelike import Look
 from whichwhale.survey.noise import Image, blend, grid, ridged, step
 from whichwhale.survey.placement import Placement
 
@@ -33,6 +34,7 @@ class Shot:
     sea: Sea
     light: Light
     camera: Camera
+    look: Look | None = None  # of lifelike photos
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def render(
     # Separate generators, so that the sea stays the same behind another animal, and the other way round.
     water, film = (np.random.default_rng([*shot.key, part]) for part in (0, 2))
     surface = sea.draw(shot.sea, shot.light, shot.camera, view.scale, (width, height), water)
-    scene, deep, mirrored = _open_sea(shot, surface, view.scale, water)
+    scene, deep, mirrored = open_sea(shot, surface, view.scale, water)
     part, above = np.zeros((height, width), np.uint8), np.zeros((height, width), np.float32)
     animals = [(shot, whale, textures)] if whale is not None and textures is not None else []
     for own, one, its_textures in [*animals, *company]:
@@ -96,7 +98,7 @@ def _swim(
     return window, animal.part, out
 
 
-def _open_sea(shot: Shot, surface: sea.Surface, scale: float, rng: np.random.Generator) -> tuple[Image, Image, list[Image]]:
+def open_sea(shot: Shot, surface: sea.Surface, scale: float, rng: np.random.Generator) -> tuple[Image, Image, list[Image]]:
     """The sea without the whale [h, w, 3], the light that comes out of the water [3], and what its surface mirrors, three of
     [h, w]."""
     exposure = np.float32(shot.light.exposure)

@@ -15,7 +15,7 @@ import simplejpeg
 from tqdm import tqdm
 
 from whichwhale.files import sha256, write_atomically, write_json
-from whichwhale.survey import plan, skin, tables
+from whichwhale.survey import coat, near, plan, skin, tables
 from whichwhale.survey.scene import render
 
 KEY_FILE = Path("truth") / "survey.json"
@@ -66,11 +66,17 @@ def _shoot_all(task: tuple[plan.Survey, Path, list[plan.Frame]]) -> list[str]:
 def _shoot(task: tuple[plan.Survey, Path, list[plan.Frame]]) -> Iterator[str]:
     survey, root, frames = task
     whale = plan.whale_of(survey, frames[0]) if frames[0].whale != plan.NOBODY else None
-    textures = skin.draw(whale) if whale is not None else None
+    if survey.lifelike:
+        its_coat = coat.draw(whale, near.texels_of(survey.width)) if whale is not None else None
+    else:
+        textures = skin.draw(whale) if whale is not None else None
     for frame in frames:
-        others = plan.company_of(survey, frame)
-        company = [(one.shot, other, skin.draw(other)) for one, other in zip(frame.company, others, strict=True)]
-        photo = render(frame.shot, whale, textures, survey.width, survey.height, company)
+        if survey.lifelike:
+            photo = near.render(frame.shot, its_coat, survey.width, survey.height)
+        else:
+            others = plan.company_of(survey, frame)
+            company = [(one.shot, other, skin.draw(other)) for one, other in zip(frame.company, others, strict=True)]
+            photo = render(frame.shot, whale, textures, survey.width, survey.height, company)
         data = simplejpeg.encode_jpeg(photo.pixels, quality=frame.shot.camera.quality, colorsubsampling="420")
         write_atomically(root / "imgs" / frame.image, lambda stream, data=data: stream.write(data))
         yield frame.image

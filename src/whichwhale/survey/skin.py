@@ -76,7 +76,7 @@ def _draw(whale: Whale, rng: np.random.Generator, s0: float, s1: float, texels: 
     if s0 == 0.0:
         _baleen(albedo, x, q)
         _callosities(whale, rng, x, q, grain, albedo, height, gloss, texels)
-        _blowholes(x, q, albedo, height)
+        blowholes(x, q, albedo, height)
     texture.layers[..., :3], texture.layers[..., 3], texture.layers[..., 4] = np.clip(albedo, 0.004, 0.95), height, gloss
     return texture
 
@@ -130,8 +130,9 @@ def _callosities(
     gloss *= 1 - 0.85 * mask
 
 
-def _blowholes(x: Image, q: Image, albedo: Image, height: Image) -> None:
-    """Two slits in a V that opens backwards, on a swelling."""
+def blowholes(x: Image, q: Image, albedo: Image, height: Image) -> None:
+    """Two slits in a V that opens backwards, on a swelling, drawn into `albedo` [rows, columns, channels] and `height` [rows,
+    columns], in place."""
     for side in (-1.0, 1.0):
         c, s = np.cos(0.45), -side * np.sin(0.45)
         dx, dq = x - 0.0, q - side * 0.055
