@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
 import predict
 import train
@@ -62,6 +62,12 @@ def differ(one: dict[str, np.ndarray], other: dict[str, np.ndarray]) -> float:
     """The largest difference of what is learned; running statistics move at any rate."""
     learned = [name for name in one if "num_batches" not in name and "running" not in name]
     return max(float(np.abs(one[name] - other[name]).max()) for name in learned)
+
+
+def aged(run: Path) -> None:
+    """Make a fit one from before there was trained_on.csv, which has fingerprints alone."""
+    save_file(load_file(run / "model.safetensors"), run / "model.safetensors")
+    (run / trained_on.FILE).unlink()
 
 
 def test_all_goes_on_from_a_fold_and_claims_nothing_held_out(
@@ -132,10 +138,39 @@ def test_a_backbone_that_saw_what_a_fold_holds_out_is_refused(
     assert train.main([*said, "fold=0", f"backbone.weights={tmp_path / 'link.safetensors'}"]) == 2
     assert train.main([*said, "fold=0", f"backbone.weights={heads / 'fold0' / 'model.safetensors'}"]) == 0
     assert train.main([*said, "fold=all", f"backbone.weights={heads / 'fold1' / 'model.safetensors'}"]) == 0
-    # Fits from before there was trained_on.csv, which have fingerprints alone.
-    (heads / "fold1" / trained_on.FILE).unlink()
+    aged(heads / "fold1")
     assert train.main([*said, "name=old", "fold=0", f"backbone.weights={heads / 'fold1' / 'model.safetensors'}"]) == 2
     assert "that fit (1) may have learned from photos that fold 0 holds out" in capsys.readouterr().err
+
+
+def test_copied_weights_are_no_start_without_the_list_of_what_they_learned_from(
+    config: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    """Or whoever started from the copy would hold out photos that it has seen, and so would whoever started from that fit."""
+    said = [str(config), "fit.epochs=1"]
+    assert train.main([*said, "fold=1"]) == 0
+    fit, copied = tmp_path / "runs" / "heads" / "small" / "fold1", tmp_path / "elsewhere" / "mine.safetensors"
+    copied.parent.mkdir()
+    shutil.copy(fit / "model.safetensors", copied)
+    more = [*said, "name=more", f"backbone.weights={copied}"]
+    for fold in ("0", "1", "all"):
+        assert train.main([*more, f"fold={fold}"]) == 2
+        told = capsys.readouterr().err
+        assert f"{copied}: it says that a trained_on.csv names the photos" in told
+        assert "is missing; copy the one from its fit's folder beside it too" in told
+    (copied.parent / trained_on.FILE).write_text("Image,whaleID\nanother.png,whale_9\n")
+    assert train.main([*more, "fold=0"]) == 2
+    assert f"{copied}: it has learned from the photos of another trained_on.csv" in capsys.readouterr().err
+    assert not (tmp_path / "runs" / "heads" / "more").exists()
+
+    shutil.copy(fit / trained_on.FILE, copied.parent)
+    assert train.main([*more, "fold=0"]) == 2
+    assert "has learned from 6 of the 6 photos that fold 0 holds out" in capsys.readouterr().err
+    assert train.main([*more, "fold=all"]) == 0
+    assert trained_on.read(tmp_path / "runs" / "heads" / "more" / "foldall") >= trained_on.read(fit)
+    save_file(load_file(copied), copied)  # as an older fit wrote them, or somebody else
+    (copied.parent / trained_on.FILE).unlink()
+    assert train.main([*more, "name=older", "fold=0"]) == 0
 
 
 def other_data(tmp_path: Path, name: str, table: str) -> list[str]:
@@ -162,8 +197,8 @@ def test_what_weights_saw_is_remembered_by_way_of_other_data_sets(
     learned = trained_on.read(runs / "animals" / "between" / "fold0")
     assert {whale.split("_")[0] for _, whale in learned} == {"animal", "whale"} and len(learned) == 12
     if not recorded:
-        for path in runs.rglob(trained_on.FILE):
-            path.unlink()
+        for path in list(runs.rglob(trained_on.FILE)):
+            aged(path.parent)
     last = [*said, "name=last", "backbone.weights=animals/between/fold0/model.safetensors"]
     assert train.main([*last, "fold=0"]) == 2
     assert "learned from" in capsys.readouterr().err and not (runs / "heads" / "last").exists()
@@ -194,6 +229,10 @@ def test_a_start_that_saw_what_a_fold_holds_out_is_refused(
     assert train.main([str(config), "fit.epochs=1"]) == 0
     small, more = tmp_path / "runs" / "heads" / "small", [str(config), *ONWARD, "name=more", "onward.model=small"]
     trained_on.write(small / "fold0", trained_on.read(small / "foldall"))
+    assert train.main([*more, "fold=0"]) == 2
+    assert "it has learned from the photos of another trained_on.csv than" in capsys.readouterr().err
+    begin = RunFolder(small / "fold0")
+    begin.write_weights(begin.read_weights())
     assert train.main([*more, "fold=0"]) == 2
     assert "small/fold0: has learned from 6 of the 6 photos that fold 0 holds out" in capsys.readouterr().err
     assert train.main([*more, "fold=1"]) == 0

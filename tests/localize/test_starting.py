@@ -10,9 +10,9 @@ from torch import nn
 
 from whichwhale.config import ConfigError
 from whichwhale.files import sha256
-from whichwhale.localize.starting import learned_from
+from whichwhale.localize.starting import backbone_fit, learned_from
 from whichwhale.localize.starting import start_of as start
-from whichwhale.runs import trained_on
+from whichwhale.runs import RunFolder, trained_on
 
 TABLES = {"train": "t", "folds": "f"}
 HELD_OUT = {("w_1.jpg", "a"), ("w_2.jpg", "b")}
@@ -69,10 +69,51 @@ def test_what_a_fit_has_learned_from_goes_with_its_weights(fitted: Path) -> None
     with pytest.raises(ConfigError, match="has learned from 1 of the 2 photos that fold 0 holds out, as w_1.jpg"):
         start_of(NAMED, 0, elsewhere)
     begin = start(NAMED, 0, elsewhere, {("w_1.jpg", "another"), ("w_2.jpg", "b")})  # another survey's w_1.jpg
-    assert learned_from(begin, {("w_3.jpg", "d")}) == {("w_1.jpg", "a"), ("w_9.jpg", "c"), ("w_3.jpg", "d")}
+    assert learned_from(begin.folder, {("w_3.jpg", "d")}) == {("w_1.jpg", "a"), ("w_9.jpg", "c"), ("w_3.jpg", "d")}
     assert learned_from(None, {("w_3.jpg", "d")}) == {("w_3.jpg", "d")}
     (fitted.parent / trained_on.FILE).unlink()
-    assert learned_from(begin, {("w_3.jpg", "d")}) is None
+    assert learned_from(begin.folder, {("w_3.jpg", "d")}) is None
+
+
+def test_copied_weights_want_the_list_of_what_they_learned_from(fitted: Path, tmp_path: Path) -> None:
+    trained_on.write(fitted.parent, {("w_1.jpg", "a"), ("w_9.jpg", "c")})
+    RunFolder(fitted.parent).write_weights(nn.Linear(3, 2).state_dict())
+    copied, elsewhere = tmp_path / "copy" / "mine.safetensors", {"train": "another", "folds": "g"}
+    copied.parent.mkdir()
+    copied.write_bytes(fitted.read_bytes())
+    with pytest.raises(ConfigError, match=r"start_from=.*mine.safetensors: it says that a trained_on.csv names.*copy the one"):
+        start_of(str(copied), 0, elsewhere)
+    trained_on.write(copied.parent, {("w_9.jpg", "c")})
+    with pytest.raises(ConfigError, match="start_from=.*it has learned from the photos of another trained_on.csv"):
+        start_of(str(copied), 0, elsewhere)
+    trained_on.write(copied.parent, {("w_1.jpg", "a"), ("w_9.jpg", "c")})
+    with pytest.raises(ConfigError, match="has learned from 1 of the 2 photos that fold 0 holds out, as w_1.jpg"):
+        start_of(str(copied), 0, elsewhere)
+    begin = start(str(copied), 0, elsewhere, {("w_3.jpg", "d")})
+    assert learned_from(begin.folder, set()) == {("w_1.jpg", "a"), ("w_9.jpg", "c")}
+    linked = tmp_path / "linked.safetensors"
+    linked.symlink_to(copied)
+    assert start(str(linked), 0, elsewhere, {("w_3.jpg", "d")}).folder == copied.parent
+
+
+def test_a_backbones_weights_are_a_start_too(fitted: Path, tmp_path: Path) -> None:
+    elsewhere = {"train": "another", "folds": "g"}
+    for none in ("auto", False, "hub"):
+        assert backbone_fit(none, 0, TABLES, HELD_OUT) is None
+    foreign = tmp_path / "foreign.safetensors"
+    foreign.write_bytes(fitted.read_bytes())
+    assert backbone_fit(str(foreign), 0, TABLES, HELD_OUT) is None
+    assert learned_from(None, HELD_OUT) == HELD_OUT
+    with pytest.raises(ConfigError, match=r"backbone.weights=.*that fit \(2\) may have learned"):
+        backbone_fit(NAMED, 1, TABLES, HELD_OUT)
+    trained_on.write(fitted.parent, {("w_1.jpg", "a"), ("w_9.jpg", "c")})
+    with pytest.raises(ConfigError, match="backbone.weights=.*has learned from 1 of the 2 photos"):
+        backbone_fit(NAMED, 2, elsewhere, HELD_OUT)
+    assert backbone_fit(NAMED, 2, elsewhere, {("w_2.jpg", "b")}) == fitted.parent
+    RunFolder(fitted.parent).write_weights(nn.Linear(3, 2).state_dict())
+    (fitted.parent / trained_on.FILE).unlink()
+    with pytest.raises(ConfigError, match="backbone.weights=.*it says that a trained_on.csv names"):
+        backbone_fit(NAMED, 2, elsewhere, HELD_OUT)
 
 
 def test_a_file_that_is_not_there_is_named(fitted: Path) -> None:

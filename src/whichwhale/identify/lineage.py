@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from whichwhale.identify.experiment import Experiment, Fold
+from whichwhale.runs import trained_on
 from whichwhale.runs.fit import read_fit
 from whichwhale.runs.trained_on import Photos, photos_of, read, shared, without_label
 from whichwhale.weights import weights_file
@@ -22,10 +23,9 @@ def learned_from(experiment: Experiment, fold: Fold, before: Path | None) -> Pho
 
 
 def fit_of(weights: str | bool) -> Path | None:
-    """The run folder that the file `weights` (as `backbone.weights` names it) lies in; None if it is in none."""
+    """The folder that tells what the file `weights` (as `backbone.weights` names it) has learned from; None if it is in none."""
     file = weights_file(weights)
-    folder = None if file is None else file.resolve().parent
-    return folder if folder is not None and (folder / "provenance.json").is_file() else None
+    return None if file is None else trained_on.fit_of(file)
 
 
 def has_seen(folder: Path, experiment: Experiment, fold: Fold) -> str:

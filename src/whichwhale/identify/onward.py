@@ -15,7 +15,8 @@ from whichwhale.identify import fitted, lineage
 from whichwhale.identify.config import HeadConfig
 from whichwhale.identify.experiment import Experiment, Fold
 from whichwhale.identify.net import Identifier
-from whichwhale.runs import RunError, RunFolder
+from whichwhale.runs import RunError, RunFolder, trained_on
+from whichwhale.weights import weights_file
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,8 @@ def start_of(experiment: Experiment, fold: Fold) -> Start | None:
     """What the config's fit of `fold` starts from; None: as ever, from the backbone's weights.
 
     Raises ConfigError if that fit, or the one that the backbone's weights are of, or one that either started from, has learned
-    from photos that `fold` holds out, RunError if it is not fitted.
+    from photos that `fold` holds out, or if the list of what the weights learned from is not beside them, RunError if it is not
+    fitted.
     """
     config, onward = experiment.config, experiment.config.onward
     refuse_backbone_that_saw(experiment, fold)
@@ -97,6 +99,8 @@ def start_of(experiment: Experiment, fold: Fold) -> Start | None:
             f"{run.path}: was fitted as fold {provenance['fold']}{other}, so it may have learned from photos that fold {fold} "
             f"holds out; fit {model} anew, or go on from another model"
         )
+    if why := trained_on.fault(run.weights):
+        raise ConfigError(f"onward.model={model}: {why}")
     if fold != "all" and (why := lineage.has_seen(run.path, experiment, fold)):
         raise ConfigError(f"{run.path}: {why}; fit {model} anew, or go on from another model")
     # The weights have settled: no head that starts from random numbers, no kicks.
@@ -107,11 +111,15 @@ def start_of(experiment: Experiment, fold: Fold) -> Start | None:
 
 
 def refuse_backbone_that_saw(experiment: Experiment, fold: Fold) -> None:
-    """`backbone.weights` may be another fit's, unless that has learned from photos that `fold` holds out, or may have.
+    """`backbone.weights` may be another fit's, unless that has learned from photos that `fold` holds out, or may have, or nobody
+    could tell from then on what it has learned from.
 
     Raises ConfigError.
     """
     weights = experiment.config.backbone.weights
+    file = weights_file(weights)
+    if file is not None and (why := trained_on.fault(file)):
+        raise ConfigError(f"backbone.weights={weights}: {why}")
     folder = lineage.fit_of(weights)
     if fold != "all" and folder is not None and (why := lineage.has_seen(folder, experiment, fold)):
         raise ConfigError(

@@ -16,7 +16,7 @@ from whichwhale.localize.error import PERCENTILES, point_error
 from whichwhale.localize.experiment import Experiment
 from whichwhale.localize.net import VARIANTS, LocateObjective
 from whichwhale.localize.predicting import predict
-from whichwhale.localize.starting import learned_from, start_of
+from whichwhale.localize.starting import backbone_fit, learned_from, start_of
 from whichwhale.localize.training import Targets, TrainingViews
 from whichwhale.pictures.frames import box_size
 from whichwhale.runs import RunFolder, trained_on
@@ -44,6 +44,7 @@ def fit_fold(experiment: Experiment, fold: int) -> RunFolder:
     }
     learning, left_out = (photos_of(experiment.data.train, images) for images in (training, held_out))
     start = start_of(config.start_from, fold, provenance["tables"], left_out)
+    before = start.folder if start else backbone_fit(config.backbone.weights, fold, provenance["tables"], left_out)
     if start is not None:
         provenance["start"] = start.weights_sha
     own = config.model_copy(update={"fold": [fold]})
@@ -52,7 +53,7 @@ def fit_fold(experiment: Experiment, fold: int) -> RunFolder:
     if run.fitted:
         print(f"{run.path}: fitted already")
         return run
-    if run.writes and (learned := learned_from(start, learning)) is not None:
+    if run.writes and (learned := learned_from(before, learning)) is not None:
         trained_on.write(run.path, learned)
     with seeded(config.seed, fold):
         net = VARIANTS[config.variant](config)

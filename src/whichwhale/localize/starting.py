@@ -26,6 +26,11 @@ class Start:
         """Where the first weights came from, in words."""
         return f"{self.file.parent.parent.name}/{self.file.parent.name} {self.weights_sha[:12]}"
 
+    @property
+    def folder(self) -> Path:
+        """Where what the weights have learned from is told."""
+        return self.file.resolve().parent
+
     def give(self, net: nn.Module) -> None:
         """Give `net` the weights. Raises ConfigError if they are another network's."""
         from safetensors.torch import load_file
@@ -41,17 +46,19 @@ class Start:
         net.load_state_dict(there)
 
 
-def learned_from(start: Start | None, training: Photos) -> Photos | None:
-    """What a fit on `training` has learned from that begins at `start`; None if nobody knows."""
-    before = set() if start is None else trained_on.read(start.file.parent)
-    return None if before is None else before | training
+def learned_from(before: Path | None, training: Photos) -> Photos | None:
+    """What a fit on `training` has learned from whose first weights are those of the fit in the folder `before`; None if nobody
+    knows."""
+    learned = set() if before is None else trained_on.read(before)
+    return None if learned is None else learned | training
 
 
 def start_of(named: str, fold: int, tables: dict[str, str], held_out: Photos) -> Start | None:
     """What a fit of `fold` starts from if its config says start_from=`named`; None: as ever, from the backbone's weights.
 
     `tables` are the fit's own fingerprints (`train`, `folds`), by which fits are told that don't say what they learned from.
-    Raises ConfigError if there is no such file, or if that fit has learned from photos that `fold` holds out, or may have.
+    Raises ConfigError if there is no such file, if the list of what it learned from is not beside it, or if that fit has learned
+    from photos that `fold` holds out, or may have.
     """
     if not named:
         return None
@@ -61,11 +68,28 @@ def start_of(named: str, fold: int, tables: dict[str, str], held_out: Photos) ->
             f"start_from={named}: no .safetensors file, here or in {runs_dir()}; fit that one first, and name it "
             "DATASET/NAME/fold0/model.safetensors"
         )
-    if why := _has_seen(file.parent, fold, tables, held_out):
+    start = Start(file, sha256(file))
+    _refuse(f"start_from={named}", file, start.folder, fold, tables, held_out)
+    return start
+
+
+def backbone_fit(weights: str | bool, fold: int, tables: dict[str, str], held_out: Photos) -> Path | None:
+    """The folder of the fit that the file `backbone.weights` is of; None if it is no fit's. Refused like `start_from`."""
+    file = weights_file(weights)
+    if file is None:
+        return None
+    folder = trained_on.fit_of(file)
+    _refuse(f"backbone.weights={weights}", file, folder, fold, tables, held_out)
+    return folder
+
+
+def _refuse(said: str, file: Path, folder: Path | None, fold: int, tables: dict[str, str], held_out: Photos) -> None:
+    if why := trained_on.fault(file):
+        raise ConfigError(f"{said}: {why}")
+    if folder is not None and (why := _has_seen(folder, fold, tables, held_out)):
         raise ConfigError(
-            f"start_from={named}: that fit {why}; start from fold {fold} of the same folds.csv, or from a fit of another data set"
+            f"{said}: that fit {why}; start from fold {fold} of the same folds.csv, or from a fit of another data set"
         )
-    return Start(file, sha256(file))
 
 
 def _has_seen(folder: Path, fold: int, tables: dict[str, str], held_out: Photos) -> str:

@@ -28,6 +28,7 @@ import yaml
 from whichwhale.checkout import Checkout
 from whichwhale.config import Config, to_yaml
 from whichwhale.files import write_atomically, write_json, write_text
+from whichwhale.runs import trained_on
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -110,10 +111,10 @@ class RunFolder:
             raise RunError(f"{self.path}: not fitted yet (state {state}); run train.py first")
 
     def write_weights(self, state: Mapping[str, Tensor]) -> None:
-        """Write a state dict as model.safetensors, atomically."""
+        """Write a state dict as model.safetensors, atomically. It says which trained_on.csv is its own, if there is one."""
         from safetensors.torch import save  # imports torch, which takes seconds: not for a list of runs
 
-        content = save({key: value.contiguous() for key, value in state.items()})
+        content = save({key: value.contiguous() for key, value in state.items()}, trained_on.claim(self.path) or None)
         write_atomically(self.weights, lambda stream: stream.write(content) and None)
 
     def finish(self, weights_from: str, **scores: object) -> None:
