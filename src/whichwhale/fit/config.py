@@ -33,7 +33,7 @@ class FitConfig(Config):
     epochs: int = pydantic.Field(20, ge=1)
     batch_size: int = pydantic.Field(32, ge=1)
     lr: float = pydantic.Field(1e-3, gt=0)  # the peak rate, after warm-up
-    head_lr: float = pydantic.Field(1.0, gt=0)  # times `lr` for what starts from random numbers
+    head_lr: float = pydantic.Field(1.0, gt=0)  # times `lr` for heads and the like, which no weights are for
     weight_decay: float = pydantic.Field(0.02, ge=0)  # of matrices and kernels; biases and norms have none
     warmup: float = pydantic.Field(1.0, ge=0)  # epochs of linear rise
     final: float = pydantic.Field(0.01, ge=0, le=1)  # the rate at the end of the cosine, times `lr`

@@ -39,7 +39,8 @@ class Diverged(ValueError):  # noqa: N818 (what happened to the fit)
 class Objective(nn.Module):
     """What a fit minimises: `forward(batch)` returns a dict of scalar losses, each already weighted; their sum is the loss.
 
-    An auxiliary target is one more key. `fresh_parameters` start from random numbers and learn at `FitConfig.head_lr`.
+    An auxiliary target is one more key. `fresh_parameters`, for which there never are weights from elsewhere (heads), learn at
+    `FitConfig.head_lr`.
     """
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:

@@ -31,7 +31,11 @@ ALL = 2**31  # in the place of a fold's number where one is needed
 
 
 def fit_fold(experiment: Experiment, fold: Fold) -> RunFolder:
-    """Fit one fold's model (or `all`), going on where an earlier call stopped; a finished one is left alone."""
+    """Fit one fold's model (or `all`), going on where an earlier call stopped; a finished one is left alone.
+
+    Raises ValueError: nothing to train on, a run folder of another config (RunError), weights that saw held-out photos, links
+    that contradict one another (LinksError), a loss that is no number (Diverged), an embedding that says nothing (Collapsed).
+    """
     config = experiment.config
     training, held_out = experiment.photos(fold)
     if not training:

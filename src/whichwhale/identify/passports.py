@@ -19,7 +19,8 @@ from whichwhale.passport.store import Store
 class TrainingPassports:
     """Makes item i: `image` uint8 [H, W, 3], changed by draws keyed by (seed, epoch, store row), `mirrored` (whether it shows the
     animal's mirror image), and its labels. Item i + k * len(rows) is its k-th repeat in the epoch, whose draws are others.
-    `draws` [store rows] are other keys than the rows' numbers, below 2**32.
+    `rows` int [N] are places in the store, `labels` by name int [N], -1 where there is none; `draws` int [store rows] are other
+    keys than the rows' numbers, below 2**32.
 
     In the first `mixed_epochs` epochs also `mix` float32 [5]: what its picture takes of its partner's in the batch.
     """

@@ -41,7 +41,8 @@ def predict(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Logits float32 [rows, classes] and embeddings float32 [rows, dims] (unit length), averaged over the config's views.
 
-    Where a mirror image is another class, mirrored views vote through the twins' logits and have no part in the embedding.
+    `rows` int [rows] are places in the store; `views` (None: the config's) transforms of the plane, mirrored ones included. Where
+    a mirror image is another class, mirrored views vote through the twins' logits and have no part in the embedding.
     `features(view)` [rows, dims] are the backbone's, if they are known.
     """
     logits, embeddings = 0.0, 0.0
