@@ -108,3 +108,10 @@ def test_a_second_whale_is_smaller_lies_in_the_photo_and_has_its_sea():
             assert np.hypot(*(frame.points.mean(0) - other.points.mean(0))) > 1.5 * first
             assert (other.shot.sea, other.shot.light, other.shot.camera) == (frame.shot.sea, frame.shot.light, frame.shot.camera)
             assert other.shot.key != frame.shot.key and other.whale >= plan.COMPANIONS
+
+
+def test_lifelike_photos_share_no_sea_and_light():
+    frames = plan.draw(plan.Survey(whales=4, photos=30, width=288, seed=3, test_photos=6, close_up=True, lifelike=True))
+    assert len({frame.encounter for frame in frames}) == 30
+    looks = [(repr(frame.shot.sea), repr(frame.shot.light)) for frame in frames]
+    assert len(set(looks)) == 30

@@ -134,6 +134,7 @@ def draw(survey: Survey) -> list[Frame]:
         in_test = rng.permutation(left) < test[whale]
         while left:
             size = min(left, 1 + int(rng.choice(4, p=ENCOUNTER_SIZES)))
+            size = 1 if survey.lifelike else size  # photos of one sea and light would be told by these
             roles = in_test[left - size : left]
             images = [f"w_{number}.jpg" for number in numbers[len(frames) : len(frames) + size]]
             frames += _encounter(survey, whale, names[whale], encounter, images, roles)
