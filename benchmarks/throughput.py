@@ -17,7 +17,6 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
 
-import numpy as np
 import torch
 
 from whichwhale.command_line import add_config, carried_out, parser_of
@@ -26,9 +25,9 @@ from whichwhale.fit.machine import ask_machine, keep_freed_memory
 from whichwhale.identify.alarm import CollapseAlarm
 from whichwhale.identify.door import open_experiment
 from whichwhale.identify.experiment import Experiment, item_of
-from whichwhale.identify.fitting import sampler_of
-from whichwhale.identify.net import NO_LABEL, Identifier, IdentifyObjective
+from whichwhale.identify.net import Identifier, IdentifyObjective
 from whichwhale.identify.passports import TrainingPassports
+from whichwhale.identify.training_set import TrainingSet
 
 WANTED = 0.9
 
@@ -61,21 +60,18 @@ def benchmark(options: argparse.Namespace) -> None:
 def measure(experiment: Experiment, turns: int, steps: int) -> tuple[float, float, float]:
     """Images/s of the bare step, of steps on items made for them, and of making items, each the median of `turns`."""
     keep_freed_memory()
-    config, (training, _) = experiment.config, experiment.photos("all")
-    whales = np.unique(experiment.labels(training), return_inverse=True)[1]
-    labels = {
-        "whale": whales,
-        "auxiliary": np.array([experiment.auxiliary.get(image, NO_LABEL) for image in training], np.int64),
-    }
-    rows = experiment.store.rows([item_of(image) for image in training])
+    config, data = experiment.config, TrainingSet.of(experiment, "all")
+    rows = experiment.store.rows([item_of(image) for image in data.photos])
     mixed = config.augment.mix.epochs(config.fit.epochs)
-    items = Items(len(rows), TrainingPassports(experiment.store, rows, labels, config.view, config.augment, config.seed, mixed))
+    passports = TrainingPassports(experiment.store, rows, data.labels, config.view, config.augment, config.seed, mixed)
+    items = Items(len(rows), passports)
     machine = ask_machine(config.fit.precision)
     device, half = torch.device(machine.device), {"bf16": torch.bfloat16, "fp16": torch.float16}.get(machine.precision)
-    net = Identifier(config, int(whales.max()) + 1, len(experiment.auxiliary_names) if config.auxiliary.weight else 0)
-    net.know(torch.from_numpy(np.bincount(whales)))
+    net = Identifier(config, len(data.seen), len(experiment.auxiliary_names) if config.auxiliary.weight else 0)
+    net.know(torch.from_numpy(data.counts()))
     alarm = CollapseAlarm(config.alarm, net.head) if config.alarm.on else None
-    objective = IdentifyObjective(net, config.auxiliary.weight, alarm).to(device, memory_format=torch.channels_last).train()
+    objective = IdentifyObjective(net, config.auxiliary.weight, alarm, data.linked)
+    objective.to(device, memory_format=torch.channels_last).train()
     trained = [one for one in objective.parameters() if one.requires_grad]
     optimizer = torch.optim.AdamW(trained, lr=1e-5, fused=device.type in ("cpu", "cuda"))  # as in a fit
 
@@ -87,7 +83,7 @@ def measure(experiment: Experiment, turns: int, steps: int) -> tuple[float, floa
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
 
-    order = sampler_of(config, whales).batches(0)
+    order = data.sampler.batches(0)
 
     def turn(number: int) -> list[list[int]]:
         return [order[(number * steps + k) % len(order)] for k in range(steps)]

@@ -16,8 +16,8 @@ from whichwhale.fit.batches import Items, Sampler
 from whichwhale.fit.loop import fit, seeded
 from whichwhale.identify.alarm import CollapseAlarm
 from whichwhale.identify.config import AlarmConfig, IdentifyConfig
-from whichwhale.identify.fitting import sampler_of
 from whichwhale.identify.net import Identifier, IdentifyObjective
+from whichwhale.identify.training_set import sampler_of
 
 KINDS = {
     "subcentre": "head: {kind: subcentre, dims: 8, margin_steps: 4, dynamic_margin: {a: 0.3}}",

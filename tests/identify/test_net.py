@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from whichwhale.identify.config import KINDS, IdentifyConfig
+from whichwhale.identify.config import IdentifyConfig
+from whichwhale.identify.head_config import TAKEN_BY
 from whichwhale.identify.heads import HEADS
 from whichwhale.identify.net import Identifier, IdentifyObjective
 
@@ -16,7 +17,7 @@ def make(**changes: object) -> Identifier:
     return Identifier(IdentifyConfig.model_validate(SMALL | changes), classes=5, auxiliary_classes=2)
 
 
-@pytest.mark.parametrize(("kind", "neck"), [*((kind, False) for kind in HEADS), *((kind, True) for kind in KINDS["bn_neck"])])
+@pytest.mark.parametrize(("kind", "neck"), [*((kind, False) for kind in HEADS), *((kind, True) for kind in TAKEN_BY["bn_neck"])])
 def test_output_shapes_and_unit_embeddings(kind: str, neck: bool) -> None:
     net = make(head={"kind": kind, "dims": 12, "bn_neck": neck}, **PK).eval()
     output = net(torch.randint(0, 255, (3, 3, 32, 48), dtype=torch.uint8))

@@ -15,7 +15,8 @@ from safetensors.torch import load_file
 import train
 from whichwhale.config import load
 from whichwhale.identify.__main__ import main as door
-from whichwhale.identify.config import HeadConfig, IdentifyConfig
+from whichwhale.identify.config import IdentifyConfig
+from whichwhale.identify.head_config import HeadConfig
 from whichwhale.identify.heads import HEADS, mining
 from whichwhale.identify.net import IdentifyObjective, LinkedGroups
 from whichwhale.runs import trained_on

@@ -12,8 +12,8 @@ from whichwhale.config import ConfigError
 from whichwhale.files import sha256
 from whichwhale.fit.config import FitConfig, PlateauKicks
 from whichwhale.identify import fitted, lineage
-from whichwhale.identify.config import HeadConfig
 from whichwhale.identify.experiment import Experiment, Fold
+from whichwhale.identify.head_config import HeadConfig
 from whichwhale.identify.net import Identifier
 from whichwhale.runs import RunError, RunFolder, trained_on
 from whichwhale.weights import weights_file

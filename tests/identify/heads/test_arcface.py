@@ -6,7 +6,7 @@ import pytest
 import torch
 from pytorch_metric_learning.losses import ArcFaceLoss
 
-from whichwhale.identify.config import HeadConfig
+from whichwhale.identify.head_config import HeadConfig
 from whichwhale.identify.heads import ArcFaceHead
 
 

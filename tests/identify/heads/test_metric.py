@@ -9,7 +9,7 @@ from pytorch_metric_learning.losses import ContrastiveLoss, TripletMarginLoss
 from pytorch_metric_learning.miners import BatchHardMiner, TripletMarginMiner
 from pytorch_metric_learning.reducers import MeanReducer
 
-from whichwhale.identify.config import HeadConfig
+from whichwhale.identify.head_config import HeadConfig
 from whichwhale.identify.heads import HEADS, MetricHead
 
 KINDS = ["triplet", "siamese"]

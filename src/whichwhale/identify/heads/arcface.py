@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from whichwhale.identify.config import HeadConfig
+from whichwhale.identify.head_config import HeadConfig
 from whichwhale.identify.heads.cross_entropy import cross_entropy
 from whichwhale.identify.heads.head import MarginHead, Pulse, spread_of
 

@@ -8,7 +8,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from whichwhale.identify.config import HeadConfig
+from whichwhale.identify.head_config import HeadConfig
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pytorch_metric_learning.losses import ContrastiveLoss
 from torch import Tensor
 
-from whichwhale.identify.config import HeadConfig
+from whichwhale.identify.head_config import HeadConfig
 from whichwhale.identify.heads import mining
 from whichwhale.identify.heads.metric import MetricHead
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from whichwhale.identify.config import HeadConfig
+from whichwhale.identify.head_config import HeadConfig
 from whichwhale.identify.heads.cross_entropy import cross_entropy
 from whichwhale.identify.heads.head import Head
 

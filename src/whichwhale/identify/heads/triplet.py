@@ -9,7 +9,7 @@ from pytorch_metric_learning.losses import TripletMarginLoss
 from pytorch_metric_learning.reducers import MeanReducer
 from torch import Tensor
 
-from whichwhale.identify.config import HeadConfig
+from whichwhale.identify.head_config import HeadConfig
 from whichwhale.identify.heads import mining
 from whichwhale.identify.heads.metric import MetricHead
 
