@@ -4,7 +4,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
+from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -13,10 +16,11 @@ import pytest
 import torch
 
 import whichwhale
+from whichwhale.augment.config import AIR, CAMERA, SEA
 from whichwhale.geometry import identity, scaling
-from whichwhale.identify import features
+from whichwhale.identify import features, sources
 from whichwhale.identify.config import IdentifyConfig
-from whichwhale.identify.features import FeatureCache
+from whichwhale.identify.features import AUGMENT, SETTINGS, FeatureCache
 from whichwhale.identify.passports import view_passport
 from whichwhale.nets import Backbone
 from whichwhale.passport.plane import PlaneView
@@ -118,10 +122,120 @@ def test_other_code_of_the_augmentation_is_another_way(
 ) -> None:
     before = cache(tmp_path, backbone)
     before.get(ALL[:2], before.augmented(1))
-    monkeypatch.setattr(features, "_code_of", lambda module: "edited")
+    before.get(ALL[:2], before.plain(identity()))
+    code_of = features.code_of
+    monkeypatch.setattr(features, "code_of", lambda module, *rest: "edited" if module == AUGMENT else code_of(module, *rest))
     after = cache(tmp_path, backbone)
     after.get(ALL[:2], after.augmented(1))
     assert counts(after) == (0, 2)
+    after.get(ALL[:2], after.plain(identity()))
+    assert counts(after) == (2, 2)  # which has nothing to do with it
+
+
+EVERYTHING = {"photometric": "none", "occlusion": 1.0, **dict.fromkeys([*SEA, *AIR, *CAMERA], 1.0)}
+EVERYTHING |= {"geometry": {"jitter": 0.02, "perspective": 0.1}}
+NETWORKS = {
+    "timm": {"name": "test_resnet", "levels": 2, "stages": 3, "frozen": 1.0, "norms": "kept"},
+    "pooling": {"name": "test_resnet", "pooling": "gem"},
+    "conv3x3": {"name": "conv3x3", "widths": [4, 4], "depth": 1},
+}
+
+
+def files_that_run(work: Callable[[], object]) -> set[Path]:
+    """Files of the house of which any function runs in `work`, in this thread or in those that it starts."""
+    house, ran = str(Path(whichwhale.__file__).parent) + os.sep, set()
+
+    def watch(frame: FrameType, event: str, _: object) -> None:
+        if event == "call" and frame.f_code.co_filename.startswith(house):
+            ran.add(Path(frame.f_code.co_filename))
+
+    threading.setprofile(watch)
+    sys.setprofile(watch)
+    try:
+        work()
+    finally:
+        sys.setprofile(None)
+        threading.setprofile(None)
+    return ran
+
+
+def hashed(*way: Any) -> set[Path]:
+    return set(sources.sources(*way).values())
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_every_file_that_features_come_from_is_in_their_key(tmp_path: Path, name: str) -> None:
+    """Found out by running it: a file that `SETTINGS`, or an import that nobody followed, kept from the key is named here."""
+    said = {"backbone": NETWORKS[name] | {"weights": False}, "augment": EVERYTHING, "view": VIEW | {"upright": True}}
+    one, heavy = settings(**said), settings(**said | {"augment": {"photometric": "heavy", "occlusion": 1.0}})
+    store = make_store()
+
+    def plain() -> None:
+        torch.manual_seed(0)
+        first = FeatureCache(tmp_path, Backbone(one.backbone), one, store)
+        first.get(ALL, first.plain(identity()))
+
+    def augmented() -> None:
+        torch.manual_seed(0)
+        for config in (one, heavy):
+            first = FeatureCache(tmp_path, Backbone(config.backbone), config, store)
+            first.get(ALL, first.augmented(1))
+
+    known = hashed(features.__name__, (AUGMENT, SETTINGS))
+    ran = files_that_run(plain)
+    place = {path.name for path in ran}
+    assert {"features.py", "geometry.py", "passports.py", "nets.py", "plane.py", "batches.py", "machine.py"} <= place
+    assert ("conv_stack.py" in place) == (name == "conv3x3") and ("kept_norms.py" in place) == (name == "timm")
+    assert sorted(ran - known) == []
+    ran = files_that_run(augmented)
+    assert {"sea.py", "air.py", "camera.py", "patches.py", "moves.py"} <= {path.name for path in ran}
+    assert sorted(ran - known - hashed(AUGMENT)) == []
+
+
+PLAIN = ["torch", "timm", "opencv-python-headless", "numpy"]
+
+
+@pytest.mark.parametrize("package", [*PLAIN, "albumentations", "albucore", "simplejpeg", "stringzilla"])
+def test_another_version_of_a_package_is_another_way(
+    tmp_path: Path, backbone: Backbone, monkeypatch: pytest.MonkeyPatch, package: str
+) -> None:
+    def keys() -> tuple[dict, dict]:
+        sources.code_of.cache_clear()
+        one = cache(tmp_path, backbone)
+        return one.network, one.augmented(1).said
+
+    network, augmented = keys()
+    there = sources.version
+    monkeypatch.setattr(sources, "version", lambda name: "another" if name == package else there(name))
+    try:
+        other = keys()
+        assert (other[0] != network) == (package in PLAIN)
+        assert (other[1] != augmented) == (package not in ("torch", "timm"))
+    finally:
+        sources.code_of.cache_clear()
+    monkeypatch.undo()
+    assert keys() == (network, augmented)
+
+
+def test_a_store_that_was_cut_anew_has_other_pixels(tmp_path: Path, backbone: Backbone) -> None:
+    """Under the same key, which knows its input and a version of the code by number."""
+    made = make_store()
+
+    def store(images: np.ndarray, time: int) -> Store:
+        np.save(tmp_path / "store.npy", images)
+        os.utime(tmp_path / "store.npy", ns=(time, time))
+        return Store(tmp_path, "a", images, made.index, made.plane_to_store)
+
+    first = cache(tmp_path / "features", backbone, store(made.images, 10**18))
+    first.get(ALL, first.plain(identity()))
+    again = cache(tmp_path / "features", backbone, store(made.images, 10**18))
+    again.get(ALL, again.plain(identity()))
+    assert counts(again) == (10, 0) and len(list((tmp_path / "features").glob("passports-*.npy"))) == 1
+    images = made.images.copy()
+    images[3] //= 2
+    other = cache(tmp_path / "features", backbone, store(images, 10**18 + 1))
+    other.get(ALL, other.plain(identity()))
+    assert counts(other) == (9, 1)
 
 
 def test_only_a_passport_that_is_new_or_changed_is_computed(tmp_path: Path, backbone: Backbone) -> None:

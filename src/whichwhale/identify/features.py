@@ -6,20 +6,19 @@ runs/<dataset>/features/<shard>/   a shard: one network, one way to show a passp
 runs/<dataset>/features/passports-<...>.npy   the fingerprints of a passport store's pictures
 
 A row is found by the fingerprint of the passport's pixels, and its shard by a hash of everything else that its numbers depend on:
-the network's configuration and weights, the view, where the passport lies in the plane, the augmentation and its draw, precision,
-versions. So nothing that is stale can be read, and a photo that is added costs itself alone. A block is written beside, renamed,
-and never changed: a kill costs the block that was being computed, and runs side by side repeat each other's work at worst. The
-folder may be deleted at any time.
+the network's configuration and weights, the view, where the passport lies in the plane, the augmentation and its draw, device,
+precision, the house's own code and the packages behind it (sources.py); not what only rounds otherwise: the size of a batch, the
+processor, its threads. So nothing that is stale is read, and a photo that is added costs itself alone. A block is written beside,
+renamed, and never changed: a kill costs the block that was being computed, and runs side by side repeat each other's work at
+worst. The folder may be deleted at any time.
 """
 
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -34,11 +33,13 @@ from whichwhale.fit.machine import ask_machine, evaluating
 from whichwhale.geometry import Affine, mirrors
 from whichwhale.identify.config import IdentifyConfig
 from whichwhale.identify.passports import TrainingPassports, view_passport
+from whichwhale.identify.sources import code_of
 from whichwhale.nets import Backbone
 from whichwhale.passport.store import Store
 
-SCHEMA = 2  # raise it with any change of code, but that of augment, that changes the features of a passport
 BLOCK = 512  # passports a file
+AUGMENT = "whichwhale.augment"  # an edit there costs what is augmented, and not the passports as they are
+SETTINGS = "whichwhale.identify.config"  # what features depend on of them is in the key by its value
 
 
 @dataclass(frozen=True)
@@ -101,12 +102,11 @@ class FeatureCache:
         passports.set_epoch(variant)
         drawn = augment.model_dump(mode="json", exclude={"mix"})
         said = {"way": "augmented", "augment": drawn, "seed": config.seed, "variant": variant}
-        said |= {"code": _code_of("whichwhale.augment"), "albumentations": version("albumentations")} | self._where()
-        return Way(said, passports)
+        return Way(said | {"augmented by": code_of(AUGMENT)} | self._where(), passports)
 
     def get(self, rows: NDArray[np.int64], way: Way) -> Shown:
         """Features of the store's `rows` int64 [N] shown in one way: read from the disk; the missing ones computed and kept."""
-        key = hashlib.sha256(json.dumps([SCHEMA, self.network, way.said], sort_keys=True).encode()).hexdigest()[:24]
+        key = hashlib.sha256(json.dumps([self.network, way.said], sort_keys=True).encode()).hexdigest()[:24]
         fingerprints = [self.fingerprints()[row].tobytes() for row in rows]
         _, index = self._shard(key)
         missing = {fingerprint: int(row) for fingerprint, row in zip(fingerprints, rows, strict=True) if fingerprint not in index}
@@ -123,9 +123,12 @@ class FeatureCache:
         return f"features: {self.read:,} read from the cache, {self.computed:,} computed"
 
     def fingerprints(self) -> NDArray[np.void]:
-        """SHA-256 of each stored passport's pixels, 32 bytes [store rows]; made once a store."""
+        """SHA-256 of each stored passport's pixels, 32 bytes [store rows].
+
+        Made once a store, and anew if its file was: other code may cut other pixels from the input that a store's key knows.
+        """
         if self._fingerprints is None:
-            path = self.folder / f"passports-{self.store.key[:24]}.npy"
+            path = self.folder / f"passports-{self._of_store()}.npy"
             try:
                 found = np.load(path, allow_pickle=False)
             except (OSError, ValueError):
@@ -136,6 +139,14 @@ class FeatureCache:
                 write_atomically(path, lambda stream: np.save(stream, found))
             self._fingerprints = found
         return self._fingerprints
+
+    def _of_store(self) -> str:
+        """A name for the store's pixels as they lie on the disk, without reading them."""
+        try:
+            file = (self.store.folder / "store.npy").stat()
+        except FileNotFoundError:  # a store in memory
+            return self.store.key[:24]
+        return hashlib.sha256(f"{self.store.key} {file.st_size} {file.st_mtime_ns}".encode()).hexdigest()[:24]
 
     def _where(self) -> dict[str, Any]:
         plane = np.asarray(self.store.plane_to_store).tolist()
@@ -162,7 +173,7 @@ class FeatureCache:
     def _compute(self, key: str, missing: dict[bytes, int], way: Way) -> None:
         """Compute the features of `missing` (fingerprint to row of the store) and keep them, block by block."""
         shard, fingerprints, rows = self.folder / key, list(missing), list(missing.values())
-        write_json(shard / "about.json", {"schema": SCHEMA, "network": self.network} | way.said)
+        write_json(shard / "about.json", {"network": self.network} | way.said)
         items = Items(len(rows), lambda i: way.make(rows[i]))
         size = self.config.views.batch_size
         with (
@@ -191,12 +202,6 @@ def _said_of(backbone: Backbone, config: IdentifyConfig) -> dict[str, Any]:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
         digest.update(tensor.detach().cpu().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
     about = config.backbone.model_dump(mode="json", exclude={"weights", "frozen", "norms", "drop_path"})
-    precision = ask_machine(config.fit.precision).precision
-    return {"backbone": about, "weights": digest.hexdigest(), "timm": version("timm"), "precision": precision}
-
-
-def _code_of(module: str) -> str:
-    """Fingerprint of a module's source, and of its neighbours' if it is a package."""
-    place = Path(str(importlib.import_module(module).__file__))
-    files = sorted(place.parent.glob("*.py")) if place.name == "__init__.py" else [place]
-    return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
+    machine = ask_machine(config.fit.precision)
+    said = {"backbone": about, "weights": digest.hexdigest(), "device": machine.device, "precision": machine.precision}
+    return said | code_of(__name__, (AUGMENT, SETTINGS))
