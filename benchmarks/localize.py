@@ -4,19 +4,21 @@ examples:
   python benchmarks/localize.py                      every row; stop it and type the same again: it goes on
   python benchmarks/localize.py --only bins one-net  some rows (those that they are combined with are always made)
   python benchmarks/localize.py --only               the table of what is there
-  python benchmarks/localize.py --only --boxes retinanet=runs/localize/detector/fold0/annotations.csv    and of a detector's boxes
+  python benchmarks/localize.py --only retinanet ssdlite transformer    torchvision's detectors, and a crop learnt without boxes
+  python benchmarks/localize.py --only --boxes theirs=theirs/annotations.csv    the table, and what somebody else's boxes give
   python benchmarks/localize.py --quick              toy networks and one epoch: tries the road, says nothing
   python benchmarks/localize.py --rows               what the rows are and which keys they change
 
 It draws a survey into input/DATASET, splits its labelled photos 80 to 20, and fits each row (benchmarks/localize_rows.py) on the
 80 by train.py, as anybody would type it, at most 20 minutes each. Aligners learn from true boxes with jitter, since one split
-leaves no out-of-fold boxes. Then photos of the 20 go the whole way, one decode each: localizers are followed by one aligner,
-aligners follow one localizer. Errors are of the points at the end, in % of d; boxes are the localizer's. Log loss is that of one
-classifier, fitted once on true points with jitter, on passports cut by the points that were found; its one power is fitted on
-other photos. How well NAME_sd predicts the error is calibrated and told on different photos. The last table is of photos of
-another survey, wider, cut so that heads are 1.8 times as large, and recoloured; nothing was fitted on it. On a CPU as many fits
-run side by side as there are cores, each with one thread. All goes to runs/DATASET/localize.json, what the commands said to
-runs/DATASET/logs/. How fast photos become points tells benchmarks/localize_speed.py.
+leaves no out-of-fold boxes. Then photos of the 20 go the whole way, one decode each: localizers are followed by one aligner, and
+so is the best box of a detector; aligners follow one localizer. A row that was fitted on another split, or a detector on other
+photos, is refused. Errors are of the points at the end, in % of d; boxes are the localizer's. Log loss is that of one classifier,
+fitted once on true points with jitter, on passports cut by the points that were found; its one power is fitted on other photos.
+How well NAME_sd predicts the error is calibrated and told on different photos. The last table is of photos of another survey,
+wider, cut so that heads are 1.8 times as large, and recoloured; nothing was fitted on it. On a CPU as many fits run side by side
+as there are cores, each with one thread. All goes to runs/DATASET/localize.json, what the commands said to runs/DATASET/logs/.
+How fast photos become points tells benchmarks/localize_speed.py.
 """
 
 from __future__ import annotations
@@ -49,6 +51,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NET = ("backbone.name=test_resnet", "backbone.weights=false", "fit.batch_size=8", "fit.epochs=1", "fit.lr=8e-3")
 SMALL = {
     "localizer": ("width=96", "height=64", "least_score=0"),
+    "detector": ("width=96", "height=64", "frozen_norms=false", "least_score=1e-4"),
     "whole": ("width=192", "height=192", "one_net={size: 64, second: {width: 64, height: 32}}", "least_score=0"),
     "aligner": ("size=96", "second.width=64", "second.height=32", "least_score=0"),
     "classifier": ("view.width=48", "view.height=24", "fit.kicks=[]", "auxiliary.weight=0"),
@@ -75,7 +78,8 @@ def main(arguments: Sequence[str] | None = None, run: Run | None = None) -> int:
     """Exit codes: 0 done, 1 a row failed (its log is named), 2 it can't be carried out."""
     parser = parser_of("benchmarks/localize.py", __doc__)
     parser.add_argument("--dataset", default="", help="folder below input/ and runs/ (default localize, quick localize_quick)")
-    parser.add_argument("--only", nargs="*", metavar="ROW", help="some of the rows; none: print the table of what is there")
+    names = ", ".join(one.name for one in ROWS)
+    parser.add_argument("--only", nargs="*", metavar="ROW", help=f"some of {names}; none: the table of what is there")
     parser.add_argument("--rows", action="store_true", help="list the rows and end")
     parser.add_argument("--boxes", nargs="*", default=[], metavar="NAME=PATH", help="somebody else's boxes (contract 1), as rows")
     parser.add_argument("--quick", action="store_true", help="toy size")

@@ -6,17 +6,17 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from localize_boxes import Told, read_detector
 from localize_rows import ALIGNER, CLASSIFIER, LOCALIZER, ROWS, Row, row
 from numpy.typing import NDArray
 
 from whichwhale import annotations as contract
-from whichwhale.annotations import build
 from whichwhale.annotations.table import BOX
 from whichwhale.blend.assemble import centred
 from whichwhale.blend.pool import LEAST_FLOOR, cross_fit
@@ -35,29 +35,13 @@ from whichwhale.localize.truth import points_of
 from whichwhale.localize.uncertainty import Doubts, cross_fitted
 from whichwhale.passport.from_points import store_from_points
 from whichwhale.pictures.frames import box_size
-from whichwhale.pictures.store import Pictures
+from whichwhale.runs.fit import read_fit
 from whichwhale.score import log_loss, paired_bootstrap, top_k
 from whichwhale.score.log_loss import log_loss_rows
 
 NAMES = ["bonnet_tip", "blowhole"]
 PARTS = 5  # held-out photos are calibrated by the other four parts: power and uncertainty
 TRUE = "true"  # the row of the true points
-
-
-@dataclass(frozen=True, eq=False)
-class Told(Fitted):
-    """A localizer whose boxes are known from a table (contract 1), whoever found them."""
-
-    table: pd.DataFrame = field(default_factory=pd.DataFrame)
-
-    def find(self, pictures: Pictures, boxes: None) -> tuple[pd.DataFrame, None]:
-        """The table's animal #0 of each picture's photo; a photo that is not in it has none."""
-        meant = self.table[self.table["item"].str.endswith("#0")].drop_duplicates("Image").set_index("Image", drop=False)
-        there = pictures.index["Image"].isin(set(meant.index))
-        missing = build([{"Image": image, "status": "none"} for image in pictures.index["Image"][~there]], NAMES)
-        columns = [column for column in missing.columns if column in meant.columns]
-        both = pd.concat([meant.loc[pictures.index["Image"][there], columns], missing[columns]])
-        return both.set_index("Image", drop=False).loc[pictures.index["Image"]].reset_index(drop=True), None
 
 
 @dataclass(frozen=True)
@@ -79,6 +63,9 @@ class Benchmark:
 
     def fitted(self, one: Row) -> Fitted:
         """A row's network, with the views that the row has."""
+        if one.kind == "detector":
+            dealt = folds.read(self.home / "folds.csv")
+            return read_detector(self.run(one), folds.train_validation(dealt, self.fold)[0])
         return read_fitted(self.run(one).parent, one.changes if one.fit else ())
 
     def locator(self, one: Row) -> Locator:
@@ -88,13 +75,29 @@ class Benchmark:
         mine = self.fitted(one)
         if one.kind == "whole":
             return Locator(mine, None)
-        return Locator(mine, self.fitted(row(ALIGNER))) if one.kind == "localizer" else Locator(self.fitted(row(LOCALIZER)), mine)
+        if one.kind == "aligner":
+            return Locator(self.fitted(row(LOCALIZER)), mine)
+        return Locator(mine, self.fitted(row(ALIGNER)))
 
     def needs(self, one: Row) -> list[Path]:
         """The weights that a row's figures depend on."""
-        with_ = {"localizer": [ALIGNER], "aligner": [LOCALIZER], "whole": [], "classifier": []}[one.kind]
-        others = [self.run(each) / "model.safetensors" for each in (*map(row, with_), row(CLASSIFIER))]
+        others = [self.run(each) / "model.safetensors" for each in self._with(one)]
         return [one.boxes or self.run(one) / "model.safetensors", *others]
+
+    def refuse_other_folds(self, one: Row) -> None:
+        """Raises ValueError if the row, or one that it is measured with, was fitted on a split that is not that of folds.csv."""
+        dealt = folds.fingerprint(folds.read(self.home / "folds.csv"))
+        for each in ([] if one.boxes else [one]) + self._with(one):
+            if read_fit(self.run(each)).provenance.get("tables", {}).get("folds") != dealt:
+                raise ValueError(
+                    f"{self.run(each)}: was fitted on another split than {self.home / 'folds.csv'}, and rows compare on the same "
+                    "held-out photos alone; remove it and fit it again"
+                )
+
+    def _with(self, one: Row) -> list[Row]:
+        """The fitted rows that a row is measured with."""
+        before = {"localizer": [ALIGNER], "detector": [ALIGNER], "aligner": [LOCALIZER], "whole": [], "classifier": []}[one.kind]
+        return [row(name) for name in (*before, CLASSIFIER)]
 
 
 def measure(benchmark: Benchmark, one: Row) -> dict[str, Any] | None:
@@ -102,6 +105,7 @@ def measure(benchmark: Benchmark, one: Row) -> dict[str, Any] | None:
     needs = benchmark.needs(one)
     if not all(path.exists() for path in needs):
         return None
+    benchmark.refuse_other_folds(one)
     made_by = [sha256(path) for path in needs] + list(one.changes)
     path = benchmark.home / "measured" / f"{one.name}.json"
     if path.exists() and (kept := json.loads(path.read_text()))["made_by"] == made_by:

@@ -15,15 +15,18 @@ VIEWS = "views={rotations: [0], mirror: false}"
 class Row:
     """One line of the table: a YAML and `changes` to it, as train.py takes them.
 
-    kind    localizer: its boxes are followed by the row ALIGNER; aligner: it follows the row LOCALIZER; whole: it needs no other
-    epochs  at most 20 minutes on one core for 960 photos, by the speeds measured for docs/decisions.md
+    kind    localizer: its boxes are followed by the row ALIGNER; detector: so is its best box (room `detect`, any number of them
+            in a photo); aligner: it follows the row LOCALIZER; whole: it needs no other
+    epochs  at most 20 minutes on one core for 960 photos, by measured speeds. CPU time of one thread a photo and epoch, views,
+            step and all, of 32 photos of a survey (2026-11-26; the same for 16 epochs of the row LOCALIZER: 54 ms, 14 minutes):
+            RetinaNet 42 ms, so 20 epochs take 13 minutes; SSDLite 37 ms, 24 take 14; transformer 60 ms, 8 take 8
     fit     the row whose fit it predicts with, if it changes nothing that a fit depends on
     boxes   contract 1's table of somebody else's boxes, in place of a fit; the row ALIGNER follows
     """
 
     name: str
     title: str
-    kind: Literal["localizer", "aligner", "whole", "classifier"]
+    kind: Literal["localizer", "detector", "aligner", "whole", "classifier"]
     config: str
     epochs: int
     changes: tuple[str, ...] = ()
@@ -47,6 +50,9 @@ ROWS = [
     ),
     Row("windows", "localizer: sliding window", "localizer", "localizer_windows", 20),
     Row("edges", "localizer: edge energy, no labels", "localizer", "localizer_edges", 1),
+    Row("retinanet", "localizer: RetinaNet, best head", "detector", "localizer_retinanet", 20),
+    Row("ssdlite", "localizer: SSDLite, best head", "detector", "localizer_ssdlite", 24),
+    Row("transformer", "localizer: spatial transformer, no labels but who it is", "localizer", "localizer_transformer", 8),
     Row("one-net", "one network, photo to points", "whole", "one_net", 11),
     Row("two-looks", "aligner: two looks", "aligner", "aligner", 22),
     Row("aligner-heatmap", "aligner: heat maps", "aligner", "aligner_heatmap", 22),

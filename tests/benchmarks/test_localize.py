@@ -1,17 +1,23 @@
 """The localizer benchmark: its rows, its quick form through the real scripts, and what its figures are."""
 
+import contextlib
 import importlib
+import io
 import json
 import re
+import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
 import localize
+import localize_boxes
 import localize_measured
 import localize_moved
 import localize_speed
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given
@@ -19,8 +25,12 @@ from hypothesis import strategies as st
 from localize_rows import ALIGNER, CLASSIFIER, CONFIGS, LOCALIZER, ROWS, row
 from torch import nn
 
+import predict
 from whichwhale.annotations import build, read, write
+from whichwhale.annotations.table import BOX
+from whichwhale.competition import folds
 from whichwhale.config import load
+from whichwhale.detect.config import DetectConfig
 from whichwhale.identify.config import IdentifyConfig
 from whichwhale.localize.config import AlignerConfig, LocalizerConfig, ViewsConfig
 from whichwhale.localize.found import Found
@@ -28,7 +38,13 @@ from whichwhale.localize.locating import Fitted, Locator
 from whichwhale.localize.uncertainty import Doubts
 
 NAMES = ["bonnet_tip", "blowhole"]
-KINDS = {"localizer": LocalizerConfig, "whole": LocalizerConfig, "aligner": AlignerConfig, "classifier": IdentifyConfig}
+KINDS = {
+    "localizer": LocalizerConfig,
+    "detector": DetectConfig,
+    "whole": LocalizerConfig,
+    "aligner": AlignerConfig,
+    "classifier": IdentifyConfig,
+}
 
 
 def in_process(log: Path, command: Sequence[str]) -> int:
@@ -51,45 +67,147 @@ def test_every_row_is_a_config_that_its_room_takes(tiny: bool) -> None:
     assert [row(name).kind for name in (LOCALIZER, ALIGNER, CLASSIFIER)] == ["localizer", "aligner", "classifier"]
 
 
-def test_rows_are_fitted_measured_and_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
-) -> None:
+def quick(*arguments: str, by=in_process) -> int:
+    return localize.main(["--quick", "--jobs", "1", "--photos", "40", "--others", "6", *arguments], by)
+
+
+def untouched(*_: object) -> int:
+    pytest.fail("nothing is to be fitted")
+
+
+@dataclass(frozen=True)
+class Sea:
+    """A benchmark of some rows: the folder of input/ and runs/, and what it said."""
+
+    folder: Path
+    said: str
+
+    @property
+    def where(self) -> localize_measured.Benchmark:
+        inputs = self.folder / "input"
+        return localize_measured.Benchmark(
+            inputs / "localize_quick", inputs / "localize_quick_moved", self.folder / "runs" / "localize_quick"
+        )
+
+    def rows(self) -> dict[str, dict]:
+        return {one["name"]: one for one in json.loads((self.where.home / "localize.json").read_text())["rows"]}
+
+
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Sea:
+    folder, said = tmp_path_factory.mktemp("localize"), io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(said):
+        patch.setenv("WHICHWHALE_INPUT", str(folder / "input"))
+        patch.setenv("WHICHWHALE_RUNS", str(folder / "runs"))
+        assert quick("--only", by=untouched) == 0
+        assert "nothing is fitted yet" in said.getvalue()
+        assert quick("--only", "edges", "retinanet", "ssdlite", "transformer", "one-view") == 0
+    return Sea(folder, said.getvalue())
+
+
+@pytest.fixture
+def sea(fitted: Sea, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sea:
+    """Runs of one's own, of the same photos."""
+    (tmp_path / "input").symlink_to(fitted.folder / "input")
+    shutil.copytree(fitted.folder / "runs", tmp_path / "runs")
     monkeypatch.setenv("WHICHWHALE_INPUT", str(tmp_path / "input"))
     monkeypatch.setenv("WHICHWHALE_RUNS", str(tmp_path / "runs"))
+    return Sea(tmp_path, fitted.said)
 
-    def run(*arguments: str, by=in_process) -> int:
-        return localize.main(["--quick", "--jobs", "1", "--photos", "40", "--others", "6", *arguments], by)
 
-    assert run("--only", by=lambda *_: pytest.fail("nothing is asked for")) == 0
-    assert "nothing is fitted yet" in capsys.readouterr().out
-    assert run("--only", "edges", "one-view") == 0
-    told = capsys.readouterr().out
-    home = tmp_path / "runs" / "localize_quick"
-    kept = json.loads((home / "localize.json").read_text())["rows"]
+def test_rows_are_fitted_measured_and_told(sea: Sea, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    kept = sea.rows()
     same_fit = ["two-looks", "one-view", "look-again", "more-views"]
-    assert [one["name"] for one in kept] == ["heatmap", "edges", *same_fit, "classifier"]
-    by_name = {one["name"]: one for one in kept}
-    assert {one["photos"] for one in kept} == {by_name["heatmap"]["photos"]}
-    for name in ("heatmap", "edges", *same_fit):
-        one = by_name[name]
+    finding = ["heatmap", "edges", "retinanet", "ssdlite", "transformer", *same_fit]
+    assert list(kept) == [*finding, "classifier"]
+    assert {one["photos"] for one in kept.values()} == {kept["heatmap"]["photos"]}
+    for name in finding:
+        one = kept[name]
         assert 0 <= one["inside"] <= 1 and 0 <= one["iou"] < 1 and one["ms"] > 0
         assert one["error_50"] <= one["error_95"] <= one["error_99"]
         assert one["moved"]["photos"] == 7  # of the other survey, its one test photo among them
-        gap = one["log_loss"] - by_name["classifier"]["log_loss"]
+        gap = one["log_loss"] - kept["classifier"]["log_loss"]
         assert one["gap"]["mean"] == pytest.approx(gap, abs=1e-9) and one["gap"]["low"] <= gap <= one["gap"]["high"]
-    assert by_name["heatmap"]["iou"] == by_name["two-looks"]["iou"]  # the boxes are the same localizer's
-    assert "own" in by_name["heatmap"] and "own" not in by_name["edges"]
-    assert "| localizer: edge energy, no labels |" in told and "Another width, sea and head size" in told
-    theirs = tmp_path / "theirs.csv"
-    truth = read(tmp_path / "input" / "localize_quick" / "annotations.csv")
-    write(theirs, truth[truth["Image"] != localize_measured.Benchmark(*[tmp_path / "input"] * 2, home).held_out()[0]])
-    assert run("--only", "--boxes", f"theirs={theirs}", by=lambda *_: pytest.fail("everything is fitted")) == 0
+        assert f"| {row(name).title} |" in sea.said
+    assert kept["heatmap"]["iou"] == kept["two-looks"]["iou"]  # the boxes are the same localizer's
+    assert {name for name in finding if "own" in kept[name]} == {"heatmap"}  # the others find no points
+    assert all(kept[name]["minutes"] > 0 for name in ("retinanet", "ssdlite", "transformer"))
+    assert "Another width, sea and head size" in sea.said
+    theirs = sea.folder / "theirs.csv"
+    truth = read(sea.where.photos / "annotations.csv")
+    write(theirs, truth[truth["Image"] != sea.where.held_out()[0]])
+    assert quick("--only", "--boxes", f"theirs={theirs}", by=untouched) == 0
     assert "| boxes of theirs |" in capsys.readouterr().out
-    (one,) = (one for one in json.loads((home / "localize.json").read_text())["rows"] if one["name"] == "theirs")
+    one = sea.rows()["theirs"]
     assert one["iou"] == pytest.approx(1 - 1 / one["photos"])  # the true boxes, but for one photo
     monkeypatch.setattr(localize_measured, "_points", lambda *_: pytest.fail("everything is measured"))
-    assert run("--only", by=lambda *_: pytest.fail("everything is done")) == 0
+    assert quick("--only", by=untouched) == 0
     assert "| two looks, one view |" in capsys.readouterr().out
+
+
+def test_a_detector_holds_out_the_same_photos_and_its_boxes_are_those_of_predict(sea: Sea) -> None:
+    one, where = row("retinanet"), sea.where
+    heatmap, mine = (json.loads((where.run(each) / "provenance.json").read_text()) for each in (row(LOCALIZER), one))
+    assert mine["photos"] == heatmap["photos"] and mine["tables"]["pictures"] == heatmap["tables"]["pictures"]
+    assert predict.main([str(CONFIGS / f"{one.config}.yaml"), *localize.overrides(localize.TINY, "localize_quick", one, 0)]) == 0
+    images = where.held_out()
+    candidates = read(where.run(one) / "candidates.csv")
+    best = candidates[candidates["item"].str.endswith("#0")].set_index("Image").loc[images]
+    assert set(best["status"]) == {"ok"} and set(best["fold"]) == {0}
+    paths = {image: where.photos / "imgs" / image for image in images}
+    boxes = pd.concat([each.boxes for each in where.locator(one).look(paths)])
+    assert list(boxes["Image"]) == images
+    np.testing.assert_allclose(boxes[BOX], best[BOX], atol=1e-2)  # px; batches differ, so last digits do
+    truth = read(where.photos / "annotations.csv")
+    scores = localize_measured.against_boxes(best.reset_index(), truth)
+    assert sea.rows()["retinanet"]["iou"] == pytest.approx(scores["iou"], abs=1e-3)
+
+
+def test_what_saw_other_photos_is_refused(sea: Sea, capsys: pytest.CaptureFixture) -> None:
+    learned = sea.where.run(row("retinanet")) / "trained_on.csv"
+    lines = learned.read_text().splitlines()
+    (sea.where.home / "measured" / "retinanet.json").unlink()
+    for content, why in (
+        (lines[:-1], f"1 differ, it did not learn from {lines[-1]}"),
+        ([*lines, "w_x.jpg"], "1 differ, it learned from w_x.jpg"),
+    ):
+        learned.write_text("\n".join(content) + "\n")
+        assert quick("--only", by=untouched) == 2
+        said = capsys.readouterr().err
+        assert "retinanet" in said and why in said and "and fit it again" in said
+    learned.unlink()
+    assert quick("--only", by=untouched) == 2
+    assert "trained_on.csv: is missing, so that nobody knows" in capsys.readouterr().err
+    dealt = folds.read(sea.where.home / "folds.csv")
+    ours, others = (np.flatnonzero(dealt["fold"] == fold)[0] for fold in (0, 1))
+    dealt.loc[[ours, others], "fold"] = [1, 0]
+    folds.write(sea.where.home / "folds.csv", dealt, replace=True)
+    assert quick("--only", by=untouched) == 2
+    assert "heatmap/fold0: was fitted on another split" in capsys.readouterr().err
+
+
+class TwoHeads(nn.Module):
+    """Finds a large head and, more surely, a small one, in views that are not dark."""
+
+    def find(self, images: torch.Tensor) -> list[dict[str, torch.Tensor]]:
+        boxes, scores = torch.tensor([[30.0, 10, 80, 60], [10.0, 10, 20, 20]]), torch.tensor([0.4, 0.6])
+        found = []
+        for image in images:
+            n = 2 if image.float().mean() > 20 else 0
+            found.append({"boxes": boxes[:n], "scores": scores[:n], "labels": torch.zeros(n, dtype=torch.int64)})
+        return found
+
+
+def test_of_a_detectors_boxes_the_surest_counts(tmp_path: Path) -> None:
+    paths = {f"{n}.jpg": tmp_path / f"{n}.jpg" for n in range(2)}
+    for n, path in enumerate(paths.values()):
+        cv2.imwrite(str(path), np.full((128, 192, 3), 90 * n, np.uint8))
+    small = LocalizerConfig(width=96, height=64)
+    detector = localize_boxes.Detecting(small, [TwoHeads()], "a", None, DetectConfig(width=96, height=64), ["head"])
+    (located,) = Locator(detector, None).look(paths)
+    assert list(located.boxes["status"]) == ["none", "ok"]
+    np.testing.assert_allclose(located.boxes[BOX].iloc[1], [19.5, 19.5, 20, 20])  # half the photo's pixels; centres at integers
+    assert located.boxes["score"].iloc[1] == pytest.approx(0.6)
 
 
 def test_a_row_that_fails_is_named_with_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -117,6 +235,10 @@ def test_what_it_cant_do_it_says(capsys: pytest.CaptureFixture) -> None:
     assert "--scale: must be above 0" in capsys.readouterr().err
     assert localize.main(["--rows"]) == 0
     assert "bins.target=hard" in capsys.readouterr().out
+    with pytest.raises(SystemExit):
+        localize.main(["--help"])
+    words = "".join(capsys.readouterr().out.split())  # argparse breaks lines at hyphens too
+    assert all(one.name in words for one in ROWS)
 
 
 def test_boxes_by_hand() -> None:
