@@ -17,7 +17,7 @@ from whichwhale.blend.pool import LEAST_FLOOR, cross_fit
 from whichwhale.config import load
 from whichwhale.identify.alarm import Collapsed
 from whichwhale.identify.config import IdentifyConfig
-from whichwhale.predictions import ROLE_VALIDATION, read, split_item
+from whichwhale.predictions import ROLE_TRAIN, ROLE_VALIDATION, read, split_item
 from whichwhale.runs.fit import read_fit
 from whichwhale.score import log_loss_rows, paired_bootstrap, top_k
 
@@ -35,6 +35,18 @@ def calibrated(path: Path, class_id: Sequence[str], truth_of: dict[str, int]) ->
     return images, cross_fit(z[None, [rows[image] for image in images]], truth, part, ["row"], 0.0, LEAST_FLOOR), truth
 
 
+def nearest(path: Path, truth_of: dict[str, int]) -> float:
+    """Share of the held-out photos of a predictions.npz whose nearest photo among those that the fit learned from, by cosine, is
+    of the same whale; NaN without embeddings."""
+    predictions = read(path)
+    whale = np.array([truth_of.get(split_item(item)[0], -1) for item in predictions.item])
+    known, asked = ((predictions.role == role) & (whale >= 0) for role in (ROLE_TRAIN, ROLE_VALIDATION))
+    if not predictions.embedding.shape[1] or not known.any():
+        return float("nan")
+    at = (predictions.embedding[asked] @ predictions.embedding[known].T).argmax(axis=1)
+    return float((whale[known][at] == whale[asked]).mean())
+
+
 def collapsed(path: Path) -> bool:
     """Whether the fit in the run folder `path` was stopped by the collapse alarm."""
     status = read_fit(path).status
@@ -44,9 +56,9 @@ def collapsed(path: Path) -> bool:
 def collect(home: Path, dataset: str, config: Path, fold: int, seeds: int) -> list[dict[str, Any]]:
     """One entry a row that has predictions, in the order of ROWS: plain numbers, ready for JSON.
 
-    `log_loss`, `top_1`, `top_5`: a number a seed; `difference`: log loss minus that of the row `against` (which comes before it),
-    mean over the seeds that both have, with the 95 % interval of a paired bootstrap over photos, and a number a seed;
-    `collapsed`: the epochs in which the alarm stopped fits.
+    `log_loss`, `top_1`, `top_5`, `neighbour` (`nearest`): a number a seed; `difference`: log loss minus that of the row `against`
+    (which comes before it), mean over the seeds that both have, with the 95 % interval of a paired bootstrap over photos, and a
+    number a seed; `collapsed`: the epochs in which the alarm stopped fits.
     """
     data = load(IdentifyConfig, config, [f"dataset={dataset}"]).data.read_tables()
     truth_of = dict(zip(data.train["Image"], data.labels().tolist(), strict=True))
@@ -69,6 +81,7 @@ def collect(home: Path, dataset: str, config: Path, fold: int, seeds: int) -> li
             speed = statistics.median(fit.numbers("images_per_second"))
             took = {"minutes": sum(fit.numbers("seconds")) / 60, "images_per_second": speed}
             scores = {"log_loss": float(losses[row.name][seed].mean()), "top_1": top_k(p, truth, 1), "top_5": top_k(p, truth, 5)}
+            scores["neighbour"] = nearest(folder / "predictions.npz", truth_of)
             last = {"training_loss": fit.metrics[-1]["loss"], "peak_memory_mb": fit.metrics[-1]["peak_memory_mb"]}
             entry["seeds"].append({"seed": seed} | scores | took | last)
         if entry["seeds"] or entry["collapsed"]:
@@ -94,9 +107,10 @@ def as_text(results: Sequence[dict[str, Any]]) -> str:
     tables = []
     for against, head in (("base", "the base"), (PLAIN, "no augmentation")):
         if rows := [_cells(row) for row in results if row["against"] == against]:
-            head_row = ["row", "log loss", f"against {head} (95 %)", "by seed", "top-1", "top-5", "images/s", "min"]
+            head_row = ["row", "log loss", f"against {head} (95 %)", "by seed", "top-1", "top-5", "nearest", "images/s", "min"]
             tables.append("\n".join(markdown_table(head_row, rows)))
-    tables.append(f"{results[0]['photos']} held-out photos; log loss after one power fitted on other photos.")
+    told = "log loss after one power fitted on other photos; nearest: the whale of the nearest training photo, by the embedding"
+    tables.append(f"{results[0]['photos']} held-out photos; {told}.")
     return "\n\n".join(tables)
 
 
@@ -104,11 +118,12 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     epochs = ", ".join(map(str, row["collapsed"]))
     alarm = f"stopped by the alarm in epoch {epochs}" if epochs else ""
     if not row["seeds"]:
-        return (row["title"], alarm, *[""] * 6)
+        return (row["title"], alarm, *[""] * 7)
     mean = {key: statistics.mean(one[key] for one in row["seeds"]) for key in row["seeds"][0]}
     differs = row["difference"]
     told = f"{differs['mean']:+.3f} ({differs['low']:+.3f} to {differs['high']:+.3f})" if differs else ""
     seeds = ", ".join(f"{one:+.2f}" for one in differs["by_seed"]) if differs else ""
     title = f"{row['title']} ({alarm})" if alarm else row["title"]
     figures = (title, f"{mean['log_loss']:.3f}", told, seeds, f"{mean['top_1']:.1%}", f"{mean['top_5']:.1%}")
+    figures += (f"{mean['neighbour']:.1%}",)
     return (*figures, f"{mean['images_per_second']:.0f}", f"{mean['minutes']:.1f}")

@@ -16,7 +16,7 @@ from ablation_rows import BASE, ROWS
 
 from whichwhale.config import load
 from whichwhale.identify.config import IdentifyConfig
-from whichwhale.predictions import ROLE_VALIDATION, Predictions, write
+from whichwhale.predictions import ROLE_TEST, ROLE_TRAIN, ROLE_VALIDATION, Predictions, write
 
 WHALES = ["a", "b", "c"]
 
@@ -120,6 +120,18 @@ def test_what_it_cant_do_it_says(heads: Path, capsys: pytest.CaptureFixture) -> 
     assert "--seeds: must be 1 or more" in capsys.readouterr().err
     assert ablation.main(["--rows"]) == 0
     assert "mirrored=twin" in capsys.readouterr().out
+
+
+def test_the_nearest_training_photo_answers(tmp_path: Path) -> None:
+    """Two held-out photos: the one lies beside its own whale, the other beside another."""
+    items = ["t_0.jpg#0", "t_1.jpg#0", "v_0.jpg#0", "v_1.jpg#0", "x.jpg#0"]
+    roles = [ROLE_TRAIN, ROLE_TRAIN, ROLE_VALIDATION, ROLE_VALIDATION, ROLE_TEST]
+    embedding = np.array([[1, 0], [0, 1], [0.8, 0.6], [0.6, 0.8], [0.6, 0.8]], np.float32)
+    write(tmp_path / "p.npz", Predictions.of(items, roles, WHALES, np.zeros((5, 3), np.float32), embedding))
+    truth = {"t_0.jpg": 0, "t_1.jpg": 1, "v_0.jpg": 0, "v_1.jpg": 0}
+    assert ablation_table.nearest(tmp_path / "p.npz", truth) == 0.5
+    write(tmp_path / "q.npz", Predictions.of(items, roles, WHALES, np.zeros((5, 3), np.float32)))
+    assert np.isnan(ablation_table.nearest(tmp_path / "q.npz", truth))
 
 
 def test_a_row_is_not_judged_by_its_temperature(tmp_path: Path) -> None:
