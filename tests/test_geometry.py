@@ -160,6 +160,17 @@ def test_a_warp_by_whole_pixels_copies_them() -> None:
     assert warp(image[..., 0], identity(), (30, 20)).shape == (20, 30)
 
 
+@settings(max_examples=30)
+@given(st.floats(-0.004, 0.004), angle, st.floats(0.6, 3), st.integers(0, 2**32 - 1))
+def test_a_warp_in_four_bytes_a_pixel_is_that_in_three(x: float, turn: float, size: float, seed: int) -> None:
+    image = np.random.default_rng(seed).integers(0, 256, (40, 50, 3), dtype=np.uint8)
+    affine = compose(translation(-25, -20), scaling(size), rotation(turn), translation(30, 24))
+    for matrix, draw in ((affine, cv2.warpAffine), (compose(tilting(x, 0.001), affine), cv2.warpPerspective)):
+        assume(scale_of(matrix, (24.5, 19.5)) >= 0.5)  # else the image is halved first
+        plain = draw(image, matrix, (60, 48), flags=cv2.INTER_LINEAR, borderValue=(77,) * 3)
+        np.testing.assert_array_equal(warp(image, matrix, (60, 48), cv2.BORDER_CONSTANT, 77), plain)
+
+
 def test_outside_the_photo_is_the_fill_in_every_channel() -> None:
     drawn = warp(np.zeros((4, 4, 3), np.uint8), translation(100, 0), (4, 4), border=cv2.BORDER_CONSTANT, fill=77)
     np.testing.assert_array_equal(drawn, 77)

@@ -165,10 +165,15 @@ def warp(
         half = ((width + 1) // 2, (height + 1) // 2)
         matrix = compose(invert(resizing((width, height), half)), matrix)
         image = cv2.resize(image, half, interpolation=cv2.INTER_AREA)
+    # OpenCV 5 draws pixels of four bytes, the same to the bit, in less than half of the time that those of three take.
+    padded = image.dtype == np.uint8 and image.shape[2:] == (3,) and image.size <= 12 * size[0] * size[1]
+    if padded:
+        image = cv2.cvtColor(image, cv2.COLOR_RGB2RGBA)
     if border == cv2.BORDER_REFLECT_101:
         image, matrix = _reflected(image, matrix, size)
     draw = cv2.warpPerspective if len(matrix) == 3 else cv2.warpAffine
-    return draw(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border, borderValue=(fill,) * 4)
+    drawn = draw(image, matrix, size, flags=cv2.INTER_LINEAR, borderMode=border, borderValue=(fill,) * 4)
+    return cv2.cvtColor(drawn, cv2.COLOR_RGBA2RGB) if padded else drawn
 
 
 def _reflected(image: NDArray, matrix: Transform, size: tuple[int, int]) -> tuple[NDArray, Transform]:
