@@ -3,12 +3,14 @@
 import os
 import subprocess
 import sys
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.catalogue.made_up import some_photos
+from whichwhale.catalogue import editing
 from whichwhale.catalogue.config import CatalogueConfig, IndexConfig
 from whichwhale.catalogue.editing import add, build
 from whichwhale.catalogue.errors import CatalogueError
@@ -95,6 +97,21 @@ def test_one_writer_at_a_time(folder: Path, made) -> None:
         add(folder, some_photos(1, 1, first=4))
     gallery, told = add(folder, some_photos(1, 1, first=4))
     assert len(gallery) == 13 and told == [], "a lock that was given back is no dead writer's"
+
+
+def test_a_build_that_comes_second_wipes_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another build and an addition begin and end after the second build found no catalogue and before it has the lock."""
+
+    def late(at: Path, doing: str) -> AbstractContextManager[str | None]:
+        monkeypatch.setattr(editing, "writing", writing)
+        build(folder, some_photos(4, 3), CatalogueConfig())
+        add(folder, some_photos(1, 2, first=4))
+        return writing(at, doing)
+
+    monkeypatch.setattr(editing, "writing", late)
+    with pytest.raises(CatalogueError, match="is a catalogue already"):
+        build(folder, some_photos(2, 2), CatalogueConfig())
+    assert len(read(folder)) == 14 and len(read(folder).vectors()) == 14
 
 
 def test_a_killed_build_can_be_made_again(folder: Path) -> None:

@@ -34,12 +34,12 @@ def build(folder: str | Path, incoming: Incoming, config: CatalogueConfig, keep_
         CatalogueError: there is a catalogue already, no photo has an animal, one picture under two animals, another writer.
     """
     folder = Path(folder)
-    if galleries.exists(folder):
-        raise CatalogueError(f"{folder}: is a catalogue already; `add` to it, name another folder, or delete it")
+    _refuse_another(folder)
     if folder.exists() and not (folder.is_dir() and _left_by_a_build(folder)):
         raise CatalogueError(f"{folder}: is there already and is no catalogue; name another folder")
     incoming = _named(incoming)
     with writing(folder, "build") as died:
+        _refuse_another(folder)  # one that was built since; what comes next would wipe it
         generations.clear(folder, None)
         incoming = without_doubles(incoming, None, config.storage, keep_doubles)
         gallery = generations.create(folder, incoming.model, config, incoming.table, incoming.vectors)
@@ -146,6 +146,11 @@ def _named(incoming: Incoming) -> Incoming:
     )
     tables.check(table, "what is to go in")
     return Incoming(table, incoming.vectors, incoming.model, incoming.told)
+
+
+def _refuse_another(folder: Path) -> None:
+    if galleries.exists(folder):
+        raise CatalogueError(f"{folder}: is a catalogue already; `add` to it, name another folder, or delete it")
 
 
 def _left_by_a_build(folder: Path) -> bool:
