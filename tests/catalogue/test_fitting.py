@@ -8,10 +8,11 @@ import pandas as pd
 import pytest
 
 from tests.catalogue.made_up import some_photos
-from whichwhale.catalogue import fitting
+from whichwhale.catalogue import fitting, trials
 from whichwhale.catalogue.answers import answer
 from whichwhale.catalogue.config import CalibrationConfig, CatalogueConfig, PoolConfig
 from whichwhale.catalogue.editing import build, remove
+from whichwhale.catalogue.errors import CatalogueError
 from whichwhale.catalogue.gallery import Gallery
 from whichwhale.catalogue.generations import with_calibration
 from whichwhale.catalogue.incoming import Incoming
@@ -152,7 +153,35 @@ def test_only_photos_that_the_model_did_not_learn_from_are_asked(tmp_path: Path)
 def test_held_out_queries(calibrated: Gallery) -> None:
     asked = some_photos(ANIMALS + 40, 2, seed=9, spread=SPREAD)  # 40 of them real strangers
     fitted, _, _ = fitting.calibrate(calibrated, asked)
-    assert fitted.learned == 0 and fitted.queries == 2 * (ANIMALS + 40) + ANIMALS + 40
+    assert fitted.learned is None and fitted.queries == 2 * (ANIMALS + 40) + ANIMALS + 40
+    said = replace(asked, table=asked.table.assign(learned="no"))
+    assert fitting.calibrate(calibrated, said)[0].learned == 0
+    said = replace(asked, table=asked.table.assign(learned=["no", ""] * (ANIMALS + 40)))
+    assert fitting.calibrate(calibrated, said)[0].learned is None
+
+
+def test_queries_that_the_model_learned_from_are_not_asked(calibrated: Gallery) -> None:
+    asked = some_photos(ANIMALS, 4, seed=9, spread=SPREAD)
+    said = replace(asked, table=asked.table.assign(learned=["yes", "no", "no", "yes"] * ANIMALS))
+    queries, learned = trials.held_out_queries(calibrated, said, CONFIG.calibration)
+    assert learned == 0 and len(queries) == 2 * ANIMALS + ANIMALS
+    unseen = {vector.tobytes() for vector in asked.vectors.reshape(ANIMALS, 4, -1)[:, 1:3].reshape(2 * ANIMALS, -1)}
+    assert {vector.tobytes() for query in queries for vector in query.vectors} == unseen
+    with pytest.raises(CatalogueError, match=r"queries: the model learned from every one of these 320 photos"):
+        fitting.calibrate(calibrated, replace(asked, table=asked.table.assign(learned="yes")))
+
+
+def test_a_query_does_not_see_its_own_encounter(tmp_path: Path) -> None:
+    photos = some_photos(3, 4)
+    gallery, _ = build(tmp_path / "w", replace(photos, table=photos.table.assign(encounter=["e", "e", "f", ""] * 3)), CONFIG)
+    asked = some_photos(3, 2, seed=1).only(np.array([True, True, True, False, True, False]))
+    asked.table["photo"] = ["new_0.jpg", "p0_3.jpg", "new_1.jpg", "new_2.jpg"]
+    asked.table["encounter"] = ["e", "e", "", "elsewhere"]
+    queries, _ = trials.held_out_queries(gallery, asked, CONFIG.calibration)
+    hidden = {(query.name, len(query.vectors)): query.hidden.tolist() for query in queries if len(query.vectors) == 2}
+    assert hidden == {("a0", 2): [0, 1, 3]}, "two photos of its pass, and the photo of the same name"
+    alone = sorted(query.hidden.tolist() for query in queries if len(query.vectors) == 1)
+    assert alone == [[], [], [0, 1], [0, 1, 3]], "another animal's encounter of that name is another one"
 
 
 def test_removal_leaves_the_calibration(calibrated: Gallery, tmp_path: Path) -> None:

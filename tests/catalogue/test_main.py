@@ -11,6 +11,7 @@ import torch
 
 import whichwhale
 from tests.catalogue.made_up import some_photos
+from whichwhale import predictions
 from whichwhale.catalogue.__main__ import main
 from whichwhale.catalogue.gallery import read
 from whichwhale.config import to_yaml
@@ -18,6 +19,7 @@ from whichwhale.identifier import LoadError
 from whichwhale.identify import fitted
 from whichwhale.identify.config import IdentifyConfig
 from whichwhale.identify.net import Identifier
+from whichwhale.predictions import Predictions
 from whichwhale.runs import RunFolder
 from whichwhale.score import top5
 
@@ -175,6 +177,23 @@ def test_vectors_alone(vectors: Path, capsys: pytest.CaptureFixture[str]) -> Non
         assert main(command) == 0
         assert told in capsys.readouterr().out
     assert len(read("whales")) == 155
+
+
+def test_queries_that_the_model_learned_from_are_told(vectors: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A predictions.npz as queries: its training rows are passed over, and a file of nothing else is refused before anything."""
+    new = some_photos(40, 2, seed=8)
+    new.table.assign(photo="new_" + new.table["photo"]).to_csv("truth.csv", index=False)
+    items = ("new_" + new.table["photo"] + "#0").tolist()
+    for name, roles in (("some.npz", [0, 1] * 40), ("all.npz", [0] * 80)):
+        predictions.write(Path(name), Predictions.of(items, roles, ["x"], None, new.vectors, weights_sha="m"))
+    build = ["build", "whales", "--vectors", "known.npz", "--table", "labels.csv", "calibration.cohort=32", "pool.scale=16"]
+    assert main([*build, "--queries", "all.npz", "--query-table", "truth.csv"]) == 2
+    assert "all.npz: the model learned from every one of these 80 photos" in capsys.readouterr().err
+    assert not Path("whales").exists()
+    assert main([*build, "--queries", "some.npz", "--query-table", "truth.csv"]) == 0
+    shown = capsys.readouterr().out
+    assert "queries: 40 photos left out: the model learned from them" in shown and "probabilities fitted on 40 queries" in shown
+    assert "too sure" not in shown and read("whales").manifest.calibration.learned == 0
 
 
 @pytest.mark.parametrize(

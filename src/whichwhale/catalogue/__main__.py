@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from whichwhale.catalogue import answers as answering
-from whichwhale.catalogue import editing, fitting, generations, judging, reliability
+from whichwhale.catalogue import editing, fitting, generations, judging, reliability, trials
 from whichwhale.catalogue import gallery as galleries
 from whichwhale.catalogue import incoming as coming
 from whichwhale.catalogue import table as tables
@@ -210,9 +210,7 @@ def _held_out(options: argparse.Namespace, model: Model, where: str) -> Incoming
     coming.refuse_other_model(queries.model, model, where)
     if options.query_table is not None:
         queries = queries.labelled(tables.read_labels(options.query_table), str(options.query_table))
-    if "animal" not in queries.table.columns or (queries.table["animal"] == "").all():
-        raise CatalogueError(f"{options.queries}: nobody says whom these photos show; give --query-table with photo and animal")
-    return queries
+    return trials.not_learned(queries, str(options.queries))
 
 
 def _calibrate(options: argparse.Namespace) -> None:
@@ -222,6 +220,8 @@ def _calibrate(options: argparse.Namespace) -> None:
 
 def _calibrated(gallery: Gallery, held_out: Incoming | None) -> None:
     """Fit, write, and tell how reliable it is."""
+    if held_out is not None and held_out.told:
+        print("\n".join(f"queries: {line}" for line in held_out.told))
     fitted, cohort, why_not = fitting.calibrate(gallery, held_out)
     with writing(gallery.folder, "calibrate"):
         now = galleries.read(gallery.folder)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from whichwhale.catalogue.calibration import Asked, background
 from whichwhale.catalogue.config import CalibrationConfig
+from whichwhale.catalogue.errors import CatalogueError
 from whichwhale.catalogue.gallery import Gallery
 from whichwhale.catalogue.incoming import Incoming
 from whichwhale.catalogue.pooling import pooled, together
@@ -76,16 +77,49 @@ def own_queries(gallery: Gallery, config: CalibrationConfig) -> tuple[list[Query
 
 
 def held_out_queries(gallery: Gallery, photos: Incoming, config: CalibrationConfig) -> tuple[list[Query], float | None]:
-    """The user's photos with known animals, some of whom may be strangers; a photo of the same name in the gallery is hidden."""
+    """The user's photos with known animals, some of whom may be strangers, and the share of them that the model had learned from:
+    0, or None if `learned` does not say so of each. Hidden are the gallery's photo of the same name, and those of the same animal
+    and encounter.
+
+    Raises:
+        CatalogueError: as `not_learned`.
+    """
+    photos = not_learned(photos, "queries")
     table = photos.table
     code, names = pd.factorize(table["animal"], sort=True)
     place = {name: number for number, name in enumerate(gallery.animals)}
     twin = gallery.photos.get_indexer(pd.Index(table["photo"]))
+    meeting = _meetings(table)
+    met = gallery.table.groupby(["animal", "encounter"]).indices if meeting is not None and "encounter" in gallery.table else {}
     queries = []
-    for rows in _drawn(np.flatnonzero((table["animal"] != "").to_numpy()), code, _meetings(table), config):
+    for rows in _drawn(np.arange(len(table)), code, meeting, config):
         name = str(names[code[rows[0]]])
-        queries.append(Query(photos.vectors[rows], place.get(name, -1), name, twin[rows][twin[rows] >= 0]))
-    return queries, 0.0
+        hidden = [twin[rows][twin[rows] >= 0]]
+        if met:
+            hidden += [met.get((name, one), hidden[0][:0]) for one in table["encounter"].iloc[rows].unique() if one]
+        queries.append(Query(photos.vectors[rows], place.get(name, -1), name, np.unique(np.concatenate(hidden)).astype(np.int64)))
+    known = "learned" in table and (table["learned"] == "no").all()
+    return queries, 0.0 if known else None
+
+
+def not_learned(photos: Incoming, where: str) -> Incoming:
+    """The labelled photos without those that the model learned from (`learned` says yes), which it knows too well to be asked.
+
+    Raises:
+        CatalogueError: none is labelled, the model learned from every one of them.
+    """
+    if "animal" not in photos.table.columns or (photos.table["animal"] == "").all():
+        raise CatalogueError(f"{where}: nobody says whom these photos show; give --query-table with photo and animal")
+    photos = photos.only((photos.table["animal"] != "").to_numpy(), "nobody says whom they show")
+    if "learned" not in photos.table.columns:
+        return photos
+    kept = (photos.table["learned"] != "yes").to_numpy()
+    if not kept.any():
+        raise CatalogueError(
+            f"{where}: the model learned from every one of these {len(kept)} photos, so they say nothing of new ones; give "
+            "photos that it has not seen"
+        )
+    return photos.only(kept, "the model learned from them")
 
 
 def _meetings(table: pd.DataFrame) -> NDArray[np.int64] | None:
