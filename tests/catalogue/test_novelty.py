@@ -1,7 +1,9 @@
 import json
+import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.catalogue.made_up import some_photos
@@ -78,3 +80,23 @@ def test_photos_that_the_model_learned_from_as_gallery(folder: Path, capsys: pyt
 def test_refusals(folder: Path, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]) -> None:
     code = main(["novelty", *arguments])
     assert message in capsys.readouterr().err and code == 2
+
+
+def test_encounters_are_not_met_in_the_gallery(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """p{animal}_3 was taken with p{animal}_2 of every other animal."""
+    for name in ("train", "truth"):
+        table = pd.read_csv(f"{name}.csv")
+        of, place = (table["photo"].str.extract(r"p(\d+)_(\d)")[column].astype(int) for column in (0, 1))
+        table.assign(encounter=[f"e{n}.{min(k, 2) if n % 2 else k}" for n, k in zip(of, place, strict=True)]).to_csv(
+            f"{name}.csv", index=False
+        )
+    assert main([*ASK, "fit.npz", "--trained-gallery", "--table", "train.csv", "truth.csv"]) == 0
+    assert "15 photos of known animals and 120 of strangers asked" in capsys.readouterr().out
+    # enrolled: of three encounters the first and the third are, so that one photo or two are asked
+    assert main([*ASK, "fit.npz", "--table", "train.csv"]) == 0
+    known = int(re.search(r"(\d+) photos of known animals and 120 of", capsys.readouterr().out).group(1))
+    assert 45 <= known <= 60
+    table.assign(encounter="e").to_csv("truth.csv", index=False)
+    pd.read_csv("train.csv").assign(encounter="e").to_csv("train.csv", index=False)
+    assert main([*ASK, "fit.npz", "--trained-gallery", "--table", "train.csv", "truth.csv"]) == 2
+    assert "(of other encounters, where these are known)" in capsys.readouterr().err

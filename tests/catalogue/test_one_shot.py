@@ -84,6 +84,19 @@ def test_umap_keeps_well_parted_animals_apart() -> None:
         flat_map(photos.vectors[:3], seed=0)
 
 
+def test_twins_of_one_encounter_teach_nothing(folder: Path) -> None:
+    """Vectors that are the encounter's alone: each photo finds its twin, and nobody where encounters are known."""
+    photos = some_photos(30, 6)
+    vectors = np.repeat(np.random.default_rng(3).normal(size=(90, 16)), 2, 0)
+    np.savez("burst.npz", vectors=vectors, photo=photos.table["photo"].to_numpy(str), model="m")
+    photos.table.assign(encounter=[f"e{row // 2}" for row in range(180)]).to_csv("met.csv", index=False)
+    accuracy = {}
+    for table in ("labels.csv", "met.csv"):
+        assert main(["one-shot", "--vectors", "burst.npz", "--table", table, *ASK[3:-3], "--shots", "4"]) == 0
+        accuracy[table] = json.loads(Path("a.json").read_text())[0]["nearest"][0]
+    assert accuracy["met.csv"] < 0.5 < 0.8 < accuracy["labels.csv"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

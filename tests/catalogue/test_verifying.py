@@ -110,3 +110,13 @@ def test_a_pair_is_of_two_photos_of_the_fitted_model(folder: Path, capsys: pytes
     Path("verification.json").write_text('{"schema": 1, "slope": 2}')
     assert main([*ask, "p0_0.jpg", "p0_1.jpg"]) == 2
     assert "verification.json: damaged" in capsys.readouterr().err
+
+
+def test_two_frames_of_one_pass_are_no_pair(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photos = some_photos(60, 4).table
+    photos.assign(encounter=["x", "x", "y", ""] * 60).to_csv("met.csv", index=False)  # x and y are of all animals
+    assert main(["verify", "--vectors", "disjoint.npz", "--table", "met.csv", "--draws", "20"]) == 0
+    assert "160 photos of 40 animals: 200 pairs of one animal, 12480 of two" in capsys.readouterr().out
+    photos.assign(encounter="x").to_csv("met.csv", index=False)
+    assert main(["verify", "--vectors", "disjoint.npz", "--table", "met.csv", "--draws", "20"]) == 2
+    assert "with two photos or more, of different encounters where these are known" in capsys.readouterr().err

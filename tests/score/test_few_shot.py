@@ -25,6 +25,22 @@ def test_episodes_ask_about_other_photos(seed: int, ways: int, shots: int) -> No
         np.testing.assert_array_equal(ANIMAL[query], animal)
 
 
+@given(seed=st.integers(0, 2**32 - 1), shots=st.integers(1, 4))
+def test_no_support_photo_is_of_the_asked_encounter(seed: int, shots: int) -> None:
+    meeting = np.random.default_rng(seed).integers(0, 3, 72) + 10 * ANIMAL
+    enough = [one for one in range(12) if any((meeting[one == ANIMAL] != m).sum() >= shots for m in meeting[one == ANIMAL])]
+    if len(enough) < 2:
+        with pytest.raises(ValueError, match=f"a photo and {shots} more of other encounters, it takes 2"):
+            few_shot.episodes(ANIMAL, 2, shots, 3, seed=seed, meeting=meeting)
+        return
+    drawn = few_shot.episodes(ANIMAL, len(enough), shots, 3, seed=seed, meeting=meeting)
+    for support, query, animal in zip(drawn.support, drawn.query, drawn.animal, strict=True):
+        assert sorted(animal) == enough and len({*support, *query}) == len(enough) * (shots + 1)
+        np.testing.assert_array_equal(ANIMAL[support], np.repeat(animal, shots))
+        np.testing.assert_array_equal(ANIMAL[query], animal)
+        assert (meeting[support] != np.repeat(meeting[query], shots)).all()
+
+
 def test_episodes_are_keyed_one_by_one() -> None:
     few, many = (few_shot.episodes(ANIMAL, 5, 1, count, seed=3) for count in (4, 9))
     np.testing.assert_array_equal(few.support, many.support[:4])

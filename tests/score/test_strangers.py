@@ -60,3 +60,21 @@ def test_each_photo_is_asked_as_a_strangers() -> None:
     np.testing.assert_array_equal(found.score, strangers.halves(vectors, animal, seed=5).score)
     with pytest.raises(ValueError, match="it takes three photos, of two animals"):
         strangers.halves(vectors[:12], animal[:12], seed=0)
+
+
+def test_encounters_are_dealt_whole() -> None:
+    """Bursts: each photo has its very twin in one encounter; asked as a known one's it never meets it."""
+    rng = np.random.default_rng(0)
+    vectors = np.repeat(rng.normal(size=(44, 6)), 2, 0)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    animal, column = np.repeat(np.arange(11), 8), strangers.NAMES.index("max cosine")
+    alone = strangers.halves(vectors, animal, seed=5)
+    assert (alone.score[~alone.stranger, column] < -0.999).any()
+    found = strangers.halves(vectors, animal, np.repeat(np.arange(44), 2), seed=5)
+    assert found.stranger.sum() == 88 and (~found.stranger).sum() == 44
+    assert (found.score[:, column] > -0.999).all()
+    # each photo a meeting of its own: as if nothing were known of meetings
+    np.testing.assert_array_equal(strangers.halves(vectors, animal, np.arange(88), seed=5).score, alone.score)
+    # an animal that was met once is in a gallery, or a stranger; never asked as a known one
+    once = strangers.halves(vectors, animal, np.where(animal == 3, 0, 1 + np.arange(88)), seed=5)
+    assert (once.stranger[once.animal == 3]).all() and (~once.stranger).sum() == 40

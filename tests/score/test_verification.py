@@ -99,3 +99,12 @@ def test_claims_hold_on_other_animals() -> None:
 def test_refusals(same: list[bool], prior: float, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         verifying.calibrate([0.1, 0.2], same, prior)
+
+
+def test_two_photos_of_one_meeting_are_no_pair() -> None:
+    # a's two photos are of one meeting; b's are not, c was met with b
+    pairs = verifying.pairs_of(on_circle(ANGLES), ANIMAL, np.array([0, 0, 1, 2, 1]))
+    np.testing.assert_allclose(pairs.cosine[pairs.same], np.cos(np.radians([20])))
+    assert (~pairs.same).sum() == 8 and pairs.animals == 3
+    with pytest.raises(ValueError, match=r"meeting must be \[5\]"):
+        verifying.pairs_of(on_circle(ANGLES), ANIMAL, np.zeros(4))

@@ -9,9 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from whichwhale.catalogue.errors import CatalogueError
 from whichwhale.catalogue.incoming import Incoming
+from whichwhale.catalogue.table import meetings
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,6 +27,11 @@ class HeldOut:
     def animal(self) -> np.ndarray:
         """Names [N]."""
         return self.photos.table["animal"].to_numpy(str)
+
+    @property
+    def meeting(self) -> NDArray[np.int64] | None:
+        """A number an encounter [N]; None where the table has no such column."""
+        return meetings(self.photos.table)
 
 
 def held_out(incoming: Incoming, where: str, trained: bool = False) -> HeldOut:

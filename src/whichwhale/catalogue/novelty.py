@@ -33,13 +33,14 @@ def enrolled(found: HeldOut, where: str, seed: int) -> Asked:
     """
     numbers, _ = pd.factorize(found.animal, sort=True)
     try:
-        return strangers.halves(found.photos.vectors, numbers.astype(np.int64), seed=seed)
+        return strangers.halves(found.photos.vectors, numbers.astype(np.int64), found.meeting, seed=seed)
     except ValueError as error:
         raise CatalogueError(f"{where}: too few held-out animals with several photos ({error})") from None
 
 
 def trained(path: Path, labels: Sequence[Path]) -> Asked:
-    """Held-out photos of a predictions.npz, asked of the photos that its fit learned from.
+    """Held-out photos of a predictions.npz, asked of the photos that its fit learned from; but for those whose animal the fit
+    learned from in the same encounter.
 
     Args:
         labels: tables of photo and animal; of a photo in several the last counts.
@@ -58,12 +59,15 @@ def trained(path: Path, labels: Sequence[Path]) -> Asked:
         raise CatalogueError(f"{path}: has no logits; leave out --trained-gallery")
     animal, learned = file.table["animal"].to_numpy(str), file.table["learned"].to_numpy(str) == "yes"
     gallery, asked = learned & (animal != ""), ~learned & (animal != "")
+    if (meeting := tables.meetings(file.table)) is not None:
+        pair = np.array([f"{of}\n{name}" for of, name in zip(meeting.tolist(), animal.tolist(), strict=True)])
+        asked &= ~np.isin(pair, pair[gallery])
     stranger = ~np.isin(animal[asked], animal[gallery])
     if stranger.all() or not stranger.any():
         kind = "animals that the model was trained on" if stranger.all() else "other animals"
         raise CatalogueError(
-            f"{path}: --trained-gallery takes held-out photos of {kind} as well: give a second --table with "
-            "the test photos' truth, or leave --trained-gallery out"
+            f"{path}: --trained-gallery takes held-out photos of {kind} as well (of other encounters, where these are known): "
+            "give a second --table with the test photos' truth, or leave --trained-gallery out"
         )
     numbers, _ = pd.factorize(animal, sort=True)
     numbers = numbers.astype(np.int64)

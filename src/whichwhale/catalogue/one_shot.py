@@ -71,6 +71,7 @@ def results(
         CatalogueError: too few animals with so many photos.
     """
     numbers = pd.factorize(found[0].animal, sort=True)[0].astype(np.int64)
+    meeting = found[0].meeting  # one for all, so that all meet the same episodes
     every = []
     for one in found:
         flat_vectors = None
@@ -88,6 +89,7 @@ def results(
                     count=count,
                     validation=validation,
                     flat=flat_vectors,
+                    meeting=meeting,
                     seed=seed,
                     draws=draws,
                 )

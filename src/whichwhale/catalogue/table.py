@@ -2,8 +2,9 @@
 
 `key` (of its vector), `photo` (a name, unique), `animal`, `status` (approved, or a word of the user's own) stand in every
 catalogue. Optional: `date` (YYYY, YYYY-MM or YYYY-MM-DD), `encounter` (photos of one meeting; calibration leaves them out
-together), `learned` (yes | no: whether the model learned from the photo), `path` (of the photo, for pictures), `photo_sha`, and
-whatever other columns came along, such as place and side. All but `key` are text; empty where nothing is known.
+together, and no measurement compares two of one animal), `learned` (yes | no: whether the model learned from the photo), `path`
+(of the photo, for pictures), `photo_sha`, and whatever other columns came along, such as place and side. All but `key` are text;
+empty where nothing is known.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ import re
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from whichwhale.catalogue.errors import CatalogueError, listed
 
@@ -73,6 +76,15 @@ def read_labels(path: str | Path) -> pd.DataFrame:
         raise CatalogueError(f"{path}: line {line + 2}: {table['photo'].iloc[line]} has a row already; keep one of them")
     check(table, str(path), first_line=2)
     return table
+
+
+def meetings(table: pd.DataFrame) -> NDArray[np.int64] | None:
+    """A number an encounter [N], photos without one each their own; None if the table has no such column."""
+    if "encounter" not in table or (table["encounter"] == "").all():
+        return None
+    numbers, _ = pd.factorize(table["encounter"])
+    lone = (table["encounter"] == "").to_numpy()
+    return np.where(lone, -1 - np.arange(len(table)), numbers).astype(np.int64)
 
 
 def check(table: pd.DataFrame, where: str, first_line: int = 0) -> None:

@@ -23,6 +23,7 @@ from whichwhale.catalogue.gallery import Gallery
 from whichwhale.catalogue.incoming import Incoming
 from whichwhale.catalogue.pooling import pooled, together
 from whichwhale.catalogue.search import MOST_COSINES, Searcher, best_first
+from whichwhale.catalogue.table import meetings
 
 LEAST_UNLEARNED = 50  # photos that the model did not learn from; with fewer, all are asked
 
@@ -66,7 +67,7 @@ def own_queries(gallery: Gallery, config: CalibrationConfig) -> tuple[list[Query
     if len(eligible) < LEAST_UNLEARNED:
         eligible = np.arange(len(table))
     share = None if (learned[eligible] == "").any() else float((learned[eligible] == "yes").mean())
-    meeting = _meetings(table)
+    meeting = meetings(table)
     queries = []
     for rows in _drawn(eligible, gallery.code, meeting, config):
         same = gallery.code == gallery.code[rows[0]]
@@ -89,7 +90,7 @@ def held_out_queries(gallery: Gallery, photos: Incoming, config: CalibrationConf
     code, names = pd.factorize(table["animal"], sort=True)
     place = {name: number for number, name in enumerate(gallery.animals)}
     twin = gallery.photos.get_indexer(pd.Index(table["photo"]))
-    meeting = _meetings(table)
+    meeting = meetings(table)
     met = gallery.table.groupby(["animal", "encounter"]).indices if meeting is not None and "encounter" in gallery.table else {}
     queries = []
     for rows in _drawn(np.arange(len(table)), code, meeting, config):
@@ -120,15 +121,6 @@ def not_learned(photos: Incoming, where: str) -> Incoming:
             "photos that it has not seen"
         )
     return photos.only(kept, "the model learned from them")
-
-
-def _meetings(table: pd.DataFrame) -> NDArray[np.int64] | None:
-    """A number an encounter, photos without one each their own; None if the table has no such column."""
-    if "encounter" not in table or (table["encounter"] == "").all():
-        return None
-    numbers, _ = pd.factorize(table["encounter"])
-    lone = (table["encounter"] == "").to_numpy()
-    return np.where(lone, -1 - np.arange(len(table)), numbers)
 
 
 def _drawn(

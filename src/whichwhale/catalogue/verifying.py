@@ -87,13 +87,13 @@ def drawn(held_out: HeldOut, most: int, seed: int) -> HeldOut:
 
 
 def fit(held_out: HeldOut, prior: float, where: str, *, seed: int = 0, draws: int = 1000) -> VerificationFile:
-    """The calibration from all pairs of held-out photos, and its figures.
+    """The calibration from all pairs of held-out photos, but for those of one animal in one encounter, and its figures.
 
     Raises:
         CatalogueError: pairs of one kind alone, or too few animals to judge the calibration on others.
     """
     held_out = drawn(held_out, MOST_PHOTOS, seed)
-    pairs = verifying.pairs_of(held_out.photos.vectors, held_out.animal)
+    pairs = verifying.pairs_of(held_out.photos.vectors, held_out.animal, held_out.meeting)
     try:
         fitted = verifying.calibrate(pairs.cosine, pairs.same, prior)
         found = verifying.verification(pairs, seed=seed, draws=draws)
@@ -101,7 +101,7 @@ def fit(held_out: HeldOut, prior: float, where: str, *, seed: int = 0, draws: in
     except ValueError as error:
         raise CatalogueError(
             f"{where}: {len(held_out.animal)} photos of {pairs.animals} held-out animals are not enough ({error}); "
-            "it takes several animals with two photos or more"
+            "it takes several animals with two photos or more, of different encounters where these are known"
         ) from None
     rates = {f"true accepts at {rate:.1%} false": one for rate, one in found.accepts.items()}
     figures = {"ROC AUC": found.auc, "equal error rate": found.eer} | rates

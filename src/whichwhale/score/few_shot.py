@@ -2,7 +2,8 @@
 
 An episode draws N animals, K support photos of each and one other photo of each to ask about (Vinyals et al., Matching networks
 for one shot learning, 2016). Draws are keyed by (seed, N, K, episode) over animals and photos in the order given, so that other
-vectors of the same photos meet the same episodes.
+vectors of the same photos meet the same episodes. Where encounters are known no support photo is of the asked one's: two
+frames of one pass are nearly one picture.
 """
 
 from __future__ import annotations
@@ -38,11 +39,13 @@ class Episodes:
         return self.support.shape[1] // self.ways
 
 
-def episodes(animal: NDArray[np.int64], ways: int, shots: int, count: int, *, seed: int) -> Episodes:
-    """Draw `count` episodes among the animals with more than `shots` photos.
+def episodes(
+    animal: NDArray[np.int64], ways: int, shots: int, count: int, *, seed: int, meeting: NDArray[np.int64] | None = None
+) -> Episodes:
+    """Draw `count` episodes among the animals with more than `shots` photos; with encounters, a photo and `shots` of others.
 
     Args:
-        animal: [N] numbers of the animals, photo by photo.
+        animal: [N] numbers of the animals, photo by photo; meeting: [N] numbers of the encounters.
 
     Raises:
         ValueError: fewer than `ways` animals have as many photos.
@@ -52,18 +55,42 @@ def episodes(animal: NDArray[np.int64], ways: int, shots: int, count: int, *, se
             f"{count} episodes of {ways} ways and {shots} shots: it takes an episode, two ways and one shot at least"
         )
     rows = {one: np.flatnonzero(animal == one) for one in np.unique(animal).tolist()}
-    able = np.array([one for one, own in rows.items() if len(own) > shots], np.int64)
+    askable = {one: own[_others(own, meeting) >= shots] for one, own in rows.items()}
+    able = np.array([one for one, some in askable.items() if len(some)], np.int64)
     if len(able) < ways:
-        raise ValueError(f"{len(able)} animals have more than {shots} photos, it takes {ways} for {ways} ways")
+        have = f"more than {shots} photos" if meeting is None else f"a photo and {shots} more of other encounters"
+        raise ValueError(f"{len(able)} animals have {have}, it takes {ways} for {ways} ways")
     support, query, chosen = [], [], []
     for number in range(count):
         random = np.random.default_rng([seed, ways, shots, number])
         animals = random.choice(able, ways, replace=False)
-        drawn = np.array([random.choice(rows[one], shots + 1, replace=False) for one in animals.tolist()])
+        drawn = np.array([_drawn(random, rows[one], askable[one], shots, meeting) for one in animals.tolist()])
         support.append(drawn[:, :-1].ravel())
         query.append(drawn[:, -1])
         chosen.append(animals)
     return Episodes(np.array(support), np.array(query), np.array(chosen))
+
+
+def _others(own: NDArray[np.int64], meeting: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    """For each of an animal's photos, how many it has of other encounters."""
+    if meeting is None:
+        return np.full(len(own), len(own) - 1)
+    _, which, size = np.unique(meeting[own], return_inverse=True, return_counts=True)
+    return len(own) - size[which]
+
+
+def _drawn(
+    random: np.random.Generator,
+    own: NDArray[np.int64],
+    askable: NDArray[np.int64],
+    shots: int,
+    meeting: NDArray[np.int64] | None,
+) -> NDArray[np.int64]:
+    """Rows of `shots` support photos, then of the one to ask about."""
+    if meeting is None:
+        return random.choice(own, shots + 1, replace=False)
+    query = random.choice(askable)
+    return np.append(random.choice(own[meeting[own] != meeting[query]], shots, replace=False), query)
 
 
 def right(vectors: NDArray[np.floating], drawn: Episodes, k: int) -> NDArray[np.bool_]:
@@ -139,6 +166,7 @@ def few_shot(
     count: int = 500,
     validation: float = 0.4,
     flat: NDArray[np.floating] | None = None,
+    meeting: NDArray[np.int64] | None = None,
     seed: int = 0,
     draws: int = 1000,
 ) -> Result:
@@ -146,6 +174,7 @@ def few_shot(
 
     Args:
         vectors: [N, D], unit length; animal: [N] numbers; flat: [N, 2], a map of the vectors.
+        meeting: [N] numbers of the encounters.
         count: episodes, of validation animals as well; validation: share of the animals that k is chosen on.
 
     Raises:
@@ -153,7 +182,7 @@ def few_shot(
     """
     aside = sides(animal, validation, seed=seed)
     choosing, asking = (
-        _on(kept, episodes(animal[kept], ways, shots, count, seed=seed))
+        _on(kept, episodes(animal[kept], ways, shots, count, seed=seed, meeting=None if meeting is None else meeting[kept]))
         for kept in (np.flatnonzero(aside), np.flatnonzero(~aside))
     )
 

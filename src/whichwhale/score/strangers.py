@@ -104,14 +104,23 @@ def ask(
     return Asked(score, rank, np.asarray(query_animal, np.int64))
 
 
-def halves(embedding: NDArray[np.floating], animal: NDArray[np.int64], *, seed: int, scale: float = 16.0) -> Asked:
+def halves(
+    embedding: NDArray[np.floating],
+    animal: NDArray[np.int64],
+    meeting: NDArray[np.int64] | None = None,
+    *,
+    seed: int,
+    scale: float = 16.0,
+) -> Asked:
     """Animals that no model was trained on, asked as both: half of them are enrolled, every other photo of each, and the rest of
     their photos are asked as known, all photos of the other animals as strangers; then the other way round.
 
-    So each photo is asked as a stranger's once, and every other photo of an animal with several as a known one's once.
+    So each photo is asked as a stranger's once, and every other photo of an animal with several as a known one's once. Where
+    encounters are known they are dealt whole, every other one of each animal.
 
     Args:
-        embedding: [N, D], unit length; animal: [N] numbers; seed: deals animals and photos.
+        embedding: [N, D], unit length; animal: [N] numbers; meeting: [N] numbers of the encounters; seed: deals animals and
+            photos.
 
     Raises:
         ValueError: too few animals to make two galleries.
@@ -124,7 +133,9 @@ def halves(embedding: NDArray[np.floating], animal: NDArray[np.int64], *, seed: 
     place = np.empty(len(animal), np.int64)
     for one in animals:
         own = shuffled[animal[shuffled] == one]
-        place[own] = np.arange(len(own))
+        of_own = np.arange(len(own)) if meeting is None else meeting[own]
+        _, first, which = np.unique(of_own, return_index=True, return_inverse=True)
+        place[own] = np.argsort(np.argsort(first))[which]  # the encounters by their first photo
     asked = []
     for enrolled in (0, 1):
         in_gallery = (of == enrolled) & (place % 2 == 0)

@@ -33,11 +33,12 @@ class Pairs:
         return Pairs(self.cosine[kept], self.same[kept], self.first[kept], self.second[kept], self.animals)
 
 
-def pairs_of(embedding: ArrayLike, animal: ArrayLike) -> Pairs:
+def pairs_of(embedding: ArrayLike, animal: ArrayLike, meeting: ArrayLike | None = None) -> Pairs:
     """All pairs of photos; memory grows with the square of their number (5,000 photos: half a gigabyte).
 
     Args:
         embedding: [N, D], unit length; animal: [N] names or numbers.
+        meeting: [N] numbers of the encounters. Two photos of one animal in one encounter are nearly one picture, and no pair.
 
     Raises:
         ValueError: wrong shapes.
@@ -48,6 +49,12 @@ def pairs_of(embedding: ArrayLike, animal: ArrayLike) -> Pairs:
     known, code = np.unique(names, return_inverse=True)
     one, other = np.triu_indices(len(code), 1)
     first, second = code[one], code[other]
+    if meeting is not None:
+        of = np.asarray(meeting)
+        if of.shape != names.shape:
+            raise ValueError(f"meeting must be [{len(names)}], not of shape {of.shape}")
+        apart = (first != second) | (of[one] != of[other])
+        one, other, first, second = one[apart], other[apart], first[apart], second[apart]
     return Pairs((vectors @ vectors.T)[one, other], first == second, first, second, len(known))
 
 
