@@ -1,6 +1,7 @@
 """The command line, from photos on disk and an (unfitted) network to answers, and with vectors alone."""
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -20,7 +21,7 @@ from whichwhale.identify import fitted
 from whichwhale.identify.config import IdentifyConfig
 from whichwhale.identify.net import Identifier
 from whichwhale.predictions import Predictions
-from whichwhale.runs import RunFolder
+from whichwhale.runs import RunFolder, trained_on
 from whichwhale.score import top5
 
 SETTINGS = {
@@ -95,6 +96,33 @@ def test_from_photos_to_answers(photos: Path, model: Path, capsys: pytest.Captur
     assert "encounter  (2 photos, 7 animals searched)" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(("learned", "doubt"), [(10, ""), (60, "The model had learned from 100% of the calibration's photos")])
+def test_what_the_model_learned_from_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Path, learned: int, doubt: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A catalogue of photos, of which trained_on.csv beside the weights names some (50 are left to ask) or all."""
+    monkeypatch.chdir(tmp_path)
+    fit = tmp_path / "runs" / "heads" / "net" / "foldall"
+    shutil.copytree(model, fit)
+    names = [(f"w{animal}/{k}.png", f"w{animal}") for k in range(3) for animal in range(20)]
+    for number, (name, animal) in enumerate(names):
+        draw(Path("photos") / name, int(animal[1:]), number)
+    trained_on.write(fit, set(names[:learned]))
+    settings = ["calibration.encounters=[1]", "calibration.candidates=5", "pool.scale=16"]
+    assert main(["build", "whales", "photos", "--model", str(fit), *settings]) == 0
+    shown = capsys.readouterr().out
+    assert "probabilities fitted on" in shown and ("too sure" in shown) == bool(doubt) and doubt in shown
+    gallery = read("whales")
+    assert dict(zip(gallery.table["photo"], gallery.table["learned"], strict=True)) == {
+        name: "yes" if number < learned else "no" for number, (name, _) in enumerate(names)
+    }
+    assert gallery.manifest.calibration.learned == bool(doubt)
+    assert main(["search", "whales", "photos/w3/1.png", "--model", str(fit), "--json", "a.json"]) == 0
+    shown, told = capsys.readouterr().out, json.loads(Path("a.json").read_text())
+    assert ("too sure" in shown) == bool(doubt) and doubt in shown
+    assert told["learned"] == bool(doubt) and (told["doubt"] or "").startswith(doubt) and bool(told["doubt"]) == bool(doubt)
+
+
 def test_embeddings_are_those_of_predictions(photos: Path, model: Path) -> None:
     embedder = whichwhale.load(model).embedder()
     paths = [photos / "w0" / "0.png", photos / "gone.png", photos / "w3" / "1.png"]
@@ -154,6 +182,8 @@ def test_vectors_alone(vectors: Path, capsys: pytest.CaptureFixture[str]) -> Non
     search = ["search", "whales", "--vectors", "new.npz", "--new-rate", "0.2"]
     assert main([*search, "--json", "a.json", "--top5", "five.csv.gz"]) == 0
     found = json.loads(Path("a.json").read_text())
+    assert found["learned"] is None and "is not known; if it had, the probabilities are too sure" in found["doubt"]
+    assert found["doubt"] in capsys.readouterr().out
     assert found["new_rate"] == 0.2 and found["animals"] == 40 and found["model"] == "m" and len(found["answers"]) == 50
     for one in found["answers"]:
         assert sum(match["probability"] for match in one["matches"]) + one["nobody"] + one["others"] == pytest.approx(1)

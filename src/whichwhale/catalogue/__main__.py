@@ -11,7 +11,7 @@ from pathlib import Path
 import pandas as pd
 
 from whichwhale.catalogue import answers as answering
-from whichwhale.catalogue import editing, fitting, generations, judging, reliability, trials
+from whichwhale.catalogue import editing, fitting, generations, judging, reliability, trials, trust
 from whichwhale.catalogue import gallery as galleries
 from whichwhale.catalogue import incoming as coming
 from whichwhale.catalogue import table as tables
@@ -231,10 +231,8 @@ def _calibrated(gallery: Gallery, held_out: Incoming | None) -> None:
         return
     print(f"probabilities fitted on {fitted.queries} queries; judged by fits that did not see the animal:")
     print(reliability.table(fitted.reliability))
-    if fitted.learned is None:
-        print("Whether the model had learned from these photos is not known; if it had, the probabilities are too sure.")
-    elif fitted.learned > 0:
-        print(f"The model had learned from {fitted.learned:.0%} of them: the probabilities are too sure. Give --queries.")
+    if doubt := trust.too_sure(fitted):
+        print(doubt)
 
 
 def _search(options: argparse.Namespace) -> int:
@@ -254,6 +252,8 @@ def _search(options: argparse.Namespace) -> int:
     found = answering.answer(searcher, names, of, queries, options.new_rate, options.top)
     if gallery.manifest.calibration is None:
         print(f"no probabilities: {gallery.manifest.uncalibrated or 'not calibrated yet, see `calibrate`'}")
+    if doubt := trust.too_sure(gallery.manifest.calibration):
+        print(doubt)
     if not (options.json or options.top5) or len(found) <= 20:
         print("\n".join(answering.text(one) for one in found))
     if options.json:

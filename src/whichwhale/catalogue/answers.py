@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from whichwhale.catalogue.calibration import NEW, REST, asked, probabilities, ratios
 from whichwhale.catalogue.errors import CatalogueError
 from whichwhale.catalogue.search import Ranking, Searcher
+from whichwhale.catalogue.trust import too_sure
 from whichwhale.score import top5
 from whichwhale.score.ranking import NEW_WHALE, ranked_lists
 
@@ -110,7 +111,8 @@ def _answer(
 
 
 def as_numbers(answers: Sequence[Answer], searcher: Searcher, new_rate: float) -> dict[str, Any]:
-    """For JSON."""
+    """For JSON; `learned`: the share of the photos behind the calibration that the model had learned from (null: not known), and
+    `doubt`, in words, why the probabilities may be too sure."""
     manifest = searcher.gallery.manifest
     return {
         "schema": SCHEMA,
@@ -121,6 +123,8 @@ def as_numbers(answers: Sequence[Answer], searcher: Searcher, new_rate: float) -
         "photos": len(searcher.rows),
         "new_rate": None if manifest.calibration is None else new_rate,
         "uncalibrated": manifest.uncalibrated or None,
+        "learned": None if manifest.calibration is None else manifest.calibration.learned,
+        "doubt": too_sure(manifest.calibration) or None,
         "answers": [asdict(one) for one in answers],
     }
 

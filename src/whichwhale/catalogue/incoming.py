@@ -13,11 +13,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whichwhale import predictions
+from whichwhale.catalogue import learned
 from whichwhale.catalogue import table as tables
 from whichwhale.catalogue.errors import CatalogueError, listed
 from whichwhale.catalogue.gallery import check_vectors
 from whichwhale.catalogue.manifest import Model
 from whichwhale.predictions import ROLE_NAMES, ROLE_TRAIN
+from whichwhale.runs.trained_on import Photos
 
 SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".jpe", ".jfif"}
 
@@ -25,12 +27,13 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif", "
 @dataclass(frozen=True, eq=False)
 class Incoming:
     """`table` [N]: `photo` and whatever else is known (`animal`, "" if not); `vectors` float32 [N, D], unit length; `model`:
-    whose they are; `told`: what was left out and why, a line each."""
+    whose they are; `told`: what was left out and why, a line each; `seen`: what the model learned from, if that is known."""
 
     table: pd.DataFrame
     vectors: NDArray[np.float32]
     model: Model
     told: list[str] = field(default_factory=list)
+    seen: Photos | None = None
 
     def __len__(self) -> int:
         return len(self.table)
@@ -41,7 +44,7 @@ class Incoming:
             return self
         left = int((~kept).sum())
         told = [*self.told, f"{left} photos left out: {why}"] if why and left else self.told
-        return Incoming(self.table[kept].reset_index(drop=True), self.vectors[kept], self.model, told)
+        return Incoming(self.table[kept].reset_index(drop=True), self.vectors[kept], self.model, told, self.seen)
 
     def labelled(self, labels: pd.DataFrame, where: str) -> Incoming:
         """With the columns of a table of labels [photo, …]; it wins over what was known.
@@ -62,7 +65,9 @@ class Incoming:
             values = table[name].to_numpy(object) if name in table.columns else np.full(len(table), "", object)
             values[found] = labels[name].to_numpy(object)[place[found]]
             table[name] = pd.Series(values, dtype="str")
-        return Incoming(table, self.vectors, self.model, self.told)
+        if self.seen is not None and "learned" not in labels.columns:
+            table["learned"] = learned.said(table, self.seen)  # by the animals too, which may be known only now
+        return Incoming(table, self.vectors, self.model, self.told, self.seen)
 
 
 def of_file(path: str | Path, roles: Sequence[str] = ROLE_NAMES) -> Incoming:
@@ -107,8 +112,7 @@ def _predictions(path: Path, roles: Sequence[str]) -> Incoming:
     if not kept.any():
         raise CatalogueError(f"{path}: has no row of role {' or '.join(roles)}")
     photo = [item.removesuffix("#0") for item in read.item[kept].tolist()]
-    learned = np.where(read.role[kept] == ROLE_TRAIN, "yes", "no")
-    table = pd.DataFrame({"photo": photo, "learned": learned}, dtype="str")
+    table = pd.DataFrame({"photo": photo, "learned": np.where(read.role[kept] == ROLE_TRAIN, "yes", "no")}, dtype="str")
     _refuse_double(table, str(path))
     vectors = check_vectors(read.embedding[kept], photo, str(path))
     # without a fingerprint of the weights one file is known by its own embeddings
@@ -166,7 +170,8 @@ def photos_in(where: Sequence[str | Path]) -> pd.DataFrame:
 
 
 def of_photos(where: Sequence[str | Path], model: str | Path) -> tuple[Incoming, list[str]]:
-    """Photos of files and folders, with the vectors that a fitted model makes of them; beside it what can't be read, a line each.
+    """Photos of files and folders, with the vectors that a fitted model makes of them and, where the model says so, whether it
+    learned from them; beside it what can't be read, a line each.
 
     Args:
         model: run folder of one fit (`runs/<dataset>/<model>/fold0`, `…/foldall`).
@@ -186,7 +191,10 @@ def of_photos(where: Sequence[str | Path], model: str | Path) -> tuple[Incoming,
     table["photo_sha"] = pd.Series([hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in table["path"]], dtype="str")
     vectors = check_vectors(found.vectors, table["photo"].tolist(), str(model))
     whose = Model(weights_sha=embedder.weights_sha, dims=vectors.shape[1])
-    return Incoming(table, vectors, whose), list(found.failed.values())
+    seen = learned.of_fit(embedder.path)
+    if seen is not None:
+        table["learned"] = learned.said(table, seen)
+    return Incoming(table, vectors, whose, seen=seen), list(found.failed.values())
 
 
 def _refuse_double(table: pd.DataFrame, where: str) -> None:
