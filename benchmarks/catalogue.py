@@ -7,7 +7,8 @@
 
 Files are predictions.npz of fits on folds of kind disjoint (one fold of each model, the same), or .npz with vectors and photo.
 Figures are of photos of animals that a fit was never trained on; a file without such animals is refused. Tables are Markdown;
-intervals are 95 % bootstraps over animals. Each table is what `python -m whichwhale.catalogue verify | novelty | one-shot` says.
+intervals are 95 % bootstraps over animals. A table is printed as soon as it is made; one that can't be, for too few animals, says
+why. Each table is what `python -m whichwhale.catalogue verify | novelty | one-shot` says.
 """
 
 from __future__ import annotations
@@ -15,18 +16,19 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from markdown_table import markdown_table
 
 from whichwhale.catalogue import novelty, one_shot, verifying
-from whichwhale.catalogue.held_out import held_out
+from whichwhale.catalogue.errors import CatalogueError
+from whichwhale.catalogue.held_out import HeldOut, held_out
 from whichwhale.catalogue.incoming import of_file
 from whichwhale.catalogue.table import read_labels
 from whichwhale.command_line import carried_out, parser_of
 from whichwhale.score.bootstrap import Interval
-from whichwhale.score.few_shot import Result
 from whichwhale.score.open_set import Judgement
 
 
@@ -54,18 +56,21 @@ def novelty_table(found: Judgement) -> str:
     return "\n".join([*scores, "", *markdown_table(["band", "share of the photos", "of them wrong"], bands)])
 
 
-def one_shot_table(names: Sequence[str], every: Sequence[Sequence[Result]]) -> str:
-    """A row for each file, number of ways and shots."""
+def one_shot_table(names: Sequence[str], every: Sequence[Sequence[one_shot.Cell]]) -> str:
+    """A row for each file, number of ways and shots; why there is none where there is none."""
     rows = []
     for name, of_one in zip(names, every, strict=True):
         for one in of_one:
+            if isinstance(one, one_shot.Undrawn):
+                rows.append([f"`{name}`", str(one.ways), str(one.shots), f"none: {one.why}", "", ""])
+                continue
             flat = "" if one.flat is None else f"{cell(one.flat)}, k = {one.flat_k}"
             rows.append([f"`{name}`", str(one.ways), str(one.shots), cell(one.nearest), f"{cell(one.knn)}, k = {one.k}", flat])
     return "\n".join(markdown_table(["vectors", "ways", "shots", "nearest photo", "kNN", "kNN on 2-D UMAP"], rows))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit codes: 0 measured, 2 it can't be carried out."""
+    """Exit codes: 0 measured, 1 but for a table that there are too few animals for, 2 it can't be carried out."""
     parser = parser_of("benchmarks/catalogue.py", __doc__)
     parser.add_argument("vectors", type=Path, nargs="+", metavar="NPZ", help="predictions.npz of disjoint folds")
     parser.add_argument("--table", type=Path, help="whom the photos show: Image, whaleID")
@@ -85,33 +90,57 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"{len(names)} --names for {len(options.vectors)} files")
     if len(set(names)) < len(names):
         parser.error(f"two files are called {next(one for one in names if names.count(one) > 1)}; tell them apart by --names")
-    return carried_out(lambda: print("\n\n".join(tables(options, names))))
+    return carried_out(measured, options, names)
 
 
-def tables(options: argparse.Namespace, names: Sequence[str]) -> list[str]:
-    """All that is printed, part by part."""
-    fitted, novel, warnings = {}, [], []
-    errors = options.errors[0], options.errors[1]
-    for name, path in zip(names, options.vectors, strict=True):
+def measured(options: argparse.Namespace, names: Sequence[str]) -> int:
+    """Print table after table; 1 if there was none of some kind."""
+    if options.draws < 1 or options.episodes < 1:
+        raise CatalogueError("--draws and --episodes must be at least 1")
+    files = {}
+    for name, path in zip(names, options.vectors, strict=True):  # all of them before any is measured
         photos = of_file(path)
         if options.table is not None:
             photos = photos.labelled(read_labels(options.table), str(options.table))
-        found = held_out(photos, str(path))
-        if found.warning:
-            warnings.append(f"{name}: {found.warning}")
-        fitted[name] = verifying.fit(found, options.prior, str(path), seed=options.seed, draws=options.draws)
-        asked = novelty.enrolled(found, str(path), options.seed)
-        judged = novelty.judged(asked, str(path), rate=options.new_rate, errors=errors, seed=options.seed, draws=options.draws)
-        counts = f"{judged.known} photos asked as known animals', {judged.strangers} as strangers', weighted to {judged.rate:.0%}"
-        novel.append(f"Novelty, `{name}`: {counts}\n\n{novelty_table(judged)}")
+        files[name] = held_out(photos, str(path))
     common, _ = one_shot.in_common(options.vectors, options.table)
+    paths = dict(zip(names, map(str, options.vectors), strict=True))
+    missing = 0
+    for block in (
+        lambda: _verification(options, files, paths),
+        *(partial(_novelty, options, name, found, paths[name]) for name, found in files.items()),
+        lambda: _one_shot(options, names, common),
+    ):
+        try:
+            print(block() + "\n", flush=True)
+        except CatalogueError as problem:
+            print(f"none: {problem}\n", flush=True)
+            missing = 1
+    print("".join(f"{name}: {found.warning}\n" for name, found in files.items() if found.warning), end="")
+    return missing
+
+
+def _verification(options: argparse.Namespace, files: dict[str, HeldOut], paths: dict[str, str]) -> str:
+    fitted = {
+        name: verifying.fit(found, options.prior, paths[name], seed=options.seed, draws=options.draws)
+        for name, found in files.items()
+    }
+    return f"Verification: pairs of photos, those of one animal weighted to {options.prior:.0%}\n\n{verification_table(fitted)}"
+
+
+def _novelty(options: argparse.Namespace, name: str, found: HeldOut, path: str) -> str:
+    asked, errors = novelty.enrolled(found, path, options.seed), (options.errors[0], options.errors[1])
+    judged = novelty.judged(asked, path, rate=options.new_rate, errors=errors, seed=options.seed, draws=options.draws)
+    counts = f"{judged.known} photos asked as known animals', {judged.strangers} as strangers', weighted to {judged.rate:.0%}"
+    return f"Novelty, `{name}`: {counts}\n\n{novelty_table(judged)}"
+
+
+def _one_shot(options: argparse.Namespace, names: Sequence[str], common: Sequence[HeldOut]) -> str:
     every = one_shot.results(
         common, options.ways, options.shots, flat=options.flat, count=options.episodes, seed=options.seed, draws=options.draws
     )
     photos, animals = len(common[0].animal), len(set(common[0].animal.tolist()))
-    one = f"One-shot: {photos} photos of {animals} animals, k chosen on four tenths of them\n\n{one_shot_table(names, every)}"
-    head = f"Verification: pairs of photos, those of one animal weighted to {options.prior:.0%}\n\n{verification_table(fitted)}"
-    return [head, *novel, one, *warnings]
+    return f"One-shot: {photos} photos of {animals} animals, k chosen on four tenths of them\n\n{one_shot_table(names, every)}"
 
 
 if __name__ == "__main__":

@@ -70,6 +70,21 @@ def test_a_flat_map_beside_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> 
         assert row["vectors"] == "a name" and 0.25 < row["flat"][0] < row["knn"][0] and row["flat_k"] >= 1
 
 
+def test_too_few_animals_for_a_row_leave_the_others(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*ASK, "--vectors", "good.npz", "--ways", "4", "13"]) == 0
+    assert (
+        "good            13     5 none: to choose k on: 12 animals have more than 5 photos, it takes 13"
+        in capsys.readouterr().out
+    )
+    rows = json.loads(Path("a.json").read_text())
+    assert [(row["ways"], row["why"] is None, row["nearest"] is None) for row in rows] == [
+        (4, True, False),
+        (4, True, False),
+        (13, False, True),
+        (13, False, True),
+    ]
+
+
 def test_umap_keeps_well_parted_animals_apart() -> None:
     pytest.importorskip("umap", reason="umap-learn is not installed")
     from whichwhale.catalogue.flat import flat_map

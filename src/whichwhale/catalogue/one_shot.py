@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,18 @@ from whichwhale.catalogue.errors import CatalogueError
 from whichwhale.catalogue.held_out import HeldOut, held_out
 from whichwhale.score.bootstrap import Interval
 from whichwhale.score.few_shot import Result, few_shot
+
+
+@dataclass(frozen=True)
+class Undrawn:
+    """Episodes that there can't be, and `why`."""
+
+    ways: int
+    shots: int
+    why: str
+
+
+Cell = Result | Undrawn
 
 
 def name_of(path: Path) -> str:
@@ -61,51 +74,55 @@ def results(
     validation: float = 0.4,
     seed: int = 0,
     draws: int = 1000,
-) -> list[list[Result]]:
-    """For each file a result for every number of ways and shots.
+) -> list[list[Cell]]:
+    """For each file a result for every number of ways and shots; where there are too few animals for it, why there is none.
 
     Args:
         flat: also on a two-dimensional UMAP of the same photos' vectors, without their labels.
 
     Raises:
-        CatalogueError: too few animals with so many photos.
+        CatalogueError: too few animals with so many photos for any of them.
     """
     numbers = pd.factorize(found[0].animal, sort=True)[0].astype(np.int64)
     meeting = found[0].meeting  # one for all, so that all meet the same episodes
-    every = []
+    every: list[list[Cell]] = []
     for one in found:
         flat_vectors = None
         if flat:
             from whichwhale.catalogue.flat import flat_map
 
             flat_vectors = flat_map(one.photos.vectors, seed=seed)
-        try:
-            of_file = [
-                few_shot(
-                    one.photos.vectors,
-                    numbers,
-                    ways=way,
-                    shots=shot,
-                    count=count,
-                    validation=validation,
-                    flat=flat_vectors,
-                    meeting=meeting,
-                    seed=seed,
-                    draws=draws,
-                )
-                for way in ways
-                for shot in shots
-            ]
-        except ValueError as error:
+        of_file: list[Cell] = []
+        for way in ways:
+            for shot in shots:
+                try:
+                    result = few_shot(
+                        one.photos.vectors,
+                        numbers,
+                        ways=way,
+                        shots=shot,
+                        count=count,
+                        validation=validation,
+                        flat=flat_vectors,
+                        meeting=meeting,
+                        seed=seed,
+                        draws=draws,
+                    )
+                except ValueError as error:
+                    of_file.append(Undrawn(way, shot, str(error)))
+                else:
+                    of_file.append(result)
+        undrawn = [cell for cell in of_file if isinstance(cell, Undrawn)]
+        if len(undrawn) == len(of_file):
             raise CatalogueError(
-                f"{error} (on each side of the split by animal: {validation:.0%} to choose k on, the others to ask about); "
+                f"{undrawn[0].why} ({validation:.0%} of the animals are there to choose k on, the others to ask about); "
                 "ask for fewer --ways or --shots"
-            ) from None
+            )
         every.append(of_file)
     return every
 
 
-def text(names: Sequence[str], every: Sequence[Sequence[Result]], found: HeldOut, warnings: Sequence[str]) -> str:
+def text(names: Sequence[str], every: Sequence[Sequence[Cell]], found: HeldOut, warnings: Sequence[str]) -> str:
     """The table for people."""
     width = max(12, *(len(name) for name in names))
     lines = [
@@ -115,20 +132,28 @@ def text(names: Sequence[str], every: Sequence[Sequence[Result]], found: HeldOut
     ]
     for name, of_file in zip(names, every, strict=True):
         for one in of_file:
+            if isinstance(one, Undrawn):
+                lines.append(f"{name:<{width}} {one.ways:>5} {one.shots:>5} none: {one.why}")
+                continue
             flat = "" if one.flat is None else f"{_cell(one.flat)} k={one.flat_k}"
             knn = f"{_cell(one.knn)} k={one.k}"
             lines.append(f"{name:<{width}} {one.ways:>5} {one.shots:>5} {_cell(one.nearest):>24} {knn:>31} {flat:>31}".rstrip())
     return "\n".join([*lines, *warnings])
 
 
-def as_numbers(names: Sequence[str], every: Sequence[Sequence[Result]]) -> list[dict[str, Any]]:
-    """The table for JSON: accuracies as [estimate, low, high]."""
-    return [
-        {"vectors": name, "ways": one.ways, "shots": one.shots, "nearest": _numbers(one.nearest), "knn": _numbers(one.knn)}
-        | {"k": one.k, "flat": None if one.flat is None else _numbers(one.flat), "flat_k": one.flat_k}
-        for name, of_file in zip(names, every, strict=True)
-        for one in of_file
-    ]
+def as_numbers(names: Sequence[str], every: Sequence[Sequence[Cell]]) -> list[dict[str, Any]]:
+    """The table for JSON: accuracies as [estimate, low, high]; `why` there are none, null where there are."""
+    rows = []
+    for name, of_file in zip(names, every, strict=True):
+        for one in of_file:
+            row: dict[str, Any] = {"vectors": name, "ways": one.ways, "shots": one.shots}
+            if isinstance(one, Undrawn):
+                row |= dict.fromkeys(("nearest", "knn", "k", "flat", "flat_k")) | {"why": one.why}
+            else:
+                row |= {"nearest": _numbers(one.nearest), "knn": _numbers(one.knn), "k": one.k}
+                row |= {"flat": None if one.flat is None else _numbers(one.flat), "flat_k": one.flat_k, "why": None}
+            rows.append(row)
+    return rows
 
 
 def _cell(one: Interval) -> str:

@@ -178,13 +178,18 @@ def few_shot(
         count: episodes, of validation animals as well; validation: share of the animals that k is chosen on.
 
     Raises:
-        ValueError: too few animals on either side.
+        ValueError: too few animals on either side; says which.
     """
     aside = sides(animal, validation, seed=seed)
-    choosing, asking = (
-        _on(kept, episodes(animal[kept], ways, shots, count, seed=seed, meeting=None if meeting is None else meeting[kept]))
-        for kept in (np.flatnonzero(aside), np.flatnonzero(~aside))
-    )
+
+    def drawn(kept: NDArray[np.int64], what: str) -> Episodes:
+        try:
+            found = episodes(animal[kept], ways, shots, count, seed=seed, meeting=None if meeting is None else meeting[kept])
+        except ValueError as error:
+            raise ValueError(f"{what}: {error}") from None
+        return Episodes(kept[found.support], kept[found.query], found.animal)
+
+    choosing, asking = drawn(np.flatnonzero(aside), "to choose k on"), drawn(np.flatnonzero(~aside), "to ask about")
 
     def scored(table: NDArray[np.floating], k: int) -> Interval:
         return accuracy(right(table, asking, k), asking, seed=seed, draws=draws)
@@ -193,8 +198,3 @@ def few_shot(
     flat_k = None if flat is None else choose_k(flat, choosing)
     shown = None if flat is None or flat_k is None else scored(flat, flat_k)
     return Result(ways, shots, scored(vectors, 1), scored(vectors, k), k, shown, flat_k)
-
-
-def _on(rows: NDArray[np.int64], drawn: Episodes) -> Episodes:
-    """Episodes of some of the photos, by their rows among all."""
-    return Episodes(rows[drawn.support], rows[drawn.query], drawn.animal)
