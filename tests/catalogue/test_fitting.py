@@ -1,5 +1,6 @@
 """Probabilities that mean what they say: on animals and photos that the calibration never saw, at two sizes and two rates."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from whichwhale.catalogue.answers import answer
 from whichwhale.catalogue.config import CalibrationConfig, CatalogueConfig, PoolConfig
 from whichwhale.catalogue.editing import build, remove
 from whichwhale.catalogue.errors import CatalogueError
-from whichwhale.catalogue.gallery import Gallery
+from whichwhale.catalogue.gallery import Gallery, read
 from whichwhale.catalogue.generations import with_calibration
 from whichwhale.catalogue.incoming import Incoming
 from whichwhale.catalogue.search import Searcher
@@ -54,7 +55,7 @@ def test_claims_are_kept(calibrated: Gallery, tmp_path: Path, animals: int, rate
         if animals < ANIMALS:
             names = [f"a{n}" for n in range(start, start + animals)]
             few, _ = build(tmp_path / f"from{start}", photos.only(photos.table["animal"].isin(names).to_numpy()), CONFIG)
-            gallery = with_calibration(few, calibrated.manifest.calibration, calibrated.cohort())
+            gallery = with_calibration(few, calibrated.manifest.calibration, calibrated.cohort)
         queries, truth = fresh(gallery, rate)
         for one, true in zip(answer(Searcher(gallery), truth, [["x"]] * len(truth), queries, rate, top=1), truth, strict=True):
             match = one.matches[0]
@@ -184,9 +185,33 @@ def test_a_query_does_not_see_its_own_encounter(tmp_path: Path) -> None:
     assert alone == [[], [], [0, 1], [0, 1, 3]], "another animal's encounter of that name is another one"
 
 
+def test_a_reader_goes_on_while_the_calibration_is_made_anew(calibrated: Gallery, tmp_path: Path) -> None:
+    """What it opened answers as before, with the cohort's file deleted by two later calibrations."""
+    folder = tmp_path / "whales"
+    shutil.copytree(calibrated.folder, folder)
+    reader, query = read(folder), [some_photos(1, 1, seed=4, spread=SPREAD).vectors]
+    for cohort in (calibrated.cohort[:32], calibrated.cohort[32:]):
+        gallery = with_calibration(read(folder), calibrated.manifest.calibration, cohort)
+        np.testing.assert_array_equal(gallery.cohort, cohort)
+    assert not (folder / reader.manifest.calibration.cohort).exists()
+    assert answer(Searcher(reader), ["q"], [["q"]], query, 0.1) == answer(Searcher(calibrated), ["q"], [["q"]], query, 0.1)
+
+
+def test_a_damaged_cohort_is_told(calibrated: Gallery, tmp_path: Path) -> None:
+    folder = tmp_path / "whales"
+    shutil.copytree(calibrated.folder, folder)
+    path = folder / calibrated.manifest.calibration.cohort
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(CatalogueError, match=f"{path.name}: not readable"):
+        read(folder)
+    path.unlink()
+    with pytest.raises(CatalogueError, match=f"{path.name}: is missing, so the catalogue is damaged"):
+        read(folder)
+
+
 def test_removal_leaves_the_calibration(calibrated: Gallery, tmp_path: Path) -> None:
     gallery, _ = build(tmp_path / "whales", some_photos(ANIMALS, 5, spread=SPREAD), CONFIG)
-    gallery = with_calibration(gallery, calibrated.manifest.calibration, calibrated.cohort())
+    gallery = with_calibration(gallery, calibrated.manifest.calibration, calibrated.cohort)
     gallery, _ = remove(gallery.folder, animals=["a0"])
     assert gallery.manifest.calibration.animal == calibrated.manifest.calibration.animal
-    assert gallery.cohort().shape == (64, 16)
+    assert gallery.cohort.shape == (64, 16)

@@ -78,7 +78,7 @@ def answer(
             _answer(searcher, name, of, ranking, None, top, [searcher.gallery.animals[place] for place in ranking.animal[:5]])
             for name, of, ranking in zip(names, photos, rankings, strict=True)
         ]
-    asks = asked(rankings, queries, searcher.gallery.cohort(), calibration.candidates, searcher.pool)
+    asks = asked(rankings, queries, searcher.gallery.cohort, calibration.candidates, searcher.pool)
     table = probabilities(asks, calibration, new_rate)
     answers = []
     for name, of, ranking, p in zip(names, photos, rankings, table, strict=True):

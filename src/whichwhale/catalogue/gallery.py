@@ -7,9 +7,9 @@
     index-<g>.usearch, index-keys-<g>.npy, cohort-<g>.npy
     writer.lock              lock.py
 
-A reader has the table in memory and the vectors memory-mapped, so what a writer does meanwhile changes nothing for it, even when
-the files of its generation are deleted. A writer that is killed leaves files that catalogue.json doesn't name; the next one
-deletes them.
+A reader has the table and the cohort in memory and the vectors memory-mapped, so what a writer does meanwhile changes nothing for
+it, even when the files of its generation are deleted. A writer that is killed leaves files that catalogue.json doesn't name; the
+next one deletes them.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ UNIT = 1e-6  # how far the length of a unit vector may be from 1
 class Gallery:
     """One generation, open. Row i of `table` (index 0 … N - 1, ascending by key) is photo i; its vector lies at `place[i]` among
     the concatenated `segments`, each [rows, dims] as stored, memory-mapped; `keys` int64 [all rows, 2] are their keys and
-    fingerprints.
+    fingerprints; `cohort` float32 [C, D] the vectors that a query is compared with, [0, D] without a calibration.
     """
 
     folder: Path
@@ -47,6 +47,7 @@ class Gallery:
     segments: tuple[Stored, ...]
     keys: NDArray[np.int64]
     place: NDArray[np.int64]
+    cohort: NDArray[np.float32]
 
     def __len__(self) -> int:
         return len(self.table)
@@ -98,12 +99,6 @@ class Gallery:
         """Where each segment begins among all vectors."""
         return [0, *np.cumsum([len(segment) for segment in self.segments])[:-1].tolist()]
 
-    def cohort(self) -> NDArray[np.float32]:
-        """The vectors that a query is compared with, float32 [C, D]; [0, D] without a calibration."""
-        if self.manifest.calibration is None:
-            return np.zeros((0, self.manifest.model.dims), np.float32)
-        return np.load(self.folder / self.manifest.calibration.cohort, allow_pickle=False)
-
 
 def exists(folder: Path) -> bool:
     """Whether `folder` holds a catalogue."""
@@ -153,7 +148,23 @@ def open_generation(folder: Path, manifest: Manifest) -> Gallery:
         segments.append(vectors)
         keys.append(names)
     all_keys = np.concatenate(keys) if keys else np.zeros((0, 2), np.int64)
-    return Gallery(folder, manifest, table, tuple(segments), all_keys, _places(table, all_keys, folder / manifest.table))
+    place = _places(table, all_keys, folder / manifest.table)
+    return Gallery(folder, manifest, table, tuple(segments), all_keys, place, _cohort(folder, manifest))
+
+
+def _cohort(folder: Path, manifest: Manifest) -> NDArray[np.float32]:
+    if manifest.calibration is None:
+        return np.zeros((0, manifest.model.dims), np.float32)
+    path = folder / manifest.calibration.cohort
+    try:
+        vectors = np.load(path, allow_pickle=False)
+    except FileNotFoundError:
+        raise
+    except (OSError, EOFError, ValueError) as error:
+        raise CatalogueError(f"{path}: not readable ({error}); copy the catalogue anew") from None
+    if vectors.ndim != 2 or vectors.shape[1] != manifest.model.dims:
+        raise CatalogueError(f"{path}: has the shape {vectors.shape}, not what catalogue.json says; copy it anew")
+    return vectors
 
 
 def _places(table: pd.DataFrame, keys: NDArray[np.int64], path: Path) -> NDArray[np.int64]:

@@ -32,7 +32,8 @@ def create(folder: Path, model: Model, config: CatalogueConfig, rows: pd.DataFra
     lock."""
     first = Manifest(generation=0, model=model, config=config, table="", segments=[], next_key=0)
     nothing = pd.DataFrame({KEY: np.zeros(0, np.int64)} | {name: np.zeros(0, str) for name in tables.ALWAYS})
-    none = Gallery(folder, first, nothing, (), np.zeros((0, 2), np.int64), np.zeros(0, np.int64))
+    vectorless, keyless = np.zeros((0, model.dims), np.float32), np.zeros((0, 2), np.int64)
+    none = Gallery(folder, first, nothing, (), keyless, np.zeros(0, np.int64), vectorless)
     return append(none, rows, vectors)
 
 
