@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whichwhale.catalogue.config import Storage
-from whichwhale.catalogue.encoding import encode, fingerprints
+from whichwhale.catalogue.encoding import decode, encode, fingerprints
 from whichwhale.catalogue.errors import CatalogueError
 from whichwhale.catalogue.gallery import BLOCK, Gallery
 from whichwhale.catalogue.incoming import Incoming
@@ -24,9 +24,8 @@ def without_doubles(incoming: Incoming, gallery: Gallery | None, storage: Storag
         keep: pictures that are there under another name stay.
 
     Raises:
-        CatalogueError: a name that is another photo's or another animal's there; a picture that is there under another animal.
-        All
-            are told at once.
+        CatalogueError: a name that is another photo's or another animal's there; a picture that is there under another animal;
+            all are told at once.
     """
     table = incoming.table
     before = 0 if gallery is None else len(gallery)
@@ -40,8 +39,7 @@ def without_doubles(incoming: Incoming, gallery: Gallery | None, storage: Storag
     if gallery is not None:
         rows = gallery.photos.get_indexer(pd.Index(table["photo"]))
         there = np.flatnonzero(rows >= 0)
-        alike = np.einsum("nd,nd->n", gallery.vectors(rows[there]), incoming.vectors[there]) >= SAME_PHOTO
-        for new, same in zip(there, alike, strict=True):
+        for new, same in zip(there, _same_photos(incoming, there, gallery, rows[there], storage), strict=True):
             animal = animals[rows[new]]
             if not same:
                 conflicts.append(f"{names[before + new]}: this name is another photo's there (of {animal}); give it another name")
@@ -69,6 +67,23 @@ def without_doubles(incoming: Incoming, gallery: Gallery | None, storage: Storag
         raise CatalogueError("\n  ".join(["nothing was written:", *conflicts[:SHOWN], *more]))
     kept = incoming.only(~out)
     return Incoming(kept.table, kept.vectors, kept.model, told)
+
+
+def _same_photos(
+    incoming: Incoming, new: NDArray[np.int64], gallery: Gallery, old: NDArray[np.int64], storage: Storage
+) -> NDArray[np.bool_]:
+    """Whether the photos `new` are those in the rows `old`, which have their names: by their bytes, or by their vectors as they
+    are stored, for int8 alone moves a vector further than computing it twice."""
+    same = np.zeros(len(new), bool)
+    for at in range(0, len(new), BLOCK):
+        here = slice(at, at + BLOCK)
+        there, again = gallery.vectors(old[here]), decode(encode(incoming.vectors[new[here]], storage))
+        lengths = np.linalg.norm(there, axis=1) * np.linalg.norm(again, axis=1)  # float16 leaves them a little off 1
+        same[here] = np.einsum("nd,nd->n", there, again) >= SAME_PHOTO * lengths
+    if "photo_sha" in incoming.table.columns and "photo_sha" in gallery.table.columns:
+        one, other = incoming.table["photo_sha"].to_numpy(object)[new], gallery.table["photo_sha"].to_numpy(object)[old]
+        same |= (one == other) & (one != "")
+    return same
 
 
 def _same_pictures(incoming: Incoming, gallery: Gallery | None, storage: Storage) -> list[tuple[int, int]]:
