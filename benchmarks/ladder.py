@@ -6,11 +6,13 @@ examples:
   python benchmarks/ladder.py configs/survey/ensemble.yaml --truth input/survey/truth/solution.csv
 
 Steps: the first member on one view of each photo; on its config's views; calibrated by one fitted power; then each further
-member in the YAML's order, pooled with those before it (MODEL_neighbours is one); last the way to blend that the YAML chooses, if
-it is another than the log-linear pool. All rows are out-of-fold, and what is fitted on them is cross-fitted. Beside each step the
-gain over the one before, with the 95 % interval of a paired bootstrap over photos, and log loss and top-1 by the number of the
-whale's photos that the fit trained on. With --truth the blend's test rows as well: from the fold models, from the fits on all
-photos, and from both. Everything must be fitted and predicted; goes to runs/DATASET/ladder.json.
+member in the YAML's order, pooled with those before it (MODEL_neighbours is one); last the way to blend that the YAML
+chooses, if it is another than the log-linear pool. All rows are out-of-fold, and what is fitted on them is cross-fitted over
+the folds. Beside each step the gain over the one before, with the 95 % interval of a paired bootstrap over photos, and log
+loss and top-1 by the number of the whale's photos that the fit trained on. The chosen way is cross-fitted over parts of the
+photos, of which its fits see more than the folds leave, so its gain is over the log-linear pool that is cross-fitted over the
+same parts. With --truth the blend's test rows as well: from the fold models, from the fits on all photos, and from both.
+Everything must be fitted and predicted; goes to runs/DATASET/ladder.json.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from whichwhale.blend.neighbours import source_of, write_neighbours_of
 from whichwhale.blend.pool import cross_fit, mix_floor
 from whichwhale.blend.recipes import AUTO, DEFAULT
 from whichwhale.blend.rows import OutOfFold
-from whichwhale.blend.scores import with_prior
+from whichwhale.blend.scores import OTHER_PARTS, with_prior
 from whichwhale.command_line import add_config, carried_out, parser_of
 from whichwhale.competition import Competition
 from whichwhale.config import load
@@ -53,12 +55,14 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Step:
-    """One line: its name, p [N, C] of the same photos in every step, what its fits took (minutes, images/s; 0: no training)."""
+    """One line: its name, p [N, C] of the same photos in every step, what its fits took (minutes, images/s; 0: no training);
+    `over`: p of what it is held against, if that is not the step before as it stands."""
 
     name: str
     p: Floats
     minutes: float = 0.0
     speed: float = 0.0
+    over: Floats | None = None
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -83,7 +87,8 @@ def ladder(config: EnsembleConfig, truth_file: Path | None = None) -> dict[str, 
     steps = climb(config, tables, rows, truth, rows.prior(truth, tables.labels(), len(tables.class_id)))
     if config.choose != DEFAULT and blended.honest is not None:
         way = blended.pool.chosen["name"] if blended.pool.chosen else DEFAULT
-        steps.append(Step(f"chosen: {way}" if config.choose == AUTO else f"choose: {way}", blended.honest))
+        name = f"chosen: {way}" if config.choose == AUTO else f"choose: {way}"
+        steps.append(Step(name, blended.honest, over=blended.pool_honest))
     known = _trained_on(config, tables, rows, truth)
     results: dict[str, Any] = {
         "dataset": config.dataset,
@@ -172,8 +177,11 @@ def _figures(step: Step, before: Step | None, truth: NDArray[np.int64], known: N
         "by_photos": [],
     }
     if before is not None:
-        gain = paired_bootstrap(losses, log_loss_rows(before.p, truth), seed=0)
+        others = log_loss_rows(before.p if step.over is None else step.over, truth)
+        gain = paired_bootstrap(losses, others, seed=0)
         found["gain"] = {"mean": gain.mean, "low": gain.low, "high": gain.high}
+        if step.over is not None:
+            found["over"] = {"name": f"{DEFAULT}, {OTHER_PARTS}", "log_loss": float(others.mean())}
     for low, high in GROUPS:
         here = (known >= low) & (known <= (high or np.inf))
         if here.any():
@@ -220,6 +228,11 @@ def as_text(results: dict[str, Any]) -> str:
         rows.append(cells)
     told = f"by photos of the whale that the fit trained on ({counts}): log loss, top-1"
     lines = [*markdown_table(head, rows), "", f"{results['photos']} out-of-fold photos; {told}."]
+    lines += [
+        f"{step['name']}: {OTHER_PARTS}; gain over the log-linear pool from the same parts, {step['over']['log_loss']:.3f}."
+        for step in steps
+        if "over" in step
+    ]
     for one in results.get("test", []):
         low, high = one["interval"]
         shares = f"top-1 {one['top_1']:.1%}, top-5 {one['top_5']:.1%}"

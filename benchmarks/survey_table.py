@@ -21,7 +21,7 @@ from whichwhale.blend.assemble import Member, assemble
 from whichwhale.blend.config import EnsembleConfig
 from whichwhale.blend.pool import mix_floor
 from whichwhale.blend.rows import OutOfFold, rows_of_test, rows_out_of_fold
-from whichwhale.blend.scores import CROSS_FITTED, Score, with_prior
+from whichwhale.blend.scores import CROSS_FITTED, OTHER_PARTS, Score, with_prior
 from whichwhale.checkout import Checkout
 from whichwhale.competition import Competition
 from whichwhale.config import input_dir, runs_dir
@@ -77,7 +77,8 @@ def _calibrated(dataset: str, blend: Blend) -> dict[str, Any]:
     scored = evaluate(file.read(submission(dataset, blend.name)), truth)
     test = {"log_loss": scored.log_loss.mean, "top_1": scored.top_1, "top_5": scored.top_5, "photos": scored.photos}
     kept = json.loads((runs_dir() / dataset / blend.name / "blend.json").read_text(encoding="utf-8"))
-    own = next(one for one in kept["scores"]["out_of_fold"] if one["name"] == "blend" and one["weights"] == CROSS_FITTED)
+    scores, honest = kept["scores"]["out_of_fold"], (CROSS_FITTED, OTHER_PARTS)
+    own = next(one for one in scores if one["name"] == "blend" and one["weights"] in honest)
     out_of_fold = {name: own[name] for name in FIGURES} | {"photos": own["rows"], "prior": own["prior"]}
     return {"seed": blend.seed, "test": test, "out_of_fold": out_of_fold, "weights": kept["weights"]}
 

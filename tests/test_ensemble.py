@@ -17,6 +17,8 @@ from whichwhale import predictions
 from whichwhale.blend import pool as pools
 from whichwhale.blend.blended import blend as blend_of
 from whichwhale.blend.config import EnsembleConfig
+from whichwhale.blend.parts import partition
+from whichwhale.blend.scores import CROSS_FITTED, OTHER_PARTS, SAME_ROWS
 from whichwhale.files import sha256
 from whichwhale.score import submission, top5
 
@@ -312,6 +314,32 @@ def test_another_way_to_blend(place, ensemble, capsys):
     assert "byte for byte" in capsys.readouterr().out
     assert ensemble.main(["ensemble.yaml", "choose=forest"]) == 2
     assert "there is no pool 'forest'" in capsys.readouterr().err
+
+
+def test_a_chosen_way_stands_beside_a_pool_that_learned_from_as_many_photos(place, ensemble, capsys):
+    """The blend's line says that it is of parts, not of folds; the pool has one of the same parts, here from pool.fit itself."""
+    for choose in ("log_linear+prior", "auto"):
+        assert ensemble.main(["ensemble.yaml", f"choose={choose}"]) == 0
+        out, told = capsys.readouterr().out, json.loads(Path("runs/sea/ensemble/blend.json").read_text())
+        lines = [(one["name"], one["weights"]) for one in told["scores"]["out_of_fold"][-5:]]
+        assert lines == [
+            ("log_linear", SAME_ROWS),
+            ("log_linear", CROSS_FITTED),
+            ("log_linear", OTHER_PARTS),
+            ("blend", SAME_ROWS),
+            ("blend", OTHER_PARTS),
+        ]
+        assert OTHER_PARTS == "cross-fitted: from 4 of 5 parts of the photos" and f"blend       {OTHER_PARTS}" in out
+        config = EnsembleConfig.model_validate({"dataset": "sea", "members": ["good", "sharp"], "choose": choose})
+        found = blend_of(config, config.competition())
+        part, rows, losses = partition(found.rows.images, 0), np.arange(56), np.empty(56)
+        for k in range(5):
+            here = part == k
+            p = pools.fit(found.rows.z[:, ~here], found.truth[~here], config.members).probabilities(found.rows.z[:, here])
+            losses[here] = -np.log(p[rows[: here.sum()], found.truth[here]])
+        by_parts, by_folds = (one["log_loss"] for one in (told["scores"]["out_of_fold"][-3], told["scores"]["out_of_fold"][-4]))
+        assert by_parts == pytest.approx(losses.mean(), abs=1e-4) and abs(by_parts - by_folds) > 1e-3
+        assert -np.log(found.pool_honest[rows, found.truth]).mean() == pytest.approx(by_parts, abs=1e-9)
 
 
 @pytest.mark.parametrize("choose", ["winners", "mixture+prior+floor", "log_linear+vector", "log_linear+isotonic", "logit"])

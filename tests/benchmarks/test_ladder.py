@@ -11,7 +11,11 @@ import pytest
 import predict
 import train
 from whichwhale import predictions
+from whichwhale.blend.blended import blend as blend_of
+from whichwhale.blend.config import EnsembleConfig
+from whichwhale.blend.scores import OTHER_PARTS
 from whichwhale.competition import folds
+from whichwhale.config import load
 from whichwhale.predictions import ROLE_VALIDATION
 
 TINY = ["backbone={name: test_resnet, weights: false}", "view={width: 32, height: 32}", "fit={epochs: 2, batch_size: 8}"]
@@ -64,7 +68,7 @@ def test_steps_and_their_figures(blend: Path, heads: Path, capsys: pytest.Captur
     assert "| + two_neighbours |" in told and "Test rows from both: log loss" in told
 
 
-def test_the_way_to_blend_is_a_step_and_partitions_are_averaged(heads: Path) -> None:
+def test_the_way_to_blend_is_a_step_and_partitions_are_averaged(heads: Path, capsys: pytest.CaptureFixture) -> None:
     command = [str(heads / "tiny.yaml"), "dataset=heads", "name=one", "views={mirror: false}", *TINY, "folds.repeat=2"]
     assert train.main(command) == 0 and predict.main(command) == 0
     (heads / "blend.yaml").write_text("dataset: heads\nmembers: [one]\nchoose: log_linear+prior\n")
@@ -74,7 +78,15 @@ def test_the_way_to_blend_is_a_step_and_partitions_are_averaged(heads: Path) -> 
     assert list(steps) == ["one, one view", "+ views", "+ one fitted power", "choose: log_linear+prior"]
     # one view is all that there is, so both rows are means over the two partitions of one and the same
     assert steps["+ views"]["log_loss"] == pytest.approx(steps["one, one view"]["log_loss"], abs=2e-4)
-    assert steps["choose: log_linear+prior"]["gain"] and steps["choose: log_linear+prior"]["by_photos"]
+    last = steps["choose: log_linear+prior"]
+    assert last["by_photos"] and "over" not in steps["+ one fitted power"]
+    # what the last step gains is over the pool from the same parts, not over the step before, which is of folds
+    tables = (config := load(EnsembleConfig, heads / "blend.yaml")).competition()
+    scores = {(one.name, one.weights): one.log_loss.mean for one in blend_of(config, tables).scores}
+    assert last["over"]["log_loss"] == pytest.approx(scores["log_linear", OTHER_PARTS], abs=1e-9)
+    assert last["gain"]["mean"] == pytest.approx(last["log_loss"] - last["over"]["log_loss"], abs=1e-12)
+    assert abs(last["over"]["log_loss"] - steps["+ one fitted power"]["log_loss"]) > 1e-5
+    assert f"; gain over the log-linear pool from the same parts, {last['over']['log_loss']:.3f}." in capsys.readouterr().out
 
 
 def test_members_that_are_not_predicted_are_named(heads: Path, capsys: pytest.CaptureFixture) -> None:

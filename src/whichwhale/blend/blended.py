@@ -33,6 +33,7 @@ class Blended:
     rows, truth     photos that are scored, and their true columns [N]
     pool, scores    fitted on all of them; scores of each member and of the pool
     honest          cross-fitted p of `rows` [N, C]; None with a single fold
+    pool_honest     where another way is chosen: the log-linear pool's p [N, C], cross-fitted over the parts that `honest` is
     test_z          centred logits of the test photos [M, T, C], and by how many members each is predicted [T]
     """
 
@@ -47,6 +48,7 @@ class Blended:
     test_z: Floats
     predicted_by: NDArray[np.int64]
     choice: Choice | None = None  # if the config asks for another way than the log-linear pool
+    pool_honest: Floats | None = None
 
     def answers(self, pool: Pool | None = None) -> Floats:
         """p [T, C] of the test photos; those without any prediction get the class prior. `pool`: with other weights."""
@@ -101,7 +103,7 @@ def blend(config: EnsembleConfig, tables: Competition) -> Blended:
     pool = replace(pool, test_power=config.test_power, test=config.test)
     prior = rows.prior(truth, labels, len(tables.class_id))
     scores, honest = score_all(rows, truth, config.members, pool, prior)
-    choice = None
+    choice = pool_honest = None
     if config.choose != DEFAULT:
         known = evidence_of(config, tables, members, rows, prior)
         choice = _choose(config, tables, rows, truth, known)
@@ -109,11 +111,12 @@ def blend(config: EnsembleConfig, tables: Competition) -> Blended:
         if choice.fitted.name != DEFAULT:
             pool = replace(pool, chosen=choice.fitted.plain())
         same = answer(pool, known)
-        more, honest = score_chosen(rows, truth, same, choice.honest, prior, config.floor)
+        more, honest, pool_honest = score_chosen(rows, truth, same, choice.honest, choice.pool, prior, config.floor)
         scores += more
         pool.scores["choice"] = choice.as_dict()
     pool.scores["out_of_fold"] = [score.as_dict() for score in scores]
-    return Blended(config, tables, members, rows, truth, pool, scores, honest, *rows_of_test(members, tables.test), choice)
+    tested = rows_of_test(members, tables.test)
+    return Blended(config, tables, members, rows, truth, pool, scores, honest, *tested, choice, pool_honest)
 
 
 def _choose(config: EnsembleConfig, tables: Competition, rows: OutOfFold, truth: NDArray[np.int64], known: Evidence) -> Choice:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whichwhale.blend.evidence import Evidence
-from whichwhale.blend.nested import Trial, nested
-from whichwhale.blend.recipes import AUTO, LADDER, Fitted, fit
+from whichwhale.blend.nested import PARTITIONS, Trial, nested
+from whichwhale.blend.recipes import AUTO, DEFAULT, LADDER, Fitted, fit
 from whichwhale.blend.told import told
 
 
@@ -23,6 +23,7 @@ class Choice:
     trials    what was tried on the way, if anything was to be chosen
     parts     what was, or would have been, chosen without each part of the photos
     honest    p [N, C] of each photo by a recipe that was chosen and fitted without its part
+    pool      p [N, C] of each photo by a log-linear pool that was fitted without its part: what `honest` is to be held against
     """
 
     asked: str
@@ -30,6 +31,7 @@ class Choice:
     trials: list[Trial]
     parts: list[str]
     honest: NDArray[np.float64]
+    pool: NDArray[np.float64]
 
     def as_dict(self) -> dict[str, Any]:
         """Plain numbers for blend.json."""
@@ -70,15 +72,18 @@ def choose(
         evidence, truth, images: of the photos with a row of some member [N]; usable: those to fit on [N].
         prior: of the whales, for photos that come later [C].
     """
-    names = list(LADDER) if asked == AUTO else [asked]
-    done = nested(evidence, truth, images, names, l2=l2, floor=floor, usable=usable, partitions=3 if len(names) > 1 else 1)
+    auto = asked == AUTO
+    names, how = list(LADDER) if auto else [asked], {"partitions": PARTITIONS if auto else 1, "choosing": auto}
+    tried = nested(evidence, truth, images, list(dict.fromkeys([*names, DEFAULT])), l2=l2, floor=floor, usable=usable, **how)
+    done, pool = tried.of(names), tried.of([DEFAULT]).honest()
     name, trials = done.choose()
     order = np.array(sorted(np.flatnonzero(usable), key=lambda row: images[row]))  # not the caller's order of photos and whales
     whales = sorted(evidence.class_id)
     column = np.array([whales.index(whale) for whale in evidence.class_id])
     at = np.argsort(column)
     found = fit(name, evidence.rows(order).of_whales(whales), column[truth[order]], l2, floor, prior[at])
-    return Choice(asked, found, trials if len(names) > 1 else [], done.choices(), done.honest().astype(np.float64))
+    honest, pool = (p.astype(np.float64) for p in (done.honest(), pool))
+    return Choice(asked, found, trials if auto else [], done.choices(), honest, pool)
 
 
 def trial_lines(trials: Sequence[Trial]) -> list[str]:

@@ -59,7 +59,8 @@ class Nested:
     part          [N], of the first partition
     loss          [R, S, N] of fits without the photo's part
     p             [R] of [N, C] float32: their answers in the first partition
-    inner         [R, K, N]: loss of a photo by the fit without its own part and part k; NaN for the photos of k
+    inner         [R, K, N]: loss of a photo by the fit without its own part and part k; NaN for the photos of k, and
+                  throughout if nothing was to be chosen
     """
 
     names: list[str]
@@ -107,6 +108,7 @@ def nested(
     usable: NDArray[np.bool_] | None = None,
     parts: int = PARTS,
     partitions: int = PARTITIONS,
+    choosing: bool = True,
 ) -> Nested:
     """Fit and score recipes on photos [N].
 
@@ -114,6 +116,7 @@ def nested(
         evidence, truth, images: of the photos, in any order; classes in any order.
         usable: photos that recipes are fitted on [N], such as those with a row of every member; all are answered.
         partitions: 1 or more, of seeds 0, 1, ...
+        choosing: whether to fit without two parts as well, which is what a choice is scored by.
 
     Raises:
         ValueError: an unknown recipe, or fewer usable photos than parts.
@@ -129,7 +132,7 @@ def nested(
     table = evidence.rows(by_name).of_whales(whales).as_type(np.float32)
     table = replace(table, listed=candidates(table))  # of all photos at once: no label is in them
     labels, photos = column[truth[by_name]], [images[i] for i in by_name]
-    found = _nested(table, labels, photos, good[by_name], list(names), l2, floor, parts, partitions)
+    found = _nested(table, labels, photos, good[by_name], list(names), l2, floor, parts, partitions, choosing)
     back = np.argsort(by_name)
     p = [one[back][:, column] for one in found.p]
     return Nested(found.names, found.part[back], found.loss[:, :, back], p, found.inner[:, :, back])
@@ -145,6 +148,7 @@ def _nested(
     floor: float,
     parts: int,
     partitions: int,
+    choosing: bool,
 ) -> Nested:
     count, photos = len(names), len(images)
     loss, inner = np.empty((count, partitions, photos)), np.full((count, parts, photos), np.nan)
@@ -168,7 +172,7 @@ def _nested(
                 loss[r, s, at] = log_loss_rows(one, truth[at])
                 if s == 0:
                     p[r][at] = one
-    for k, j in combinations(range(parts), 2) if count > 1 else ():  # otherwise there is nothing to choose
+    for k, j in combinations(range(parts), 2) if choosing and count > 1 else ():
         at, said = answers((first == k) | (first == j))
         for r, one in enumerate(said):
             rows = log_loss_rows(one, truth[at])

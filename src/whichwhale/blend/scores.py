@@ -9,12 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from whichwhale.blend.parts import PARTS
 from whichwhale.blend.pool import Pool, cross_fit, fit, mix_floor
+from whichwhale.blend.recipes import DEFAULT
 from whichwhale.blend.rows import OutOfFold
 from whichwhale.score import Interval, calibration_error, log_loss_rows, mean_interval, top_k
 from whichwhale.text_table import text_table
 
 RAW, SAME_ROWS, CROSS_FITTED = "as predicted", "fitted, scored on the same rows", "cross-fitted: weights from the other folds"
+# A chosen way is cross-fitted over parts of the photos (blend/nested.py), so from more of them than the other folds have.
+OTHER_PARTS = f"cross-fitted: from {PARTS - 1} of {PARTS} parts of the photos"
 BOOTSTRAP_SEED = 0
 
 
@@ -23,7 +27,7 @@ class Score:
     """One line of the table: whose probabilities, how their weights came about, and what they are worth."""
 
     name: str
-    weights: str  # RAW, SAME_ROWS or CROSS_FITTED
+    weights: str  # RAW, SAME_ROWS, CROSS_FITTED or OTHER_PARTS
     power: float | None  # sum of the weights; None where each fold has its own
     log_loss: Interval
     top_1: float
@@ -93,17 +97,26 @@ def score_chosen(
     truth: NDArray[np.int64],
     same_rows: NDArray[np.float64],
     honest: NDArray[np.float64],
+    pool: NDArray[np.float64],
     prior: NDArray[np.float64],
     floor: float,
-) -> tuple[list[Score], NDArray[np.float64]]:
-    """The blend's lines where it is another than the log-linear pool, by its p [A, C] of the photos that are answered, fitted on
-    all of them and cross-fitted; and the latter for all photos, those without an answer by the prior [N, C]."""
-    scores, p = [], prior
-    for weights, some in ((SAME_ROWS, same_rows), (CROSS_FITTED, honest)):
+) -> tuple[list[Score], NDArray[np.float64], NDArray[np.float64]]:
+    """The blend's lines where it is another than the log-linear pool, and one of the pool to hold them against.
+
+    Args:
+        same_rows, honest: the blend's p [A, C] of the photos that are answered, fitted on all of them and cross-fitted over
+            parts; pool: the log-linear pool's, cross-fitted over the same parts; prior: [N, C].
+
+    Returns:
+        the lines, and the blend's and the pool's cross-fitted p [N, C], photos without an answer by the prior.
+    """
+    scores, tables = [], []
+    for name, weights, some in ((DEFAULT, OTHER_PARTS, pool), ("blend", SAME_ROWS, same_rows), ("blend", OTHER_PARTS, honest)):
         p = mix_floor(prior, floor)
         p[table.answered] = some
-        scores.append(Score.of("blend", weights, None, p, truth, int((~table.answered).sum())))
-    return scores, p
+        scores.append(Score.of(name, weights, None, p, truth, int((~table.answered).sum())))
+        tables.append(p)
+    return scores, tables[2], tables[0]
 
 
 def with_prior(

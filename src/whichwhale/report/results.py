@@ -12,7 +12,7 @@ from scipy.special import softmax
 from whichwhale.blend.assemble import Member
 from whichwhale.blend.pool import mix_floor
 from whichwhale.blend.rows import rows_of_test
-from whichwhale.blend.scores import CROSS_FITTED, RAW, Score, with_prior
+from whichwhale.blend.scores import CROSS_FITTED, OTHER_PARTS, RAW, Score, with_prior
 from whichwhale.predictions import ROLE_TEST, ROLE_VALIDATION
 from whichwhale.report import page
 from whichwhale.report.chosen import chosen
@@ -24,9 +24,9 @@ WORDS = (
     "Out-of-fold: each labelled photo is answered only by the model that did not learn from it. Log loss: the mean of minus the "
     "natural logarithm of the probability given to the true whale; 0 is perfect, and a guess that spreads itself evenly over {c} "
     "whales scores {even:.2f}. Top-1 and top-5: the share of photos whose true whale is the first guess, or among the first "
-    "five. Intervals: 95% bootstrap over photos. Cross-fitted: the blend's weights were fitted on the photos of the other "
-    "folds, so that no photo helped to weigh its own answer; this is the line to quote. By prior: photos without a prediction, "
-    "mostly since no head was found, and count with the share of each whale among the other photos."
+    "five. Intervals: 95% bootstrap over photos. Cross-fitted: the blend was fitted on the photos of the other folds, or of the "
+    "other parts of the photos, so that no photo helped with its own answer; this is the line to quote. By prior: photos without "
+    "a prediction, mostly since no head was found, and count with the share of each whale among the other photos."
 )
 
 
@@ -88,7 +88,7 @@ def best_answers(sources: Sources) -> Answers:
 def _headline(scores: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """The blend's honest line; without one the best member's, of the same honesty."""
     blend = [one for one in scores if one["name"] == "blend"]
-    for kind in (CROSS_FITTED, RAW):
+    for kind in (OTHER_PARTS, CROSS_FITTED, RAW):
         fair = [one for one in blend or scores if one["weights"] == kind]
         if fair:
             return min(fair, key=lambda one: one["log_loss"])
