@@ -255,6 +255,29 @@ def test_another_models_queries_are_refused(vectors: Path, capsys: pytest.Captur
     assert len(read("whales")) == 160
 
 
+def test_vectors_that_name_no_model(vectors: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """They build no catalogue and go into none; one of old that names none says so each time."""
+    for name in ("known", "new"):
+        with np.load(f"{name}.npz") as file:
+            np.savez(f"{name}_unnamed.npz", **{key: file[key] for key in ("vectors", "photo")})
+    build = ["build", "whales", "--table", "labels.csv", "calibration.queries=40", "pool.scale=16", "--vectors"]
+    assert main([*build, "known_unnamed.npz"]) == 2
+    assert "nobody says which model made the vectors" in capsys.readouterr().err and not Path("whales").exists()
+    assert main([*build, "known.npz"]) == 0
+    asked = ["--queries", "new_unnamed.npz", "--query-table", "labels.csv"]
+    add, search = (["add", "whales", "--animal", "x"], ["search", "whales", "--json", "a.json"])
+    calibrate = ["calibrate", "whales", *asked]
+    for command in ([*add, "--vectors", "new_unnamed.npz"], [*search, "--vectors", "new_unnamed.npz"], calibrate):
+        assert main(command) == 2
+        assert "nobody says which model made the vectors, the catalogue's are of m (16" in capsys.readouterr().err
+    manifest = json.loads(Path("whales/catalogue.json").read_text())
+    manifest["model"]["weights_sha"] = "unnamed"
+    Path("whales/catalogue.json").write_text(json.dumps(manifest))
+    for command in ([*search, "--vectors", "new_unnamed.npz"], [*add, "--vectors", "new_unnamed.npz"]):
+        assert main(command) == 0
+        assert "whether it was one is not known" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("command", ["build", "add", "remove", "search", "merge", "split", "list", "calibrate"])
 def test_each_command_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):

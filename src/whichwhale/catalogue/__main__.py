@@ -127,7 +127,7 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("sources", nargs="*", metavar="PHOTO", help="photos and folders of photos; build takes key=value as well")
     parser.add_argument("--model", type=Path, help="run folder of one fit, which embeds the photos")
     parser.add_argument(
-        "--vectors", type=Path, metavar="NPZ", help="instead: a predictions.npz, or an .npz with vectors and photo"
+        "--vectors", type=Path, metavar="NPZ", help="instead: a predictions.npz, or an .npz with vectors, photo and model"
     )
     parser.add_argument(
         "--roles", nargs="+", default=list(ROLE_NAMES), choices=ROLE_NAMES, help="rows of a predictions.npz to take"
@@ -220,8 +220,8 @@ def _calibrate(options: argparse.Namespace) -> None:
 
 def _calibrated(gallery: Gallery, held_out: Incoming | None) -> None:
     """Fit, write, and tell how reliable it is."""
-    if held_out is not None and held_out.told:
-        print("\n".join(f"queries: {line}" for line in held_out.told))
+    if held_out is not None and (told := [*coming.unchecked(held_out.model), *held_out.told]):
+        print("\n".join(f"queries: {line}" for line in told))
     fitted, cohort, why_not = fitting.calibrate(gallery, held_out)
     with writing(gallery.folder, "calibrate"):
         now = galleries.read(gallery.folder)
@@ -240,6 +240,7 @@ def _search(options: argparse.Namespace) -> int:
     searcher = Searcher(gallery, options.where, options.exact)
     incoming, failed = _incoming(options, options.sources)
     coming.refuse_other_model(incoming.model, gallery.manifest.model, str(options.catalogue))
+    print("".join(f"{line}\n" for line in coming.unchecked(incoming.model)), end="")
     photos = incoming.table["photo"].tolist()
     if options.encounter:
         names, of, queries = ["encounter"], [photos], [incoming.vectors]

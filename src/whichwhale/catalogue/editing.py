@@ -17,8 +17,9 @@ from whichwhale.catalogue.config import CatalogueConfig
 from whichwhale.catalogue.doubles import without_doubles
 from whichwhale.catalogue.errors import CatalogueError, listed
 from whichwhale.catalogue.gallery import Gallery
-from whichwhale.catalogue.incoming import Incoming, refuse_other_model
+from whichwhale.catalogue.incoming import Incoming, refuse_other_model, unchecked
 from whichwhale.catalogue.lock import LOCK, writing
+from whichwhale.catalogue.manifest import UNNAMED
 from whichwhale.catalogue.table import APPROVED
 
 Told = list[str]
@@ -31,12 +32,18 @@ def build(folder: str | Path, incoming: Incoming, config: CatalogueConfig, keep_
         keep_doubles: take in a picture that is there under two names.
 
     Raises:
-        CatalogueError: there is a catalogue already, no photo has an animal, one picture under two animals, another writer.
+        CatalogueError: there is a catalogue already, no photo has an animal, the vectors name no model, one picture under two
+            animals, another writer.
     """
     folder = Path(folder)
     _refuse_another(folder)
     if folder.exists() and not (folder.is_dir() and _left_by_a_build(folder)):
         raise CatalogueError(f"{folder}: is there already and is no catalogue; name another folder")
+    if incoming.model.weights_sha == UNNAMED:
+        raise CatalogueError(
+            f"{folder}: nobody says which model made the vectors, so those of another one could not be told; write its name into "
+            "the .npz as `model`, one text"
+        )
     incoming = _named(incoming)
     with writing(folder, "build") as died:
         _refuse_another(folder)  # one that was built since; what comes next would wipe it
@@ -67,7 +74,7 @@ def add(folder: str | Path, incoming: Incoming, keep_doubles: bool = False) -> t
         incoming = without_doubles(incoming, gallery, gallery.manifest.config.storage, keep_doubles)
         if len(incoming):
             gallery = generations.append(gallery, incoming.table, incoming.vectors)
-    return gallery, [*_mourned(died), *incoming.told]
+    return gallery, [*_mourned(died), *unchecked(incoming.model), *incoming.told]
 
 
 def remove(folder: str | Path, photos: Sequence[str] = (), animals: Sequence[str] = ()) -> tuple[Gallery, Told]:

@@ -17,7 +17,7 @@ from whichwhale.catalogue import learned
 from whichwhale.catalogue import table as tables
 from whichwhale.catalogue.errors import CatalogueError, listed
 from whichwhale.catalogue.gallery import check_vectors
-from whichwhale.catalogue.manifest import Model
+from whichwhale.catalogue.manifest import UNNAMED, Model
 from whichwhale.predictions import ROLE_NAMES, ROLE_TRAIN
 from whichwhale.runs.trained_on import Photos
 
@@ -135,7 +135,7 @@ def _plain(path: Path, arrays: dict[str, NDArray]) -> Incoming:
     table = pd.DataFrame(columns, dtype="str")
     tables.check(table, str(path))
     _refuse_double(table, str(path))
-    model = arrays["model"] if "model" in arrays else np.array("unnamed")
+    model = arrays["model"] if "model" in arrays else np.array(UNNAMED)
     if model.shape != () or model.dtype.kind != "U" or not str(model):
         raise CatalogueError(f"{path}: model must be one text, such as the SHA-256 of the weights")
     return Incoming(table, vectors, Model(weights_sha=str(model), dims=vectors.shape[1]))
@@ -211,8 +211,20 @@ def refuse_other_model(of: Model, ours: Model, where: str) -> None:
     """Raises CatalogueError if vectors of `of` can't be compared with those of the catalogue."""
     if of == ours:
         return
+    if of.weights_sha == UNNAMED:
+        raise CatalogueError(
+            f"{where}: nobody says which model made the vectors, the catalogue's are of {ours.weights_sha[:16]} ({ours.dims} "
+            "dimensions); if it made these too, write its name into their .npz as `model`"
+        )
     about = [f"{one.weights_sha[:16]} ({one.dims} dimensions)" for one in (of, ours)]
     raise CatalogueError(
         f"{where}: the vectors are of model {about[0]}, the catalogue's of {about[1]}; vectors of two models say nothing of one "
         "another. Embed the photos with the catalogue's model, or build a catalogue with this one"
+    )
+
+
+def unchecked(model: Model) -> list[str]:
+    """A line to tell, if `refuse_other_model` had nothing to go by: a catalogue of old may be of vectors that no model owns."""
+    return ["nobody says which model made the catalogue's vectors and these, so whether it was one is not known"] * (
+        model.weights_sha == UNNAMED
     )

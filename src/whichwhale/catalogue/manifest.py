@@ -15,6 +15,7 @@ from whichwhale.files import write_json
 
 MANIFEST = "catalogue.json"
 SCHEMA = 1
+UNNAMED = "unnamed"  # model of vectors of which nobody says whose they are
 
 
 class Model(Config):
