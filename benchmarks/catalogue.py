@@ -1,14 +1,40 @@
 """What are embeddings worth for a catalogue of animals that no model was trained on? Verification, novelty, one-shot, in tables.
 
-    P=runs/right_whale_heads_disjoint T=input/right_whale_heads/train.csv
-    python benchmarks/catalogue.py $P/disjoint/fold0/predictions.npz --table $T --flat
-    python benchmarks/catalogue.py $P/{frozen,siamese,triplet,disjoint}/fold0/predictions.npz --table $T
-    python benchmarks/catalogue.py $P/disjoint/fold0/predictions.npz --table $T --draws 50 --episodes 50      (a trial)
+    N="frozen siamese triplet arcface"
 
-Files are predictions.npz of fits on folds of kind disjoint (one fold of each model, the same), or .npz with vectors and photo.
-Figures are of photos of animals that a fit was never trained on; a file without such animals is refused. Tables are Markdown;
-intervals are 95 % bootstraps over animals. A table is printed as soon as it is made; one that can't be, for too few animals, says
-why. Each table is what `python -m whichwhale.catalogue verify | novelty | one-shot` says.
+    Real heads, 90 whales held out (runs/pretraining must be fitted: configs/survey/close_ups.yaml):
+    for m in disjoint_frozen disjoint_siamese disjoint_triplet disjoint; do for s in train predict; do
+        python $s.py configs/right_whale_heads/$m.yaml; done; done
+    python benchmarks/catalogue.py runs/right_whale_heads_disjoint/disjoint{_frozen,_siamese,_triplet,}/fold0/predictions.npz \\
+        --table input/right_whale_heads/train.csv --names $N --flat
+
+    Lions, half of them held out, faces alone (another part of a lion says nothing of its face):
+    python benchmarks/lions.py --source LIONS
+    for m in frozen siamese triplet arcface; do for s in train predict; do
+        python $s.py configs/lions/$m.yaml dataset=lions_disjoint data.root=lions folds.count=2 fold=0; done; done
+    python benchmarks/catalogue.py runs/lions_disjoint/{frozen,siamese,triplet,arcface}/fold0/predictions.npz \\
+        --table input/lions/parts.csv --where part=face --shots 1 --flat
+
+    Faces, half of the people held out; their folders name them:
+    for m in disjoint_frozen disjoint_siamese disjoint_triplet disjoint; do for s in train predict; do
+        python $s.py configs/att_faces/$m.yaml; done; done
+    python benchmarks/catalogue.py runs/att_faces_disjoint/disjoint{_frozen,_siamese,_triplet,}/fold0/predictions.npz \\
+        --names $N --flat
+
+    A survey with --unknown animals, which are the strangers (that of benchmarks/shortcut.py, whose aligner cuts the passports):
+    for m in embedding_frozen embedding_siamese embedding_triplet embedding; do for s in train predict; do
+        python $s.py configs/survey/$m.yaml dataset=shortcut data.root=shortcut folds.count=3 fold=0 \\
+        passports.annotations=shortcut/aligner/annotations.csv; done; done
+    python benchmarks/catalogue.py runs/shortcut/embedding{_frozen,_siamese,_triplet,}/fold0/predictions.npz \\
+        --table input/shortcut/truth/metadata.csv --names $N --trained-gallery --flat
+
+    --draws 50 --episodes 50 makes a trial of each.
+
+Files are predictions.npz of fits on folds of kind disjoint (one fold of each model, the same), or of any fit if the tables know
+test photos of animals that it was not trained on; or .npz with vectors and photo. Figures are of photos of animals that a fit was
+never trained on; a file without such animals is refused. Tables are Markdown; intervals are 95 % bootstraps over animals. A table
+is printed as soon as it is made; one that can't be, for too few animals, says why. Each table is what `python -m
+whichwhale.catalogue verify | novelty | one-shot` says.
 """
 
 from __future__ import annotations
@@ -24,12 +50,11 @@ from markdown_table import markdown_table
 
 from whichwhale.catalogue import novelty, one_shot, verifying
 from whichwhale.catalogue.errors import CatalogueError
-from whichwhale.catalogue.held_out import HeldOut, held_out
-from whichwhale.catalogue.incoming import of_file
-from whichwhale.catalogue.table import read_labels
+from whichwhale.catalogue.held_out import HeldOut, of_file
 from whichwhale.command_line import carried_out, parser_of
 from whichwhale.score.bootstrap import Interval
 from whichwhale.score.open_set import Judgement
+from whichwhale.score.strangers import Asked
 
 
 def cell(one: Interval) -> str:
@@ -73,7 +98,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 measured, 1 but for a table that there are too few animals for, 2 it can't be carried out."""
     parser = parser_of("benchmarks/catalogue.py", __doc__)
     parser.add_argument("vectors", type=Path, nargs="+", metavar="NPZ", help="predictions.npz of disjoint folds")
-    parser.add_argument("--table", type=Path, help="whom the photos show: Image, whaleID")
+    parser.add_argument(
+        "--table", type=Path, nargs="+", default=[], metavar="CSV", help="whom the photos show: Image, whaleID; the last wins"
+    )
+    parser.add_argument("--where", nargs="+", default=[], metavar="COLUMN=VALUE", help="photos to measure on, such as part=face")
+    parser.add_argument(
+        "--trained-gallery",
+        action="store_true",
+        help="novelty also among the photos that each fit learned from; takes held-out photos of their animals and of others",
+    )
     parser.add_argument("--names", nargs="+", help="of the files (default: the model's folder)")
     parser.add_argument("--prior", type=float, default=0.5, help="share of pairs of one animal (default %(default)s)")
     parser.add_argument("--new-rate", type=float, default=0.3, help="share of strangers (default %(default)s)")
@@ -99,16 +132,14 @@ def measured(options: argparse.Namespace, names: Sequence[str]) -> int:
         raise CatalogueError("--draws and --episodes must be at least 1")
     files = {}
     for name, path in zip(names, options.vectors, strict=True):  # all of them before any is measured
-        photos = of_file(path)
-        if options.table is not None:
-            photos = photos.labelled(read_labels(options.table), str(options.table))
-        files[name] = held_out(photos, str(path))
-    common, _ = one_shot.in_common(options.vectors, options.table)
+        files[name] = of_file(path, options.table, options.where)
+    common, _ = one_shot.in_common(options.vectors, options.table, options.where)
     paths = dict(zip(names, map(str, options.vectors), strict=True))
     missing = 0
     for block in (
         lambda: _verification(options, files, paths),
         *(partial(_novelty, options, name, found, paths[name]) for name, found in files.items()),
+        *(partial(_trained, options, name, path) for name, path in paths.items() if options.trained_gallery),
         lambda: _one_shot(options, names, common),
     ):
         try:
@@ -129,10 +160,19 @@ def _verification(options: argparse.Namespace, files: dict[str, HeldOut], paths:
 
 
 def _novelty(options: argparse.Namespace, name: str, found: HeldOut, path: str) -> str:
-    asked, errors = novelty.enrolled(found, path, options.seed), (options.errors[0], options.errors[1])
+    return _judged(options, f"Novelty, `{name}`", novelty.enrolled(found, path, options.seed), path)
+
+
+def _trained(options: argparse.Namespace, name: str, path: str) -> str:
+    about = f"Novelty, `{name}`, asked of the photos that it learned from, by its own logits too"
+    return _judged(options, about, novelty.trained(Path(path), options.table), path)
+
+
+def _judged(options: argparse.Namespace, about: str, asked: Asked, path: str) -> str:
+    errors = options.errors[0], options.errors[1]
     judged = novelty.judged(asked, path, rate=options.new_rate, errors=errors, seed=options.seed, draws=options.draws)
     counts = f"{judged.known} photos asked as known animals', {judged.strangers} as strangers', weighted to {judged.rate:.0%}"
-    return f"Novelty, `{name}`: {counts}\n\n{novelty_table(judged)}"
+    return f"{about}: {counts}\n\n{novelty_table(judged)}"
 
 
 def _one_shot(options: argparse.Namespace, names: Sequence[str], common: Sequence[HeldOut]) -> str:

@@ -44,7 +44,7 @@ ROOMS = {
     "report": {"blend", "competition", "passport", "runs"},
     "embedder": {"fit", "identify", "passport"},
     "identifier": {"blend", "competition", "embedder", "identify", "localize", "passport"},
-    "catalogue": {"identifier", "runs"},
+    "catalogue": {"competition", "identifier", "runs"},
     "": {"identifier"},
 }
 # A command line may ask where its room may not: the photos' sizes.

@@ -1,10 +1,19 @@
+import re
 from pathlib import Path
 
+import catalogue
 import numpy as np
+import pandas as pd
 import pytest
 from catalogue import main
 
 from tests.catalogue.made_up import some_photos
+from whichwhale import predictions
+from whichwhale.config import load
+from whichwhale.identify.config import IdentifyConfig
+from whichwhale.predictions import ROLE_TRAIN, ROLE_VALIDATION, Predictions
+
+ROOT = Path(__file__).parent.parent.parent
 
 QUICK = ["--draws", "10", "--episodes", "10", "--ways", "4", "--shots", "1"]
 
@@ -56,3 +65,54 @@ def test_refusals(files: None, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["good.npz", "good.npz", *QUICK])
     assert "two files are called good" in capsys.readouterr().err
+
+
+def test_documented_fits_are_there() -> None:
+    """Each `for m in NAMES …; python $s.py configs/FOLDER/$m.yaml` of the help."""
+    listed = re.findall(r"for m in ([\w ]+);.*?(configs/\w+)/\$m\.yaml", catalogue.__doc__, re.DOTALL)
+    assert [folder for _, folder in listed] == [
+        f"configs/{name}" for name in ("right_whale_heads", "lions", "att_faces", "survey")
+    ]
+    for names, folder in listed:
+        kinds = []
+        for name in names.split():
+            config = load(IdentifyConfig, ROOT / folder / f"{name}.yaml")
+            kinds.append("frozen" if config.bottleneck and config.head.kind == "softmax" else config.head.kind)
+        assert kinds == ["frozen", "siamese", "triplet", "arcface"]
+
+
+def test_some_photos_of_several_tables(files: None, capsys: pytest.CaptureFixture[str]) -> None:
+    """Two photos of each animal show its face; of the photos in both tables the second says whom."""
+    labels = pd.read_csv("labels.csv")
+    labels.assign(animal="x").to_csv("first.csv", index=False)
+    labels.assign(part=["face", "ear"] * 60).to_csv("labels.csv", index=False)
+    assert main(["good.npz", "--table", "first.csv", "labels.csv", "--where", "part=face", *QUICK]) == 0
+    shown = capsys.readouterr().out
+    assert "| `good` | 60 | 30 |" in shown and "One-shot: 60 photos of 30 animals" in shown
+    assert main(["good.npz", "--table", "labels.csv", "--where", "part=tail", *QUICK]) == 2
+    assert "no photo of an animal that was held out meets part=tail" in capsys.readouterr().err
+
+
+def of_folders(where: str) -> None:
+    """A fit that learned 2 photos of each of 30 people in folders of classes, and none of 30 others; its logits know the 30."""
+    photos = some_photos(60, 4)
+    number, place = np.repeat(np.arange(60), 4), np.tile(np.arange(4), 60)
+    items = [f"{animal}/{photo}#0" for animal, photo in zip(photos.table["animal"], photos.table["photo"], strict=True)]
+    role = np.where((number < 30) & (place < 2), ROLE_TRAIN, ROLE_VALIDATION)
+    centres = np.stack([photos.vectors[number == one].mean(axis=0) for one in range(60)])
+    logits = 10 * photos.vectors @ centres.T
+    logits[:, 30:] = np.nan
+    predictions.write(where, Predictions.of(items, role, [f"a{one}" for one in range(60)], logits, photos.vectors))
+
+
+def test_folders_name_animals_and_a_fit_is_its_own_gallery(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    of_folders("fit.npz")
+    assert main(["fit.npz", "--trained-gallery", *QUICK]) == 0
+    shown = capsys.readouterr().out
+    assert "| `fit` | 120 | 30 |" in shown
+    assert "Novelty, `fit`: 60 photos asked as known animals', 120 as strangers'" in shown
+    own = shown.index("Novelty, `fit`, asked of the photos that it learned from, by its own logits too: 60 photos asked as known")
+    assert "| max logit | " in shown[own:] and "One-shot: 120 photos of 30 animals" in shown[own:]

@@ -137,3 +137,22 @@ def test_models_are_told_apart() -> None:
     for other in (Model(weights_sha="b", dims=2), Model(weights_sha="a", dims=3)):
         with pytest.raises(CatalogueError, match="here: the vectors are of model . .*say nothing of one another"):
             refuse_other_model(other, Model(weights_sha="a", dims=2), "here")
+
+
+@pytest.mark.parametrize(("classes", "animals"), [(["s1", "s2", "s3"], ["s1", "s1", "s2"]), (["s1", "2"], None), ([], None)])
+def test_folders_of_classes_name_the_animals(tmp_path: Path, classes: list[str], animals: list[str] | None) -> None:
+    """Folders that are no classes, such as years, don't."""
+    items = ["s1/1.pgm#0", "s1/2.pgm#0", "s2/1.pgm#0"]
+    logits = np.zeros((3, len(classes)), np.float32) if classes else None
+    predictions.write(tmp_path / "p.npz", Predictions.of(items, [0, 1, 2], classes, logits, np.eye(3, dtype=np.float32)))
+    table = of_file(tmp_path / "p.npz").table
+    assert table["photo"].tolist() == ["s1/1.pgm", "s1/2.pgm", "s2/1.pgm"]
+    assert (table["animal"].tolist() if "animal" in table else None) == animals
+
+
+def test_what_pillow_reads_is_a_photo(tmp_path: Path) -> None:
+    for name in ("s1/1.PGM", "s1/2.pgm", "s2/1.jp2", "s2/notes.txt"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    found = photos_in([tmp_path])
+    assert found["photo"].tolist() == ["s1/1.PGM", "s1/2.pgm", "s2/1.jp2"] and found["animal"].tolist() == ["s1", "s1", "s2"]

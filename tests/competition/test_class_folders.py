@@ -7,10 +7,11 @@ import pytest
 from PIL import Image
 
 from whichwhale import competition
-from whichwhale.competition import CompetitionError, class_folders, dealing, folds, layout
+from whichwhale.competition import CompetitionError, dealing, folds, layout
 from whichwhale.competition.__main__ import main
 from whichwhale.competition.class_folders import place
 from whichwhale.competition.config import DataConfig, FoldsConfig
+from whichwhale.competition.photos import endings
 from whichwhale.config import input_dir
 
 
@@ -170,8 +171,8 @@ def test_config_and_command_line(
 
 
 def test_pillow_knows_the_usual_endings() -> None:
-    assert {".jpg", ".jpeg", ".png", ".tif", ".pgm", ".bmp", ".webp"} <= class_folders._endings()
-    assert not {".txt", ".csv", ".pdf"} & class_folders._endings()
+    assert {".jpg", ".jpeg", ".png", ".tif", ".pgm", ".bmp", ".webp"} <= endings()
+    assert not {".txt", ".csv", ".pdf"} & endings()
 
 
 def test_faces_five_photos_a_person_rotating(tmp_path: Path) -> None:

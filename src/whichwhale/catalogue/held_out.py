@@ -6,13 +6,16 @@ animals out whole; closed ones don't, so their fits are refused here unless some
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from whichwhale.catalogue.errors import CatalogueError
-from whichwhale.catalogue.incoming import Incoming
+from whichwhale.catalogue.filters import matching
+from whichwhale.catalogue.incoming import Incoming, labelled_file
 from whichwhale.catalogue.table import meetings
 
 
@@ -32,6 +35,19 @@ class HeldOut:
     def meeting(self) -> NDArray[np.int64] | None:
         """A number an encounter [N]; None where the table has no such column."""
         return meetings(self.photos.table)
+
+
+def of_file(path: Path, labels: Sequence[Path] = (), conditions: Sequence[str] = (), trained: bool = False) -> HeldOut:
+    """`held_out` of an .npz and its tables of labels; of its photos only those that meet the `conditions` (filters.py).
+
+    Raises:
+        CatalogueError: as `held_out`; no photo meets them.
+    """
+    found = held_out(labelled_file(path, labels), str(path), trained)
+    kept = matching(found.photos.table, conditions)
+    if not kept.any():
+        raise CatalogueError(f"{path}: no photo of an animal that was held out meets {' and '.join(conditions)}")
+    return HeldOut(found.photos.only(kept), found.warning)
 
 
 def held_out(incoming: Incoming, where: str, trained: bool = False) -> HeldOut:

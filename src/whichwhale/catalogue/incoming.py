@@ -18,10 +18,9 @@ from whichwhale.catalogue import table as tables
 from whichwhale.catalogue.errors import CatalogueError, listed
 from whichwhale.catalogue.gallery import check_vectors
 from whichwhale.catalogue.manifest import UNNAMED, Model
+from whichwhale.competition.photos import endings
 from whichwhale.predictions import ROLE_NAMES, ROLE_TRAIN
 from whichwhale.runs.trained_on import Photos
-
-SUFFIXES = {".jpg", ".jpeg", ".png", ".tif", ".tiff", ".bmp", ".webp", ".gif", ".jpe", ".jfif"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +72,9 @@ class Incoming:
 def of_file(path: str | Path, roles: Sequence[str] = ROLE_NAMES) -> Incoming:
     """Vectors of an .npz: a predictions.npz (contract 3), or plain arrays of anybody's.
 
-    Plain arrays: `vectors` [N, D] of any length but 0, `photo` [N] text; optional `model` (one word: whose vectors these are),
-    and any other text [N], such as `animal`, `date`, `place`, `side`.
+    A predictions.npz of folders of classes names the animals, by the photos' folders. Plain arrays: `vectors` [N, D] of any
+    length but 0, `photo` [N] text; optional `model` (one word: whose vectors these are), and any other text [N], such as
+    `animal`, `date`, `place`, `side`.
 
     Args:
         roles: of a predictions.npz, the rows that are wanted: of train, validation, test.
@@ -102,6 +102,14 @@ def of_file(path: str | Path, roles: Sequence[str] = ROLE_NAMES) -> Incoming:
     return _plain(path, arrays) if arrays else _predictions(path, roles)
 
 
+def labelled_file(path: str | Path, labels: Sequence[Path] = ()) -> Incoming:
+    """Vectors of an .npz with the columns of tables of labels; of a photo in several of them the last counts."""
+    file = of_file(path)
+    for table in labels:
+        file = file.labelled(tables.read_labels(table), str(table))
+    return file
+
+
 def _predictions(path: Path, roles: Sequence[str]) -> Incoming:
     read = predictions.read(path)
     if not read.embedding.shape[1]:
@@ -113,6 +121,9 @@ def _predictions(path: Path, roles: Sequence[str]) -> Incoming:
         raise CatalogueError(f"{path}: has no row of role {' or '.join(roles)}")
     photo = [item.removesuffix("#0") for item in read.item[kept].tolist()]
     table = pd.DataFrame({"photo": photo, "learned": np.where(read.role[kept] == ROLE_TRAIN, "yes", "no")}, dtype="str")
+    folders = [name.rpartition("/")[0] for name in photo]
+    if set(folders) <= set(read.class_id.tolist()):  # photos in folders of classes, which name the animals
+        table["animal"] = pd.Series(folders, dtype="str")
     _refuse_double(table, str(path))
     vectors = check_vectors(read.embedding[kept], photo, str(path))
     # without a fingerprint of the weights one file is known by its own embeddings
@@ -154,7 +165,7 @@ def photos_in(where: Sequence[str | Path]) -> pd.DataFrame:
             rows.append({"photo": one.name, "path": str(one), "animal": ""})
             continue
         found = sorted(path for path in one.rglob("*") if path.is_file() and not path.name.startswith("."))
-        photos = [path for path in found if path.suffix.lower() in SUFFIXES]
+        photos = [path for path in found if path.suffix.lower() in endings()]
         if not photos:
             about = f"{len(found)} files, none of which ends as a photo does" if found else "it is empty"
             raise CatalogueError(f"{one}: no photo in this folder ({about}); name the folder that holds the photos")

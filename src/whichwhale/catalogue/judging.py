@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -15,7 +15,8 @@ from whichwhale.catalogue import parts as fusing
 from whichwhale.catalogue import table as tables
 from whichwhale.catalogue.errors import CatalogueError
 from whichwhale.catalogue.filters import matching
-from whichwhale.catalogue.held_out import HeldOut, held_out
+from whichwhale.catalogue.held_out import HeldOut
+from whichwhale.catalogue.held_out import of_file as held_out_of
 from whichwhale.catalogue.incoming import Incoming
 from whichwhale.files import write_json
 from whichwhale.score import open_set
@@ -46,6 +47,7 @@ def add_commands(command: Command) -> None:
     )
     one.add_argument("--model", type=Path, help="run folder of one fit, which embeds the photos")
     _add_vectors(one)
+    _add_where(one)
     one.add_argument("--trained-animals", action="store_true", help="go on even if the model was trained on the animals")
     one.add_argument("--prior", type=float, help="share of such pairs that show one animal (default: the fitted one, 0.5)")
     one.add_argument(
@@ -57,6 +59,7 @@ def add_commands(command: Command) -> None:
     one.add_argument("--json", type=Path, help="write the answers here")
     two = command("novelty", _novelty, "how well strangers are told from animals of the catalogue, by several scores")
     _add_vectors(two, tables="+")
+    _add_where(two)
     two.add_argument(
         "--trained-gallery", action="store_true", help="ask the photos that the model learned from, by its logits as well"
     )
@@ -67,7 +70,8 @@ def add_commands(command: Command) -> None:
     )  # fmt: skip
     two.add_argument("--json", type=Path, help="write the table here")
     three = command("one-shot", _one_shot, "N-way K-shot accuracy of any number of models' vectors of the same photos")
-    _add_vectors(three, vectors="+")
+    _add_vectors(three, vectors="+", tables="+")
+    _add_where(three)
     three.add_argument("--names", nargs="+", help="of the files in the table (default: their paths' last parts)")
     three.add_argument("--ways", type=int, nargs="+", default=[5, 20], help="animals to choose from (default 5 20)")
     three.add_argument("--shots", type=int, nargs="+", default=[1, 5], help="known photos of each (default 1 5)")
@@ -102,9 +106,15 @@ def _add_vectors(parser: argparse.ArgumentParser, vectors: str | None = None, ta
     parser.add_argument("--draws", type=int, default=1000, help="bootstrap samples (default %(default)s)")
 
 
-def of_held_out(path: Path, table: Path | None, trained: bool = False) -> HeldOut:
+def _add_where(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--where", nargs="+", default=[], metavar="COLUMN=VALUE", help="measure on these photos only; also a|b, from..to"
+    )
+
+
+def of_held_out(path: Path, table: Path | None, conditions: Sequence[str] = (), trained: bool = False) -> HeldOut:
     """Labelled photos of a file of vectors whose animals the model was never trained on."""
-    return held_out(_labelled(path, table), str(path), trained)
+    return held_out_of(path, [table] if table else [], conditions, trained)
 
 
 def _labelled(path: Path, table: Path | None) -> Incoming:
@@ -126,7 +136,7 @@ def _verify(options: argparse.Namespace) -> int:
         return _compare(options, path)
     if options.vectors is None:
         raise CatalogueError("name two photos to compare; or, to fit, give --vectors and --table")
-    found = of_held_out(options.vectors, options.table, options.trained_animals)
+    found = of_held_out(options.vectors, options.table, options.where, options.trained_animals)
     fitted = verifying.fit(found, options.prior or 0.5, str(options.vectors), seed=options.seed, draws=options.draws)
     verifying.write(path, fitted)
     print(f"{verifying.text(fitted)}\n{path}: written")
@@ -161,7 +171,7 @@ def _novelty(options: argparse.Namespace) -> int:
         raise CatalogueError(f"--draws {options.draws}: it takes at least 1")
     errors = options.errors[0], options.errors[1]
     asked, about = novelty.of_file(
-        options.vectors, options.table or [], trained_gallery=options.trained_gallery, seed=options.seed
+        options.vectors, options.table or [], options.where, trained_gallery=options.trained_gallery, seed=options.seed
     )
     found = novelty.judged(
         asked, str(options.vectors), rate=options.new_rate, errors=errors, seed=options.seed, draws=options.draws
@@ -180,7 +190,7 @@ def _one_shot(options: argparse.Namespace) -> int:
         raise CatalogueError(f"{len(names)} --names for {len(options.vectors)} files")
     if options.draws < 1 or options.episodes < 1 or not 0 < options.validation < 1:
         raise CatalogueError("--draws and --episodes must be at least 1, --validation a share between 0 and 1, exclusive")
-    found, warnings = one_shot.in_common(options.vectors, options.table)
+    found, warnings = one_shot.in_common(options.vectors, options.table or [], options.where)
     every = one_shot.results(
         found,
         options.ways,

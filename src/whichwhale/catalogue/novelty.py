@@ -19,7 +19,8 @@ from whichwhale import predictions
 from whichwhale.catalogue import incoming as coming
 from whichwhale.catalogue import table as tables
 from whichwhale.catalogue.errors import CatalogueError
-from whichwhale.catalogue.held_out import HeldOut, held_out
+from whichwhale.catalogue.held_out import HeldOut
+from whichwhale.catalogue.held_out import of_file as held_out_of
 from whichwhale.score import open_set, strangers
 from whichwhale.score.bootstrap import Interval
 from whichwhale.score.strangers import Asked
@@ -48,9 +49,7 @@ def trained(path: Path, labels: Sequence[Path]) -> Asked:
     Raises:
         CatalogueError: no logits, or no held-out photos of the one or the other kind.
     """
-    file = coming.of_file(path)
-    for table in labels:
-        file = file.labelled(tables.read_labels(table), str(table))
+    file = coming.labelled_file(path, labels)
     if "animal" not in file.table.columns or "learned" not in file.table.columns:
         raise CatalogueError(f"{path}: must be a predictions.npz, and --table must say whom its photos show")
     read = predictions.read(path)
@@ -78,14 +77,16 @@ def trained(path: Path, labels: Sequence[Path]) -> Asked:
         raise CatalogueError(f"{path}: {error}") from None
 
 
-def of_file(path: Path, labels: Sequence[Path], *, trained_gallery: bool = False, seed: int = 0) -> tuple[Asked, str]:
-    """Queries of a file of vectors, and a line about how they were asked."""
+def of_file(
+    path: Path, labels: Sequence[Path], conditions: Sequence[str] = (), *, trained_gallery: bool = False, seed: int = 0
+) -> tuple[Asked, str]:
+    """Queries of a file of vectors, and a line about how they were asked; `conditions` (filters.py) of the photos, if not of a
+    trained gallery."""
     if trained_gallery:
+        if conditions:
+            raise CatalogueError("--where chooses among held-out animals' photos; leave it out, or --trained-gallery")
         return trained(path, labels), "gallery: the photos that the model learned from; logits are its own"
-    file = coming.of_file(path)
-    for table in labels:
-        file = file.labelled(tables.read_labels(table), str(table))
-    found = held_out(file, str(path))
+    found = held_out_of(path, labels, conditions)
     about = "gallery: every other photo of half of the animals, and the other way round; logits are log_sum_exp of cosines"
     return enrolled(found, str(path), seed), "\n".join([about, *([found.warning] if found.warning else [])])
 

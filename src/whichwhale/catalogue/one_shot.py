@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 
 from whichwhale.catalogue import incoming as coming
-from whichwhale.catalogue import table as tables
 from whichwhale.catalogue.errors import CatalogueError
-from whichwhale.catalogue.held_out import HeldOut, held_out
+from whichwhale.catalogue.held_out import HeldOut
+from whichwhale.catalogue.held_out import of_file as held_out_of
 from whichwhale.score.bootstrap import Interval
 from whichwhale.score.few_shot import Result, few_shot
 
@@ -36,18 +36,16 @@ def name_of(path: Path) -> str:
     return model if path.name == "predictions.npz" and model else path.stem
 
 
-def in_common(files: Sequence[Path], labels: Path | None) -> tuple[list[HeldOut], list[str]]:
-    """Each file's vectors of the photos that all files hold out, in the order of their names; and warnings.
+def in_common(
+    files: Sequence[Path], labels: Sequence[Path] = (), conditions: Sequence[str] = ()
+) -> tuple[list[HeldOut], list[str]]:
+    """Each file's vectors of the photos that all files hold out and that meet the conditions, in the order of their names; and
+    warnings.
 
     Raises:
         CatalogueError: no such photo, or a photo shows one animal here and another one there.
     """
-    found = []
-    for path in files:
-        photos = coming.of_file(path)
-        if labels is not None:
-            photos = photos.labelled(tables.read_labels(labels), str(labels))
-        found.append(held_out(photos, str(path)))
+    found = [held_out_of(path, labels, conditions) for path in files]
     names = set(found[0].photos.table["photo"])
     for one in found[1:]:
         names &= set(one.photos.table["photo"])

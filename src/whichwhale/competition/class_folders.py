@@ -11,12 +11,11 @@ from __future__ import annotations
 
 import hashlib
 import re
-from functools import cache
 from pathlib import Path
 
 import pandas as pd
-from PIL import Image
 
+from whichwhale.competition.photos import endings
 from whichwhale.competition.problems import CompetitionError, Problem, error, note
 from whichwhale.competition.tables import TRAIN_COLUMNS, Competition
 
@@ -102,15 +101,8 @@ def _folders(root: Path) -> list[Path]:
     return sorted(path for path in root.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
-@cache
-def _endings() -> frozenset[str]:
-    """Of the names of pictures that Pillow reads: '.jpg', '.pgm', …"""
-    Image.init()
-    return frozenset(ending for ending, kind in Image.registered_extensions().items() if kind in Image.OPEN)
-
-
 def _is_photo(path: Path) -> bool:
-    return path.suffix.lower() in _endings() and not path.name.startswith(".") and not path.is_dir()
+    return path.suffix.lower() in endings() and not path.name.startswith(".") and not path.is_dir()
 
 
 def _pattern(group: str) -> re.Pattern[str] | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import warnings
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,13 @@ TRANSPOSED = (5, 6, 7, 8)  # its values that swap width and height
 FLIPPED = (2, 3, 6, 7), (3, 4, 7, 8)  # those after which upright columns, and rows, run against the stored ones
 SUFFIXES = (".jpg", ".jpeg", ".png", ".tif", ".tiff", ".webp", ".bmp", ".gif")  # by which photos are found in a folder
 REDUCTIONS = (8, 4, 2)  # what a JPEG decodes to for less work, since its blocks are 8 x 8
+
+
+@cache
+def endings() -> frozenset[str]:
+    """Of the names of pictures that Pillow reads, in small letters: '.jpg', '.pgm', …"""
+    Image.init()
+    return frozenset(ending for ending, kind in Image.registered_extensions().items() if kind in Image.OPEN)
 
 
 class PhotoError(ValueError):
