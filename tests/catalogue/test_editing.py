@@ -138,6 +138,17 @@ def test_refused_changes_change_nothing(folder: Path, made, change, message: str
     assert unchanged(folder, before)
 
 
+@pytest.mark.parametrize(
+    "change", [lambda f: remove(f, ["x"]), lambda f: merge(f, ["a"], "b"), lambda f: split(f, "a", ["x"], "b")]
+)
+def test_a_mistyped_folder_is_left_as_it_is(tmp_path: Path, change) -> None:
+    (tmp_path / "photos").mkdir()
+    for name in ("whalse", "photos"):
+        with pytest.raises(CatalogueError, match=f"{name}: no catalogue here"):
+            change(tmp_path / name)
+    assert list(tmp_path.rglob("*")) == [tmp_path / "photos"]
+
+
 def with_rows(incoming: Incoming, **columns) -> Incoming:
     return replace(incoming, table=incoming.table.assign(**columns))
 

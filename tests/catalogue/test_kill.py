@@ -102,11 +102,11 @@ def test_one_writer_at_a_time(folder: Path, made) -> None:
 def test_a_build_that_comes_second_wipes_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another build and an addition begin and end after the second build found no catalogue and before it has the lock."""
 
-    def late(at: Path, doing: str) -> AbstractContextManager[str | None]:
+    def late(at: Path, doing: str, new: bool = False) -> AbstractContextManager[str | None]:
         monkeypatch.setattr(editing, "writing", writing)
         build(folder, some_photos(4, 3), CatalogueConfig())
         add(folder, some_photos(1, 2, first=4))
-        return writing(at, doing)
+        return writing(at, doing, new)
 
     monkeypatch.setattr(editing, "writing", late)
     with pytest.raises(CatalogueError, match="is a catalogue already"):

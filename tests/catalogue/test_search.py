@@ -119,6 +119,25 @@ def test_a_damaged_index_costs_time_only(folder: Path) -> None:
     assert Searcher(read(folder)).index is not None, "and the next writer mends it"
 
 
+@pytest.mark.parametrize("damage", ["cut", "gone", "empty", "another's"])
+def test_damaged_keys_of_an_index_cost_time_only(folder: Path, damage: str) -> None:
+    gallery, _ = build(folder, some_photos(100, 2), CatalogueConfig(index=SMALL_INDEX))
+    path = folder / gallery.manifest.index.keys
+    if damage == "gone":
+        path.unlink()
+    elif damage == "another's":
+        np.save(path, np.arange(7))
+    else:
+        path.write_bytes(path.read_bytes()[: 90 if damage == "cut" else 0])
+    searcher = Searcher(read(folder))
+    assert searcher.index is None
+    (found,) = searcher.rank([some_photos(1, 1, first=50, seed=3).vectors], 1)
+    assert names(gallery, found) == ["a50"]
+    add(folder, some_photos(1, 1, first=200))
+    mended = Searcher(read(folder))
+    assert mended.index is not None and len(mended.index.outside) == 0, "the next writer makes it anew"
+
+
 def test_vectors_of_another_shape_are_refused(folder: Path, made) -> None:
     with pytest.raises(CatalogueError, match=r"query 0: vectors of shape \(1, 5\), not \[photos, 16\]"):
         Searcher(made()).rank([np.ones((1, 5), np.float32)], 1)

@@ -34,7 +34,10 @@ def kept_up(gallery: Gallery) -> IndexFile | None:
     keys = gallery.table[KEY].to_numpy(np.int64)
     if old is None:
         return _written(gallery, _new(gallery.manifest.model.dims, config), keys, np.zeros(0, np.int64))
-    had = _keys(gallery.folder / old.keys, old)
+    try:
+        had = _keys(gallery.folder / old.keys, old)
+    except CatalogueError:  # damaged: the index is only a copy of what the vectors' files hold
+        return _written(gallery, _new(gallery.manifest.model.dims, config), keys, np.zeros(0, np.int64))
     added, removed = np.setdiff1d(keys, had, assume_unique=True), np.setdiff1d(had, keys, assume_unique=True)
     pending = (len(added) + len(removed)) / len(keys)
     if pending <= config.pending:
@@ -43,7 +46,7 @@ def kept_up(gallery: Gallery) -> IndexFile | None:
         return _written(gallery, _new(gallery.manifest.model.dims, config), keys, np.zeros(0, np.int64))
     try:
         index = _opened(gallery.folder / old.file, old, config, view=False)
-    except CatalogueError:  # damaged: it is only a copy of what the vectors' files hold
+    except CatalogueError:
         return _written(gallery, _new(gallery.manifest.model.dims, config), keys, np.zeros(0, np.int64))
     return _written(gallery, index, added, removed)
 
@@ -93,7 +96,10 @@ def _usearch() -> Any:
 
 
 def _keys(path: Path, about: IndexFile) -> NDArray[np.int64]:
-    keys = np.load(path, allow_pickle=False)
+    try:
+        keys = np.load(path, allow_pickle=False)
+    except (OSError, EOFError, ValueError) as error:
+        raise CatalogueError(f"{path}: not readable ({error})") from None
     if keys.shape != (about.rows,):
         raise CatalogueError(f"{path}: does not belong to catalogue.json; copy the catalogue anew")
     return keys
@@ -134,7 +140,7 @@ def open_index(gallery: Gallery) -> Proposer | None:
     try:
         index = _opened(gallery.folder / about.file, about, gallery.manifest.config.index, view=True)
         held = _keys(gallery.folder / about.keys, about)
-    except (CatalogueError, OSError):
+    except CatalogueError:
         return None
     keys = gallery.table[KEY].to_numpy(np.int64)
     return Proposer(index, keys, np.flatnonzero(~np.isin(keys, held, assume_unique=True)))

@@ -45,7 +45,7 @@ def build(folder: str | Path, incoming: Incoming, config: CatalogueConfig, keep_
             "the .npz as `model`, one text"
         )
     incoming = _named(incoming)
-    with writing(folder, "build") as died:
+    with writing(folder, "build", new=True) as died:
         _refuse_another(folder)  # one that was built since; what comes next would wipe it
         generations.clear(folder, None)
         incoming = without_doubles(incoming, None, config.storage, keep_doubles)

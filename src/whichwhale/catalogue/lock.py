@@ -16,21 +16,27 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from whichwhale.catalogue.errors import CatalogueError
+from whichwhale.catalogue.manifest import MANIFEST, absent
 
 LOCK = "writer.lock"
 
 
 @contextmanager
-def writing(folder: Path, doing: str) -> Iterator[str | None]:
-    """Be the one writer of `folder` inside the block; gives what a writer that was killed had been doing, in words, or None.
+def writing(folder: Path, doing: str, new: bool = False) -> Iterator[str | None]:
+    """Be the one writer of the catalogue `folder` inside the block; gives what a writer that was killed had been doing, in words,
+    or None.
 
     Args:
         doing: what for, for the message that another writer gets.
+        new: there need not be a catalogue yet, nor the folder.
 
     Raises:
-        CatalogueError: somebody else is writing; names the process.
+        CatalogueError: there is no catalogue; somebody else is writing, names the process.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    if new:
+        folder.mkdir(parents=True, exist_ok=True)
+    elif not (folder / MANIFEST).exists():
+        raise absent(folder)
     descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
     try:
         try:

@@ -102,9 +102,7 @@ def read(folder: Path) -> Manifest:
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
-        raise CatalogueError(
-            f"{folder}: no catalogue here ({MANIFEST} is missing); `python -m whichwhale.catalogue build` makes one"
-        ) from None
+        raise absent(folder) from None
     except (OSError, ValueError) as error:
         raise CatalogueError(f"{path}: not readable ({error}); copy the catalogue anew from where it is whole") from None
     schema = values.pop("schema", None) if isinstance(values, dict) else None
@@ -120,3 +118,10 @@ def read(folder: Path) -> Manifest:
         raise CatalogueError(
             f"{path}: damaged, {where}: {first['msg']}; copy the catalogue anew from where it is whole"
         ) from None
+
+
+def absent(folder: Path) -> CatalogueError:
+    """To raise where there is no catalogue."""
+    return CatalogueError(
+        f"{folder}: no catalogue here ({MANIFEST} is missing); `python -m whichwhale.catalogue build` makes one"
+    )
