@@ -29,12 +29,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from known_answers import known_answers
 from markdown_table import markdown_table
 from numpy.typing import NDArray
 from scipy.special import softmax
 from test_power import best_power
 
-from whichwhale.blend.assemble import assemble
+from whichwhale.blend.assemble import Member, assemble
 from whichwhale.blend.blended import evidence_of, truth_of
 from whichwhale.blend.choice import trial_lines
 from whichwhale.blend.config import EnsembleConfig
@@ -59,7 +60,6 @@ from whichwhale.score import (
     mean_interval,
     paired_bootstrap,
     rank_of_truth,
-    read_truth,
     reliability_curve,
 )
 
@@ -92,6 +92,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def benchmark(options: argparse.Namespace) -> None:
     """Measure and print. Raises ValueError."""
+    if options.partitions < 1:
+        raise ValueError(f"--partitions {options.partitions}: at least 1")
     for name in options.only:
         parse(name)
     names = list(dict.fromkeys([BASELINE, *options.only]))
@@ -102,6 +104,7 @@ def benchmark(options: argparse.Namespace) -> None:
 def measure(config: EnsembleConfig, names: list[str], partitions: int, truth_file: Path | None = None) -> dict[str, Any]:
     """All figures, plain numbers; also written to runs/DATASET/blending-NAME.json."""
     tables, started = config.competition(), time.process_time()
+    answers = None if truth_file is None else known_answers(truth_file, tables)
     write_neighbours_of(config.members, config.runs, tables, config.neighbours_scale)
     labelled = tables.train["Image"].tolist()
     members = [assemble(config.runs / name, tables.class_id, labelled, config.test) for name in config.members]
@@ -111,6 +114,9 @@ def measure(config: EnsembleConfig, names: list[str], partitions: int, truth_fil
     prior = rows.prior(truth_of(rows.images, tables), tables.labels(), len(tables.class_id))
     truth, usable = truth_of(images, tables), rows.complete[here]
     known = evidence_of(config, tables, members, rows, prior)
+    test = None if answers is None else _asked(config, tables, members, *answers)
+    if test is not None and not len(test[1]):
+        raise ValueError(f"{', '.join(config.members)}: none of them predicts a photo of {truth_file}; run predict.py")
     read = time.process_time() - started
     how = {"l2": config.l2, "floor": config.floor, "usable": usable}
     alone = {name: nested(known.of_members([name]), truth, images, ["equal"], partitions=1, **how) for name in config.members}
@@ -152,12 +158,13 @@ def measure(config: EnsembleConfig, names: list[str], partitions: int, truth_fil
         results |= {"chosen": name, "without_parts": ladder.choices(), "trials": [asdict(one) for one in trials]}
         results["ladder"] = trial_lines(trials)
     results["rows"] = lines
-    if truth_file is not None:
-        results["test"] = _test(config, tables, members, known, truth, usable, names, ladder, truth_file)
-    write_json(config.runs / f"blending-{config.name}.json", results)
+    write_json(config.runs / f"blending-{config.name}.json", results)  # before what may still fail
     drawn = {name: said[name] for name in DRAWN if name in said}
     curves = [(name, reliability_curve(p, truth), p.max(axis=1)) for name, p in drawn.items()]
     write_text(config.runs / f"blending-{config.name}.html", _diagrams(config, curves))
+    if test is not None:
+        results["test"] = _test(config, tables, known.rows(usable), truth[usable], names, ladder, *test)
+        write_json(config.runs / f"blending-{config.name}.json", results)
     return results
 
 
@@ -208,28 +215,32 @@ def _line(
     }
 
 
+def _asked(
+    config: EnsembleConfig, tables: Competition, members: Sequence[Member], photos: Sequence[str], columns: NDArray[np.int64]
+) -> tuple[Evidence, NDArray[np.int64]]:
+    """What is known of those test photos that some member predicts, and their true columns."""
+    z, by = rows_of_test(members, photos)
+    unsure, cosines = uncertainty(config.runs, config.members, photos), cosines_of_test(members, photos)
+    evidence = Evidence.of(config.members, tables.class_id, z, tables.prior(), unsure, cosines)
+    return evidence.rows(by > 0), columns[by > 0]
+
+
 def _test(
     config: EnsembleConfig,
     tables: Competition,
-    members: Sequence[Any],
-    known: Evidence,
+    learned: Evidence,
     truth: NDArray[np.int64],
-    usable: NDArray[np.bool_],
     names: Sequence[str],
     ladder: Nested,
-    truth_file: Path,
+    asked: Evidence,
+    right: NDArray[np.int64],
 ) -> list[dict[str, Any]]:
-    """Test photos of known whales that some member predicts."""
-    told, column = read_truth(truth_file), {whale: i for i, whale in enumerate(tables.class_id)}
-    photos = [image for image in tables.test if told.get(image) in column]
-    z, by = rows_of_test(members, photos)
-    right = np.array([column[told[image]] for image in photos], np.int64)[by > 0]
-    unsure, cosines = uncertainty(config.runs, config.members, photos), cosines_of_test(members, photos)
-    asked = Evidence.of(config.members, tables.class_id, z, tables.prior(), unsure, cosines).rows(by > 0)
-    learned, found, base = known.rows(usable), [], {}
+    """Recipes fitted on the rows `learned`, on the test photos `asked`."""
+    found: list[dict[str, Any]] = []
+    base: dict[str, Floats] = {}
     auto = {"auto": ladder.choose()[0]} if len(ladder.names) > 1 else {}
     for name, recipe in ({name: name for name in names} | auto).items():
-        fitted = fit(recipe, learned, truth[usable], config.l2, config.floor, tables.prior())
+        fitted = fit(recipe, learned, truth, config.l2, config.floor, tables.prior())
         line: dict[str, Any] = {"name": name, "photos": len(right)}
         best = best_power(fitted.log_p(asked).astype(np.float64), right)
         for key, power in (("power_1", 1.0), ("best", best), ("test_power", config.test_power)):

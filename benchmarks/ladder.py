@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from known_answers import known_answers
 from markdown_table import markdown_table
 from numpy.typing import NDArray
 from scipy.special import softmax
@@ -47,7 +48,6 @@ from whichwhale.identify.experiment import Experiment, item_of
 from whichwhale.identify.predicting import all_columns, predict
 from whichwhale.runs.fit import read_fit
 from whichwhale.score import log_loss_rows, mean_interval, paired_bootstrap, rank_of_truth
-from whichwhale.score.evaluation import read_truth
 
 GROUPS = ((1, 2), (3, 5), (6, 10), (11, None))  # photos of the whale that the fit trained on
 Floats = NDArray[np.float64]
@@ -81,6 +81,7 @@ def benchmark(options: argparse.Namespace) -> None:
 def ladder(config: EnsembleConfig, truth_file: Path | None = None) -> dict[str, Any]:
     """All figures, plain numbers; also written to runs/DATASET/ladder.json."""
     tables = config.competition()
+    asked = None if truth_file is None else known_answers(truth_file, tables)
     write_neighbours_of(config.members, config.runs, tables, config.neighbours_scale)
     blended = blend(config.model_copy(update={"test": "folds"}), tables)
     rows, truth = blended.rows, blended.truth
@@ -95,9 +96,10 @@ def ladder(config: EnsembleConfig, truth_file: Path | None = None) -> dict[str, 
         "photos": len(truth),
         "steps": [_figures(step, before, truth, known) for step, before in zip(steps, [None, *steps], strict=False)],
     }
-    if truth_file is not None:
-        results["test"] = _test(config, tables, truth_file)
-    write_json(config.runs / "ladder.json", results)
+    write_json(config.runs / "ladder.json", results)  # before what may still fail
+    if asked is not None:
+        results["test"] = _test(config, tables, *asked)
+        write_json(config.runs / "ladder.json", results)
     return results
 
 
@@ -190,12 +192,10 @@ def _figures(step: Step, before: Step | None, truth: NDArray[np.int64], known: N
     return found
 
 
-def _test(config: EnsembleConfig, tables: Competition, truth_file: Path) -> list[dict[str, Any]]:
+def _test(config: EnsembleConfig, tables: Competition, photos: Sequence[str], whale: NDArray[np.int64]) -> list[dict[str, Any]]:
     """The last blend on the test photos of known whales, by which fits' mean the rows are."""
-    told, column = read_truth(truth_file), {whale: i for i, whale in enumerate(tables.class_id)}
-    at = [row for row, image in enumerate(tables.test) if told.get(image) in column]
-    whale = np.array([column[told[tables.test[row]]] for row in at], np.int64)
-    found = []
+    place = {image: row for row, image in enumerate(tables.test)}
+    at, found = [place[image] for image in photos], []
     for kind in ("folds", "all", "both"):
         if kind != "folds" and not all((config.runs / name / "foldall").is_dir() for name in config.members):
             continue

@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from known_answers import known_answers
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
@@ -32,7 +33,6 @@ from whichwhale.blend.rows import rows_of_test
 from whichwhale.blend.uncertainty import uncertainty
 from whichwhale.command_line import add_config, carried_out, parser_of
 from whichwhale.config import load
-from whichwhale.score.evaluation import read_truth
 
 DRAWS = 200
 
@@ -60,9 +60,7 @@ def benchmark(options: argparse.Namespace) -> None:
     """Measure and print. Raises ValueError."""
     config = load(EnsembleConfig, options.config, options.override)
     tables = config.competition()
-    told, column = read_truth(options.truth), {whale: i for i, whale in enumerate(tables.class_id)}
-    photos = [image for image in tables.test if told.get(image) in column]
-    truth = np.array([column[told[image]] for image in photos])
+    photos, truth = known_answers(options.truth, tables)
     write_neighbours_of(config.members, config.runs, tables, config.neighbours_scale)
     blended = blend(config.model_copy(update={"test": "folds"}), tables)  # what is fitted has nothing to do with test rows
     pool, rows = blended.pool, blended.rows

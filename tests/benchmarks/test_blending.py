@@ -69,6 +69,40 @@ def test_rows_ladder_and_test_truth(capsys: pytest.CaptureFixture) -> None:
 
 
 @pytest.mark.usefixtures("place")
+def test_a_bad_truth_is_refused_before_anything_is_fitted(capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A path mistyped, another header, another survey's photos, whales that nobody knows, photos that nobody predicts."""
+    monkeypatch.setattr(blending, "nested", lambda *_, **__: pytest.fail("fitted"))
+    tables = {
+        "head.csv": ("Photo,whaleID\nx_0.jpg,whale_00\n", "no column Image"),
+        "other.csv": ("Image,whaleID\ny_0.jpg,whale_00\n", "other.csv: names 0 of the data set's 9 test photos; give its own"),
+        "strangers.csv": ("Image,whaleID\nx_0.jpg,whale_77\n", "names 1 of the data set's 9 test photos, and none of these 1"),
+        "nobody.csv": ("Image,whaleID\nx_8.jpg,whale_02\n", "good, sharp: none of them predicts a photo of nobody.csv"),
+    }
+    for name, (text, message) in tables.items():
+        Path(name).write_text(text)
+        assert blending.main(["ensemble.yaml", "--truth", name]) == 2
+        assert message in capsys.readouterr().err
+    assert blending.main(["ensemble.yaml", "--truth", "nowhere.csv"]) == 2 and "no such file" in capsys.readouterr().err
+    assert blending.main(["ensemble.yaml", "--partitions", "0"]) == 2
+    assert "--partitions 0: at least 1" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("place")
+def test_what_is_measured_outlives_a_failure_on_the_test_photos(monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("truth.csv").write_text("Image,whaleID\nx_0.jpg,whale_00\n")
+
+    def broken(*_: object) -> list:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(blending, "_test", broken)
+    command = ["ensemble.yaml", "--truth", "truth.csv", "--only", "equal", "--partitions", "1"]
+    assert blending.main(command) == 2
+    kept = json.loads(Path("runs/sea/blending-ensemble.json").read_text())
+    assert [row["name"] for row in kept["rows"]][-2:] == ["winners", "equal"] and "test" not in kept
+    assert Path("runs/sea/blending-ensemble.html").is_file()
+
+
+@pytest.mark.usefixtures("place")
 def test_the_winners_without_neighbours_stand_beside() -> None:
     """As if the neighbours were no members; with them the recipe says something else."""
     with_embedding("good")

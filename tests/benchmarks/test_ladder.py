@@ -89,6 +89,30 @@ def test_the_way_to_blend_is_a_step_and_partitions_are_averaged(heads: Path, cap
     assert f"; gain over the log-linear pool from the same parts, {last['over']['log_loss']:.3f}." in capsys.readouterr().out
 
 
+def test_a_bad_truth_is_refused_first(heads: Path, capsys: pytest.CaptureFixture, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ladder, "blend", lambda *_: pytest.fail("fitted"))
+    (heads / "blend.yaml").write_text("dataset: heads\nmembers: [one]\n")
+    (heads / "truth.csv").write_text("Image,whaleID\nw_24.jpg,z\n")
+    assert ladder.main([str(heads / "blend.yaml"), "--truth", str(heads / "truth.csv")]) == 2
+    assert "names 1 of the data set's 2 test photos, and none of these 1 shows a whale" in capsys.readouterr().err
+    assert ladder.main([str(heads / "blend.yaml"), "--truth", str(heads / "nowhere.csv")]) == 2
+
+
+def test_what_is_measured_outlives_a_failure_on_the_test_photos(heads: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = [str(heads / "tiny.yaml"), "dataset=heads", "name=one", "views={mirror: false}", *TINY]
+    assert train.main(command) == 0 and predict.main(command) == 0
+    (heads / "blend.yaml").write_text("dataset: heads\nmembers: [one]\n")
+    (heads / "truth.csv").write_text("Image,whaleID\nw_24.jpg,a\n")
+
+    def broken(*_: object) -> list:
+        raise OSError("the disk is gone")
+
+    monkeypatch.setattr(ladder, "_test", broken)
+    assert ladder.main([str(heads / "blend.yaml"), "--truth", str(heads / "truth.csv")]) == 2
+    kept = json.loads((heads / "runs" / "heads" / "ladder.json").read_text())
+    assert len(kept["steps"]) == 3 and "test" not in kept
+
+
 def test_members_that_are_not_predicted_are_named(heads: Path, capsys: pytest.CaptureFixture) -> None:
     (heads / "blend.yaml").write_text("dataset: heads\nmembers: [nobody]\n")
     assert ladder.main([str(heads / "blend.yaml")]) == 2
