@@ -279,6 +279,31 @@ def test_a_submission_is_made_again_from_its_runs(place, ensemble, capsys):
     assert {file: file.read_bytes() for file in Path("runs/sea/ensemble").iterdir()} == kept, "the blend's folder is left alone"
 
 
+def test_neighbours_of_another_scale_are_no_obstacle(place, ensemble, capsys):
+    """Another blend made the neighbours anew with its own scale: the submission's are made beside, and the folder stays."""
+    with_embedding("good")
+    command = ["ensemble.yaml", "members=[good,good_neighbours,sharp]"]
+    assert ensemble.main([*command, "neighbours_scale=7"]) == 0
+    assert ensemble.main([*command, "name=other", "neighbours_scale=fit", "output=other.csv.gz"]) == 0
+    kept = {file: file.read_bytes() for file in Path("runs/sea/good_neighbours").rglob("*.*")}
+    capsys.readouterr()
+    for path, scale in (("submissions/sea.csv.gz", 7), ("other.csv.gz", None)):
+        assert ensemble.main([f"reproduce={path}"]) == 0
+        out = capsys.readouterr().out
+        aside = f"good_neighbours: now other neighbours, left alone; made anew aside, of scale {scale}\n"
+        assert (aside in out) == (scale is not None) and "weights fitted anew: byte for byte" in out
+    assert {file: file.read_bytes() for file in Path("runs/sea/good_neighbours").rglob("*.*")} == kept
+    with_embedding("sharp")
+    assert ensemble.main(["reproduce=submissions/sea.csv.gz"]) == 2
+    error = capsys.readouterr().err
+    assert "member sharp, fold0: differs" in error and "good_neighbours" not in error
+    table = predictions.read("runs/sea/good/fold0/predictions.npz")
+    predictions.write("runs/sea/good/fold0/predictions.npz", dataclasses.replace(table, averaging="another fit"))
+    assert ensemble.main(["reproduce=submissions/sea.csv.gz"]) == 2
+    error = capsys.readouterr().err
+    assert "member good_neighbours, fold0: differs" in error and "the model of good_neighbours, fold0: differs" in error
+
+
 def test_another_way_to_blend(place, ensemble, capsys):
     """auto tries the ladder and says so; what is chosen answers, is a member's file, is stored, and is made again."""
     assert ensemble.main(["ensemble.yaml", "output=plain.csv"]) == 0

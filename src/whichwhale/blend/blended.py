@@ -1,6 +1,6 @@
 """A blend from end to end, in memory: members assembled, weights fitted and scored, test photos answered. Nothing is written."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -92,10 +92,13 @@ class Blended:
         return Predictions.of([f"{image}#0" for image in images], role, self.tables.class_id, logits, averaging=how)
 
 
-def blend(config: EnsembleConfig, tables: Competition) -> Blended:
-    """Assemble, fit, score and answer. Raises ValueError (AssembleError, PoolError, PredictionsError, FoldsError)."""
-    labelled = tables.train["Image"].tolist()
-    members = [assemble(config.runs / name, tables.class_id, labelled, config.test) for name in config.members]
+def blend(config: EnsembleConfig, tables: Competition, elsewhere: Mapping[str, Path] | None = None) -> Blended:
+    """Assemble, fit, score and answer. `elsewhere`: folders of members that are not to be read from the config's runs.
+
+    Raises ValueError (AssembleError, PoolError, PredictionsError, FoldsError).
+    """
+    labelled, homes = tables.train["Image"].tolist(), {name: config.runs / name for name in config.members} | (elsewhere or {})
+    members = [assemble(homes[name], tables.class_id, labelled, config.test) for name in config.members]
     rows = rows_out_of_fold(members, labelled, config.folds(tables), config.fit_on)
     labels = tables.labels()
     truth = truth_of(rows.images, tables)

@@ -120,16 +120,19 @@ def with_neighbours(table: Predictions, gallery: Gallery, own: NDArray[np.int64]
     )
 
 
-def write_neighbours(model: Path, whale_of: Mapping[str, str], class_id: list[str], scale: float | Literal["fit"]) -> list[Path]:
+def write_neighbours(
+    model: Path, whale_of: Mapping[str, str], class_id: list[str], scale: float | Literal["fit"], home: Path | None = None
+) -> list[Path]:
     """Write `<model>_neighbours`: neighbours.json, and for every fit of `model` fold<k>/gallery.npz and fold<k>/predictions.npz;
-    what is there already is left alone. A fitted scale is fitted again only if the model's predictions are others.
+    what is there already is left alone. A fitted scale is fitted again only if the model's predictions are others. `home`:
+    another folder to write.
 
     Returns the predictions written. Raises NeighboursError, also if the model has no predictions.
     """
     sources = sorted(model.glob("fold*/predictions.npz"))
     if not sources:
         raise NeighboursError(f"{model}: has no fold*/predictions.npz; run predict.py with its config")
-    home, written = model.with_name(model.name + SUFFIX), []
+    home, written = home or model.with_name(model.name + SUFFIX), []
     about: dict[str, Any] = {"model": model.name}
     was = json.loads((home / ABOUT).read_text(encoding="utf-8")) if (home / ABOUT).is_file() else {}
     if scale == "fit":

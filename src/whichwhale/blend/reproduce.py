@@ -11,7 +11,7 @@ import numpy as np
 
 from whichwhale.blend.blended import Blended, blend, write_submission
 from whichwhale.blend.config import EnsembleConfig, beside
-from whichwhale.blend.neighbours import write_neighbours_of
+from whichwhale.blend.neighbours import write_neighbours, write_neighbours_of
 from whichwhale.blend.record import data_of, read_record, versions
 from whichwhale.checkout import Checkout
 from whichwhale.competition import Competition
@@ -44,37 +44,68 @@ def reproduce(submission: Path) -> list[str]:
             f"{told['sha256'][:16]}): it was changed. Move it away, and it is made again"
         )
     tables = config.competition()
-    in_the_way, absent = parts(told, config, tables)
+    in_the_way, absent, others = parts(told, config, tables)
     if absent and not in_the_way:
         write_neighbours_of(absent, config.runs, tables, config.neighbours_scale)
-        in_the_way, _ = parts(told, config, tables)  # this machine's arithmetic may have made them other ones
-    if in_the_way:
-        raise ReproduceError("\n".join([f"{submission}: can't be made again:", *(f"  {line}" for line in in_the_way)]))
-    blended = blend(config, tables)
+        in_the_way, _, others = parts(told, config, tables)  # this machine's arithmetic may have made them other ones
     with tempfile.TemporaryDirectory() as folder:
+        elsewhere = {}
+        if not in_the_way:
+            elsewhere, in_the_way = _neighbours(others, told, config, tables, Path(folder))
+        if in_the_way:
+            raise ReproduceError("\n".join([f"{submission}: can't be made again:", *(f"  {line}" for line in in_the_way)]))
+        blended = blend(config, tables, elsewhere)
         made = Path(folder) / submission.name
         lines = _make(blended, told, made)
         if not submission.is_file():
             with made.open("rb") as stream:
                 write_atomically(submission, lambda file: shutil.copyfileobj(stream, file))
             lines.append(f"{submission}: was gone, written")
-    return [f"neighbours made anew: {', '.join(absent)}"] * bool(absent) + lines
+    anew = [f"neighbours made anew: {', '.join(absent)}"] * bool(absent)
+    aside = [f"{name}: now other neighbours, left alone; made anew aside, of scale {others[name]:g}" for name in elsewhere]
+    return anew + aside + lines
 
 
-def parts(told: dict[str, Any], config: EnsembleConfig, tables: Competition) -> tuple[list[str], list[str]]:
-    """What is gone or differs, a line each; and members of neighbours that are gone but can be made from their model's fits."""
+def parts(told: dict[str, Any], config: EnsembleConfig, tables: Competition) -> tuple[list[str], list[str], dict[str, float]]:
+    """What is gone or differs, a line each; members of neighbours that are gone but can be made from their model's fits; and
+    those whose folder has others now, such as of another scale, but can be made too: the recorded scale of each."""
     now = data_of(config, tables)
     lines = [_data(name, config, was, now[name]) for name, was in told["data"].items() if now.get(name) != was]
-    absent = []
+    absent, others = [], {}
     for member in told["members"]:
         home = config.runs / member["name"]
-        if "neighbours" in member and not home.exists():
+        found = _fits(home, _recorded(member), f"member {member['name']}")
+        if found and "neighbours" in member:
+            source, was = config.runs / member["neighbours"]["model"], member["neighbours"]
+            of_model = _fits(source, was["fits"], f"the model of {member['name']}")
+            if not home.exists():
+                found, absent = of_model, [*absent, member["name"]]
+            elif of_model:
+                found += of_model
+            else:
+                found, others[member["name"]] = [], was["scale"]
+        lines += found
+    return lines, absent, others
+
+
+def _recorded(member: dict[str, Any]) -> dict[str, str]:
+    """Fingerprints of a recorded member's predictions, by fit."""
+    return {fit["name"]: fit["predictions_sha"] for fit in member["fits"]}
+
+
+def _neighbours(
+    scales: dict[str, float], told: dict[str, Any], config: EnsembleConfig, tables: Competition, folder: Path
+) -> tuple[dict[str, Path], list[str]]:
+    """Make members of neighbours below `folder`, each with its scale: where they are, and what of them is not as recorded."""
+    whale_of = dict(zip(tables.train["Image"], tables.train["whaleID"], strict=True))
+    homes, lines = {}, []
+    for member in told["members"]:
+        if (name := member["name"]) in scales:
+            homes[name] = folder / name
             source = config.runs / member["neighbours"]["model"]
-            lines += _fits(source, member["neighbours"]["fits"], f"the model of {member['name']}")
-            absent.append(member["name"])
-        else:
-            lines += _fits(home, {fit["name"]: fit["predictions_sha"] for fit in member["fits"]}, f"member {member['name']}")
-    return lines, absent
+            write_neighbours(source, whale_of, tables.class_id, scales[name], homes[name])
+            lines += _fits(homes[name], _recorded(member), f"member {name}, made anew with scale {scales[name]:g}")
+    return homes, lines
 
 
 def _data(name: str, config: EnsembleConfig, was: str | None, now: str | None) -> str:
