@@ -15,6 +15,7 @@ from tests.catalogue.made_up import some_photos
 from whichwhale import predictions
 from whichwhale.catalogue.__main__ import main
 from whichwhale.catalogue.gallery import read
+from whichwhale.catalogue.incoming import of_file
 from whichwhale.config import to_yaml
 from whichwhale.identifier import LoadError
 from whichwhale.identify import fitted
@@ -283,3 +284,40 @@ def test_each_command_has_an_example(command: str, capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit):
         main([command, "--help"])
     assert f"python -m whichwhale.catalogue {command} whales" in capsys.readouterr().out
+
+
+def test_photos_of_ones_own_are_measured_and_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`embed` makes the file that the commands of vectors take."""
+    monkeypatch.chdir(tmp_path)
+    fit = tmp_path / "runs" / "heads" / "net" / "foldall"
+    shutil.copytree(model, fit)
+    names = [(f"w{animal}/{k}.ppm", f"w{animal}") for k in range(3) for animal in range(14)]
+    for number, (name, animal) in enumerate(names):
+        draw(Path("photos") / name, int(animal[1:]), number)
+    (Path("photos") / "w1" / "8.png").write_text("not a picture")
+    trained_on.write(fit, set(names[:1]))
+    pd.DataFrame(names, columns=["photo", "animal"]).assign(place="Fundy").to_csv("photos.csv", index=False)
+    embed = ["embed", "photos", "--model", str(fit), "--table", "photos.csv", "--out"]
+    assert main([*embed, "vectors.npz"]) == 1
+    shown = capsys.readouterr()
+    assert "vectors.npz: 42 photos' vectors of 8 dimensions written" in shown.out and "photos/w1/8.png" in shown.err
+    found = of_file("vectors.npz")
+    learned = dict(zip(found.table["photo"], found.table["learned"], strict=True))
+    assert learned["w0/0.ppm"] == "yes" and set(learned.values()) == {"yes", "no"} and set(found.table["place"]) == {"Fundy"}
+    assert found.model.weights_sha == whichwhale.load(fit).embedder().weights_sha
+    np.testing.assert_allclose(np.linalg.norm(found.vectors, axis=1), 1, rtol=1e-5)
+
+    quick = ["--vectors", "vectors.npz", "--draws", "5"]
+    assert main(["verify", *quick]) == 0
+    assert "39 photos of 13 animals" in capsys.readouterr().out  # without the animal that was learned from
+    assert main(["novelty", *quick]) == 0
+    assert main(["one-shot", *quick, "--ways", "3", "--shots", "1", "--episodes", "3"]) == 0
+    (tmp_path / "photos" / "w1" / "8.png").unlink()
+    assert main(["build", "whales", "photos", "--model", str(fit), "calibration.cohort=10"]) == 0
+    capsys.readouterr()
+    assert main(["calibrate", "whales", "--queries", "vectors.npz"]) == 0
+    assert "1 photos left out: the model learned from them" in capsys.readouterr().out
+    assert main([*embed, "vectors.txt"]) == 2
+    assert "vectors go into an .npz" in capsys.readouterr().err

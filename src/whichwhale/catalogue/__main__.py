@@ -34,6 +34,7 @@ EXAMPLES = {
     "build": f"""  python -m whichwhale.catalogue build whales --vectors {FIT}/fold0/predictions.npz --table train.csv
   python -m whichwhale.catalogue build whales photos/ --model {FIT}/foldall --table photos.csv storage=float16 pool.kind=max""",
     "add": f"  python -m whichwhale.catalogue add whales new.jpg --model {FIT}/foldall --animal Punctuation",
+    "embed": f"  python -m whichwhale.catalogue embed photos/ --model {FIT}/fold0 --table photos.csv --out vectors.npz",
     "remove": "  python -m whichwhale.catalogue remove whales --photos blurred.jpg --animals 1234 1250",
     "search": f"""  python -m whichwhale.catalogue search whales photo.jpg --model {FIT}/foldall --new-rate 0.05 --evidence seen/
   python -m whichwhale.catalogue search whales a.jpg b.jpg --encounter --model {FIT}/foldall --where status=approved
@@ -82,6 +83,16 @@ def _parser() -> argparse.ArgumentParser:
         one.add_argument("--animal", help="whom all these photos show")
         one.add_argument("--keep-doubles", action="store_true", help="take in pictures that are there under two names")
     _add_queries(building)
+    embedding = bare("embed", _embed, "vectors of photos into an .npz, for --queries, verify, novelty, one-shot, fuse")
+    embedding.add_argument("sources", nargs="+", metavar="PHOTO", help="photos and folders of photos")
+    embedding.add_argument("--model", type=Path, required=True, help="run folder of one fit, which embeds them")
+    embedding.add_argument(
+        "--out", type=Path, required=True, metavar="NPZ", help="vectors, photo, model, and what is known of them"
+    )
+    embedding.add_argument(
+        "--table", type=Path, metavar="CSV", help="photo (or Image), animal (or whaleID), and any other columns"
+    )
+    embedding.add_argument("--animal", help="whom all these photos show")
     removing = command("remove", _remove, "take out photos, or animals with all of theirs")
     removing.add_argument("--photos", nargs="+", default=[], metavar="PHOTO")
     removing.add_argument("--animals", nargs="+", default=[], metavar="ANIMAL")
@@ -186,6 +197,18 @@ def _add(options: argparse.Namespace) -> int:
     before = len(galleries.read(options.catalogue))
     gallery, told = editing.add(options.catalogue, _labelled(options, incoming), options.keep_doubles)
     print("\n".join([*told, f"added {len(gallery) - before}: now {len(gallery)} photos of {len(gallery.animals)} animals"]))
+    return _ended(failed)
+
+
+def _embed(options: argparse.Namespace) -> int:
+    incoming, failed = coming.of_photos(options.sources, options.model)
+    incoming = _labelled(options, incoming)
+    coming.write(options.out, incoming)
+    print(
+        "\n".join([*incoming.told, f"{options.out}: {len(incoming)} photos' vectors of {incoming.model.dims} dimensions written"])
+    )
+    if "learned" not in incoming.table.columns or (incoming.table["learned"] == "").any():
+        print("Which photos the model learned from is not known of all of them.")
     return _ended(failed)
 
 

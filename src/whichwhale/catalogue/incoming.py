@@ -19,8 +19,11 @@ from whichwhale.catalogue.errors import CatalogueError, listed
 from whichwhale.catalogue.gallery import check_vectors
 from whichwhale.catalogue.manifest import UNNAMED, Model
 from whichwhale.competition.photos import endings
+from whichwhale.files import write_atomically
 from whichwhale.predictions import ROLE_NAMES, ROLE_TRAIN
 from whichwhale.runs.trained_on import Photos
+
+OWN = ("vectors", "photo", "model", "schema")  # of an .npz of plain arrays; what else is there tells of the photos
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +105,23 @@ def of_file(path: str | Path, roles: Sequence[str] = ROLE_NAMES) -> Incoming:
     return _plain(path, arrays) if arrays else _predictions(path, roles)
 
 
+def write(path: str | Path, photos: Incoming) -> None:
+    """Write an .npz of plain arrays that `of_file` reads, atomically: vectors, photo, model, and all that is known of the photos.
+
+    Raises:
+        CatalogueError: the name is no .npz's, a column that would be mistaken for one of the file's own.
+    """
+    path = Path(path)
+    if path.suffix != ".npz":
+        raise CatalogueError(f"{path}: vectors go into an .npz; give it such a name")
+    if taken := [name for name in OWN if name in photos.table.columns and name != "photo"]:
+        raise CatalogueError(f"the table's column {taken[0]!r} would be mistaken for the file's own; give it another name")
+    known = {name: values for name, values in photos.table.items() if name == "photo" or (values != "").any()}
+    arrays = {str(name): values.to_numpy(str) for name, values in known.items()}
+    arrays |= {"vectors": photos.vectors, "model": np.array(photos.model.weights_sha)}
+    write_atomically(path, lambda stream: np.savez(stream, **arrays))
+
+
 def labelled_file(path: str | Path, labels: Sequence[Path] = ()) -> Incoming:
     """Vectors of an .npz with the columns of tables of labels; of a photo in several of them the last counts."""
     file = of_file(path)
@@ -138,7 +158,7 @@ def _plain(path: Path, arrays: dict[str, NDArray]) -> Incoming:
     vectors = check_vectors(arrays["vectors"], photo, str(path))
     columns = {"photo": photo}
     for name, values in arrays.items():
-        if name in ("vectors", "photo", "model", "schema"):
+        if name in OWN:
             continue
         if values.shape != (len(photo),) or values.dtype.kind != "U":
             raise CatalogueError(f"{path}: {name} must be text [{len(photo)}], not {values.dtype} {list(values.shape)}")
