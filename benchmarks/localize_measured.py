@@ -62,11 +62,11 @@ class Benchmark:
         return sorted(dealt.loc[dealt["fold"] == self.fold, "Image"])
 
     def fitted(self, one: Row) -> Fitted:
-        """A row's network, with the views that the row has."""
+        """A row's network, with the views that the row has: that of `fold` alone, the only one that held its photos out."""
         if one.kind == "detector":
             dealt = folds.read(self.home / "folds.csv")
             return read_detector(self.run(one), folds.train_validation(dealt, self.fold)[0])
-        return read_fitted(self.run(one).parent, one.changes if one.fit else ())
+        return read_fitted(self.run(one).parent, one.changes if one.fit else (), self.fold)
 
     def locator(self, one: Row) -> Locator:
         """The row, before or after the one that it is combined with."""

@@ -47,8 +47,7 @@ from whichwhale.config import input_dir, load, read_yaml, runs_dir
 from whichwhale.files import null_for_nan, sha256, write_json
 from whichwhale.fit.machine import usable_cores
 from whichwhale.localize.config import AlignerConfig, LocalizerConfig, LocateConfig
-from whichwhale.localize.locating import Fitted, Locator
-from whichwhale.localize.predicting import load_net
+from whichwhale.localize.locating import Locator, read_fitted
 from whichwhale.runs import RunFolder
 from whichwhale.runs.fit import read_fit
 
@@ -137,14 +136,9 @@ class Road:
 
     def locator(self, dataset: str, fold: int) -> Locator | None:
         """Localizer and aligner of one fold; None if one isn't fitted yet."""
-        runs = [RunFolder(self.run(dataset, kind, fold)) for kind in KINDS]
-        return Locator(*map(one_fold, runs)) if all(run.fitted for run in runs) else None
-
-
-def one_fold(run: RunFolder) -> Fitted:
-    """One fold's network of a run, of which others may be fitted too."""
-    config = read_config(str(run.path / "config.yaml"))
-    return Fitted(config, [load_net(config, run)], f"{config.dataset}/{config.name}/{run.path.name}")
+        runs = [self.run(dataset, kind, fold) for kind in KINDS]
+        fitted = all(RunFolder(run).fitted for run in runs)
+        return Locator(*(read_fitted(run.parent, fold=fold) for run in runs)) if fitted else None
 
 
 def read_config(path: str, *overrides: str) -> LocateConfig:

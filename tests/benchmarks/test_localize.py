@@ -186,6 +186,16 @@ def test_what_saw_other_photos_is_refused(sea: Sea, capsys: pytest.CaptureFixtur
     assert "heatmap/fold0: was fitted on another split" in capsys.readouterr().err
 
 
+def test_a_fold_that_was_fitted_by_hand_is_not_asked(sea: Sea) -> None:
+    """It learned from the photos that are measured here."""
+    for name in (LOCALIZER, "one-view"):
+        run = sea.where.run(row(name))
+        if not (other := run.with_name("fold1")).exists():
+            shutil.copytree(run, other)
+        fitted = sea.where.fitted(row(name))
+        assert len(fitted.nets) == 1 and fitted.source == f"localize_quick/{run.parent.name}/fold0"
+
+
 class TwoHeads(nn.Module):
     """Finds a large head and, more surely, a small one, in views that are not dark."""
 

@@ -239,9 +239,23 @@ def test_new_photos_are_located_as_the_test_photos_were(here: Path, survey: Path
         pd.testing.assert_frame_equal(found[expected.columns], expected, rtol=1e-5, atol=1e-3)  # sums of another batch size
 
 
+def test_one_fold_is_asked_alone_where_that_is_said(here: Path, survey: Path) -> None:
+    fitted = locating.read_fitted(here / "twice", fold=1)
+    assert len(fitted.nets) == 1 and fitted.source == "survey/twice/fold1" and fitted.uncertainty is None
+    everyone = locating.read_fitted(here / "twice")
+    assert len(everyone.nets) == 2 and everyone.uncertainty is not None
+    paths = {image: survey / "input" / "survey" / "imgs" / image for image in TEST}
+    found = locating.Locator(locating.read_fitted(here / "localizer", fold=1), None).locate(paths)
+    expected = read(here / "localizer" / "fold1" / "annotations.csv").set_index("Image").loc[TEST].reset_index()
+    columns = [*BOX, "bonnet_tip_x", "blowhole_y", "bonnet_tip_sd"]
+    pd.testing.assert_frame_equal(found[columns], expected[columns], rtol=1e-5, atol=1e-3)  # sums of another batch size
+
+
 def test_locator_wants_fitted_folds(here: Path) -> None:
     with pytest.raises(locating.LoadError, match="no fitted localizer or aligner"):
         locating.load(here / "nothing")
+    with pytest.raises(locating.LoadError, match="localizer/fold7: no fitted localizer or aligner"):
+        locating.read_fitted(here / "localizer", fold=7)
 
 
 def test_predicting_before_fitting_says_what_to_do(here: Path) -> None:

@@ -137,13 +137,16 @@ def load(folder: str | Path, localizer: str | Path | None = None) -> Locator:
     return Locator(read_fitted(folder.parent / fitted.config.boxes), fitted)
 
 
-def read_fitted(folder: str | Path, overrides: Sequence[str] = ()) -> Fitted:
+def read_fitted(folder: str | Path, overrides: Sequence[str] = (), fold: int | None = None) -> Fitted:
     """The fitted folds of one localizer or aligner; `overrides` (key=value) change what a fit doesn't depend on, such as views.
 
-    Raises LoadError if there is none.
+    With `fold` that one alone, whichever others lie beside it: they have learned from the photos that it held out. What all folds
+    together were calibrated on is not its own, so it has no uncertainty. Raises LoadError if there is none.
     """
     folder = Path(folder)
-    runs = fitted_folds(folder)
+    runs = [run for run in fitted_folds(folder) if fold is None or run.path.name == f"fold{fold}"]
+    if not runs and fold is not None:
+        raise LoadError(f"{folder / f'fold{fold}'}: no fitted localizer or aligner (model.safetensors); train.py makes one")
     if not runs:
         raise LoadError(f"{folder}: no fitted localizer or aligner (fold0/model.safetensors, …); train.py makes them")
     path = runs[0].path / "config.yaml"
@@ -152,5 +155,9 @@ def read_fitted(folder: str | Path, overrides: Sequence[str] = ()) -> Fitted:
     if room not in rooms:
         raise LoadError(f"{path}: room {room!r} finds no heads; it takes a run of room localize or align")
     config = load_config(rooms[room], path, tuple(overrides))
-    uncertainty = read_uncertainty(folder / UNCERTAINTY)
-    return Fitted(config, [load_net(config, run) for run in runs], f"{config.dataset}/{config.name}", uncertainty)
+    source, uncertainty = f"{config.dataset}/{config.name}", None
+    if fold is None:
+        uncertainty = read_uncertainty(folder / UNCERTAINTY)
+    else:
+        source += f"/fold{fold}"
+    return Fitted(config, [load_net(config, run) for run in runs], source, uncertainty)
