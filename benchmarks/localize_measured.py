@@ -174,17 +174,22 @@ def against_boxes(found: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]:
 
 def uncertainty(doubts: Doubts, images: Sequence[str], table: pd.DataFrame, truth: pd.DataFrame) -> dict[str, Any]:
     """How well sd predicts the error, calibrated on other parts of the photos; and how well the spread of the views alone
-    does."""
-    table, truth = (one.set_index("Image", drop=False).loc[list(images)] for one in (table, truth))
-    found, true = points_of(table, NAMES), points_of(truth, NAMES)
+    does.
+
+    `doubts` are of `images`, those that were looked at. All photos of `table` count whose truth is known, as they do in the
+    percentiles: one in which nothing was found has an error of MISSED and is the least sure, whoever it was that found nothing.
+    """
+    compared = errors(table, truth, NAMES).set_index("Image")["error"]
+    found, true = (points_of(one.set_index("Image").loc[list(images)], NAMES) for one in (table, truth))
     off = np.linalg.norm(found - true, axis=-1)
     part = np.random.default_rng(0).permutation(len(images)) % PARTS
     sd = cross_fitted(doubts, off, part, NAMES)
-    error = off.mean(1) / np.linalg.norm(true[:, 0] - true[:, 1], axis=-1)
-    known = np.isfinite(error)
-    calibrated, alone = (np.sqrt(np.mean(one**2, 1)) / np.maximum(doubts.d, 1.0) for one in (sd, doubts.apart))
-    calibrated, alone = (np.where(np.isnan(one), np.inf, one)[known] for one in (calibrated, alone))
-    error = error[known]
+    unsure = []
+    for one in (sd, doubts.apart):
+        mine = np.sqrt(np.mean(one**2, 1)) / np.maximum(doubts.d, 1.0)
+        mine = np.where(np.isnan(mine) | np.isnan(found).any((1, 2)), np.inf, mine)
+        unsure.append(pd.Series(mine, list(images)).reindex(compared.index, fill_value=np.inf).to_numpy())
+    (calibrated, alone), error = unsure, compared.to_numpy()
     return {
         "rank": rank_correlation(calibrated, error),
         "rank_of_views": rank_correlation(alone, error),

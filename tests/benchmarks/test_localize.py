@@ -284,6 +284,28 @@ def test_uncertainty_is_told_on_photos_that_it_was_not_fitted_on() -> None:
     assert abs(localize_measured.uncertainty(nothing, images, build(rows, NAMES), build(true, NAMES))["rank"]) < 0.2
 
 
+def test_a_missed_head_is_the_least_sure_and_the_worst() -> None:
+    """Of 8 photos one has a place that is too poor to count, and in one nobody found anything to look at: both errors are 100 % of
+    d, as the percentiles have it, and the surest half has neither."""
+
+    def at(image: str, off: float) -> dict:
+        points = {"bonnet_tip_x": 0.0, "bonnet_tip_y": off, "blowhole_x": 100.0, "blowhole_y": off}
+        return {"Image": image, "bonnet_tip_v": 2, "blowhole_v": 2, **points}
+
+    offs = [1.0, 2, 3, 4, 5, 6]
+    none = [{"Image": image, "status": "none"} for image in ("g", "h")]
+    table = build([at(image, off) for image, off in zip("abcdef", offs, strict=True)] + none, NAMES)
+    truth = build([at(image, 0.0) for image in "abcdefgh"], NAMES)
+    apart = np.repeat(np.array([*offs, 0.1])[:, None], 2, 1)  # of g the views agreed
+    doubts = Doubts(apart, np.full((7, 2), np.nan), np.full((7, 2), 0.5), np.full(7, 100.0))
+    told = localize_measured.uncertainty(doubts, list("abcdefg"), table, truth)
+    curve = {one["coverage"]: one["mean_error"] for one in told["curve"]}
+    assert curve[1.0] == pytest.approx((sum(offs) / 100 + 2) / 8)
+    assert curve[0.5] == pytest.approx(sum(offs[:4]) / 100 / 4)
+    assert told["rank"] == told["rank_of_views"] == pytest.approx(1.0)
+    assert told["area"] == pytest.approx(told["area_at_best"])
+
+
 @given(
     st.tuples(st.integers(60, 400), st.integers(60, 400)),
     st.tuples(st.floats(-0.1, 0.9), st.floats(-0.1, 0.9)),
