@@ -12,6 +12,7 @@ from pathlib import Path
 
 import cv2
 import localize
+import localize_bare
 import localize_boxes
 import localize_measured
 import localize_moved
@@ -32,9 +33,11 @@ from whichwhale.competition import folds
 from whichwhale.config import load
 from whichwhale.detect.config import DetectConfig
 from whichwhale.identify.config import IdentifyConfig
-from whichwhale.localize.config import AlignerConfig, LocalizerConfig, ViewsConfig
+from whichwhale.localize import heatmap, levelling
+from whichwhale.localize.config import AlignerConfig, LocalizerConfig, SecondLookConfig, ViewsConfig
 from whichwhale.localize.found import Found
 from whichwhale.localize.locating import Fitted, Locator
+from whichwhale.localize.net import VARIANTS
 from whichwhale.localize.uncertainty import Doubts
 
 NAMES = ["bonnet_tip", "blowhole"]
@@ -285,8 +288,8 @@ def test_uncertainty_is_told_on_photos_that_it_was_not_fitted_on() -> None:
 
 
 def test_a_missed_head_is_the_least_sure_and_the_worst() -> None:
-    """Of 8 photos one has a place that is too poor to count, and in one nobody found anything to look at: both errors are 100 % of
-    d, as the percentiles have it, and the surest half has neither."""
+    """Of 8 photos one has a place that is too poor to count, and in one nobody found anything to look at: both errors are 100 %
+    of d, as the percentiles have it, and the surest half has neither."""
 
     def at(image: str, off: float) -> dict:
         points = {"bonnet_tip_x": 0.0, "bonnet_tip_y": off, "blowhole_x": 100.0, "blowhole_y": off}
@@ -361,10 +364,67 @@ class Middle(nn.Module):
         return Found(points, torch.full((len(images), self.count), 0.5), extent)
 
 
-def test_speed_is_of_the_same_views(tmp_path: Path) -> None:
-    paths = {f"{n}.jpg": tmp_path / f"{n}.jpg" for n in range(3)}
+def grey(folder: Path) -> dict[str, Path]:
+    """Three photos."""
+    paths = {f"{n}.jpg": folder / f"{n}.jpg" for n in range(3)}
     for path in paths.values():
         cv2.imwrite(str(path), np.full((96, 144, 3), 90, np.uint8))
+    return paths
+
+
+SMALL_NET = {"backbone": {"name": "test_resnet", "weights": False}, "heatmap": {"width": 8}}
+
+
+def test_bare_passes_are_the_networks_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No reading of a map, no window that is cut, nothing of what makes points of it is in their time."""
+    paths, views = grey(tmp_path), ViewsConfig(rotations=[0], mirror=False)
+    second = SecondLookConfig(reduction=2, width=64, height=32, heatmap={"width": 8, "coarsest": 16}, times=2)
+    configs = [
+        LocalizerConfig(width=96, height=64, views=views, least_score=0, **SMALL_NET),
+        AlignerConfig(variant="two_looks", size=64, second=second, views=views, least_score=0, **SMALL_NET),
+    ]
+    fitted = [Fitted(config, [VARIANTS[config.variant](config).eval()], "a") for config in configs]
+    aligner, passes = fitted[1].nets[0], {}
+    for one in fitted:
+        with localize_bare.recorded(one.nets[0]) as passes[type(one.nets[0]).__name__]:
+            list(Locator(fitted[0], fitted[1] if one is fitted[1] else None).look(paths))
+    assert [tuple(images.shape) for _, images in passes["HeatmapNet"]] == [(3, 3, 64, 96)]
+    # The reduced view, then two windows of the second look.
+    assert [tuple(images.shape) for _, images in passes["TwoLooksNet"]] == [(3, 3, 32, 32), (3, 3, 32, 64), (3, 3, 32, 64)]
+    assert [call.__self__ for call, _ in passes["TwoLooksNet"]] == [aligner.first, aligner.second, aligner.second]
+    assert "forward" not in vars(aligner.first)  # it is as it was
+    # What is repeated is what was seen, and nothing but networks.
+    with torch.inference_mode():
+        call, images = passes["HeatmapNet"][0]
+        assert torch.equal(call(images)[0], fitted[0].nets[0](images)[0])
+    for module, name in ((heatmap, "decode"), (heatmap, "spread"), (levelling, "sample"), (levelling, "similarity")):
+        monkeypatch.setattr(module, name, lambda *_: pytest.fail("is no network"))
+    recorders = [localize_speed.Recorder(one.nets[0]) for one in fitted]
+    localize_speed._forward(list(zip(fitted, recorders, passes.values(), strict=True)))
+    unknown = pytest.raises(ValueError, match="Linear: which of its methods is the bare network is not known")
+    with unknown, localize_bare.recorded(nn.Linear(2, 2)):
+        pass
+
+
+@pytest.mark.parametrize("variant", ["regression", "bins", "windows", "transformer", "one_net", "edges"])
+def test_every_variant_has_bare_passes(variant: str) -> None:
+    more = {"one_net": {"one_net": {"reduction": 1, "size": 64, "variant": "heatmap", "heatmap": {"width": 8}}}}
+    more["transformer"] = {"transformer": {"whales": 2, "pixels": 32}}
+    if variant != "one_net":
+        more.setdefault(variant, {})["point_weight"] = 0
+    config = LocalizerConfig(variant=variant, width=96, height=64, **SMALL_NET, **more.get(variant, {}))
+    net = VARIANTS[variant](config).eval()
+    with torch.inference_mode(), localize_bare.recorded(net) as passes:
+        net.find(torch.zeros(2, 3, 64, 96))
+    assert (len(passes) > 0) == (variant != "edges")  # which has no network
+    with torch.inference_mode():
+        for call, images in passes:
+            call(images)
+
+
+def test_speed_is_of_the_same_views(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = grey(tmp_path)
+    monkeypatch.setitem(localize_bare.BARE, Middle, "find")
     views = ViewsConfig(rotations=[0, 90], batch_size=2)
     localizer = Fitted(LocalizerConfig(width=96, height=64, views=views), [Middle(3)], "a")
     locator = Locator(localizer, Fitted(AlignerConfig(size=64, views=views), [Middle(2), Middle(2)], "b"))
@@ -372,8 +432,9 @@ def test_speed_is_of_the_same_views(tmp_path: Path) -> None:
     list(Locator(localizer, recorded).look(paths))
     assert [tuple(one.shape) for one in recorded.nets[0].seen] == [(2, 3, 64, 64), (1, 3, 64, 64)] * 4  # two turns, two mirrors
     found = localize_speed.measure(locator, paths, turns=1)
-    assert min(found.decode, found.forward, found.whole) > 0
-    assert localize_speed.Speed(2.0, 3.0, 10.0).share == 0.5
+    assert min(vars(found).values()) > 0
+    told = localize_speed.Speed(decode=2.0, forward=3.0, find=4.0, whole=10.0)
+    assert (told.share, told.share_of_finding) == (0.5, 0.6)
     table = localize_speed.decoders(list(paths.values()))
     assert all(list(by) == [1, 2, 4, 8] for by in table.values())
     assert "| simplejpeg |" in localize_speed.as_text(table)

@@ -65,8 +65,11 @@ class _CoordinateNet(nn.Module):
         off = F.smooth_l1_loss(_exactly(self.size, features), wanted, reduction="none", beta=0.1).sum(1)
         return {"size": self.config.size_weight * _mean(off, batch["weight"][:, 0].float())}
 
-    def _extent(self, features: Tensor) -> Tensor | None:
-        return None if self.size is None else torch.exp(_exactly(self.size, features)) * self._usual()
+    def _sizes(self, features: Tensor) -> Tensor | None:
+        return None if self.size is None else _exactly(self.size, features)
+
+    def _extent(self, sizes: Tensor | None) -> Tensor | None:
+        return None if sizes is None else torch.exp(sizes) * self._usual()
 
     def _usual(self) -> float:
         return USUAL_SIZE * self.config.view_size[0]
@@ -102,12 +105,17 @@ class RegressionNet(_CoordinateNet):
         likely = off.detach().abs().sum(-1) * torch.exp(-scales) + 2 * scales  # both axes share a scale
         return losses | {"spread": self.config.regression.spread_weight * _mean(likely, weight)}
 
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Places [B, K, 2] in units of the view's width, logarithms of their scales [B, K], and of the box's width and height
+        over the usual size [B, 2]."""
+        features = self.features(images)
+        return _exactly(self.places, features).unflatten(1, (-1, 2)), self._scales(features), self._sizes(features)
+
     def find(self, images: Tensor) -> Found:
         """Views [B, 3, H, W] to what is in them; a spread of the usual box size has a score of 1 / e."""
-        features = self.features(images)
-        places = _exactly(self.places, features).unflatten(1, (-1, 2))
-        spread = 2**0.5 * torch.exp(self._scales(features)) * self.config.view_size[0]  # a Laplace's standard deviation
-        return Found(self._to_pixels(places), torch.exp(-spread / self._usual()), self._extent(features), spread)
+        places, scales, sizes = self(images)
+        spread = 2**0.5 * torch.exp(scales) * self.config.view_size[0]  # a Laplace's standard deviation
+        return Found(self._to_pixels(places), torch.exp(-spread / self._usual()), self._extent(sizes), spread)
 
     def _scales(self, features: Tensor) -> Tensor:
         return _exactly(self.scales, features).clamp(-8, 2)
@@ -147,17 +155,23 @@ class BinsNet(_CoordinateNet):
                     losses[key] = losses.get(key, 0.0) + share * loss
         return losses | self._size_loss(features, batch)
 
+    def forward(self, images: Tensor) -> tuple[list[tuple[Tensor, Tensor]], Tensor | None]:
+        """For each count of bins the logits [B, K, count] of x and of y; and logarithms of the box's width and height over the
+        usual size [B, 2]."""
+        features = self.features(images)
+        return self._logits(features), self._sizes(features)
+
     def find(self, images: Tensor) -> Found:
         """Views [B, 3, H, W] to what is in them."""
-        features, settings = self.features(images), self.config.bins
-        by_count = [[torch.softmax(axis, -1) for axis in logits] for logits in self._logits(features)]
+        (by_count, sizes), settings = self(images), self.config.bins
+        by_count = [[torch.softmax(axis, -1) for axis in logits] for logits in by_count]
         x, y = (
             bins.decode([both[axis] for both in by_count], length, settings.target, settings.window)
             for axis, length in enumerate(self.config.view_size)
         )
         places, score = torch.stack([x[0], y[0]], -1), (x[1] * y[1]).clamp(max=1)
         spread = torch.sqrt((x[2] ** 2 + y[2] ** 2) / 2)
-        return Found(places, score, self._extent(features), spread)
+        return Found(places, score, self._extent(sizes), spread)
 
     def _logits(self, features: Tensor) -> list[tuple[Tensor, Tensor]]:
         """For each count: logits [B, K, count] of x and of y."""
