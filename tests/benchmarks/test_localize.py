@@ -39,6 +39,7 @@ from whichwhale.localize.found import Found
 from whichwhale.localize.locating import Fitted, Locator
 from whichwhale.localize.net import VARIANTS
 from whichwhale.localize.uncertainty import Doubts
+from whichwhale.runs import RunFolder
 
 NAMES = ["bonnet_tip", "blowhole"]
 KINDS = {
@@ -68,6 +69,9 @@ def test_every_row_is_a_config_that_its_room_takes(tiny: bool) -> None:
         if one.kind == "aligner":
             assert config.boxes == ""  # one split leaves no out-of-fold boxes
     assert [row(name).kind for name in (LOCALIZER, ALIGNER, CLASSIFIER)] == ["localizer", "aligner", "classifier"]
+
+
+SMALL_NET = {"backbone": {"name": "test_resnet", "weights": False}, "heatmap": {"width": 8}}
 
 
 def quick(*arguments: str, by=in_process) -> int:
@@ -189,14 +193,26 @@ def test_what_saw_other_photos_is_refused(sea: Sea, capsys: pytest.CaptureFixtur
     assert "heatmap/fold0: was fitted on another split" in capsys.readouterr().err
 
 
-def test_a_fold_that_was_fitted_by_hand_is_not_asked(sea: Sea) -> None:
+def put(home: Path, config: LocalizerConfig | AlignerConfig | DetectConfig, net: nn.Module, fold: int = 0) -> RunFolder:
+    """A run folder as a fit leaves it, with the weights that `net` has."""
+    run = RunFolder.start(home / f"fold{fold}", config, {"fold": fold, "parts": ["head"]})
+    run.write_weights(net.state_dict())
+    run.finish("random")
+    return run
+
+
+def test_a_fold_that_was_fitted_by_hand_is_not_asked(tmp_path: Path) -> None:
     """It learned from the photos that are measured here."""
-    for name in (LOCALIZER, "one-view"):
-        run = sea.where.run(row(name))
-        if not (other := run.with_name("fold1")).exists():
-            shutil.copytree(run, other)
-        fitted = sea.where.fitted(row(name))
-        assert len(fitted.nets) == 1 and fitted.source == f"localize_quick/{run.parent.name}/fold0"
+    where = localize_measured.Benchmark(tmp_path, tmp_path, tmp_path / "runs")
+    config = AlignerConfig(name="two-looks", dataset="d", size=64, **SMALL_NET)
+    for fold in (0, 1):
+        put(where.home / "two-looks", config, VARIANTS["heatmap"](config), fold)
+    weights = RunFolder(where.home / "two-looks" / "fold0").read_weights()
+    for name in ("two-looks", "one-view"):
+        fitted = where.fitted(row(name))
+        assert len(fitted.nets) == 1 and fitted.source == "d/two-looks/fold0"
+        assert all(torch.equal(value, weights[key]) for key, value in fitted.nets[0].state_dict().items())
+    assert len(fitted.config.views.rotations) == 1 and not fitted.config.views.mirror
 
 
 class TwoHeads(nn.Module):
@@ -370,9 +386,6 @@ def grey(folder: Path) -> dict[str, Path]:
     for path in paths.values():
         cv2.imwrite(str(path), np.full((96, 144, 3), 90, np.uint8))
     return paths
-
-
-SMALL_NET = {"backbone": {"name": "test_resnet", "weights": False}, "heatmap": {"width": 8}}
 
 
 def test_bare_passes_are_the_networks_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
