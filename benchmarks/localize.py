@@ -9,21 +9,23 @@ examples:
   python benchmarks/localize.py --quick              toy networks and one epoch: tries the road, says nothing
   python benchmarks/localize.py --rows               what the rows are and which keys they change
 
-It draws a survey into input/DATASET, splits its labelled photos 80 to 20, and fits each row (benchmarks/localize_rows.py) on the
-80 by train.py, as anybody would type it, at most 20 minutes each. Aligners learn from true boxes with jitter, since one split
-leaves no out-of-fold boxes. Then photos of the 20 go the whole way, one decode each: localizers are followed by one aligner, and
-so is the best box of a detector; aligners follow one localizer. A row that was fitted on another split, or a detector on other
-photos, is refused. Errors are of the points at the end, in % of d; boxes are the localizer's. Log loss is that of one classifier,
-fitted once on true points with jitter, on passports cut by the points that were found; its one power is fitted on other photos.
-How well NAME_sd predicts the error is calibrated and told on different photos. The last table is of photos of another survey,
-wider, cut so that heads are 1.8 times as large, and recoloured; nothing was fitted on it. On a CPU as many fits run side by side
-as there are cores, each with one thread. All goes to runs/DATASET/localize.json, what the commands said to runs/DATASET/logs/.
-How fast photos become points tells benchmarks/localize_speed.py.
+It draws a survey into input/DATASET (if one of other numbers lies there, that is refused), splits its labelled photos 80 to 20,
+and fits each row (benchmarks/localize_rows.py) on the 80 by train.py, as anybody would type it, at most 20 minutes each.
+Aligners learn from true boxes with jitter, since one split leaves no out-of-fold boxes. Then photos of the 20 go the whole way,
+one decode each: localizers are followed by one aligner, and so is the best box of a detector; aligners follow one localizer. A
+row that was fitted on another split, or a detector on other photos, is refused. Errors are of the points at the end, in % of d;
+boxes are the localizer's. Log loss is that of one classifier, fitted once on true points with jitter, on passports cut by the
+points that were found; its one power is fitted on other photos. How well NAME_sd predicts the error is calibrated and told on
+different photos. The last table is of photos of another survey, wider, cut so that heads are 1.8 times as large, and recoloured;
+nothing was fitted on it. On a CPU as many fits run side by side as there are cores, each with one thread. All goes to
+runs/DATASET/localize.json, what the commands said to runs/DATASET/logs/. How fast photos become points tells
+benchmarks/localize_speed.py.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import sys
@@ -32,6 +34,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 from localize_measured import Benchmark, collect
@@ -127,7 +130,7 @@ def benchmark(size: Size, dataset: str, rows: Sequence[Row], jobs: int, run: Run
     """Draw and fit what is not there yet, then measure, print and write the tables of all that is there."""
     commands = Commands(jobs)
     home, failed = runs_dir() / dataset, []
-    where = Benchmark(input_dir() / dataset, input_dir() / f"{dataset}_moved", home)
+    where = Benchmark(input_dir() / dataset, input_dir() / f"{dataset}_moved", home, input_dir() / f"{dataset}_other")
     if rows:
         draw(size, dataset, where, run or commands, jobs)
         failed = fit(size, dataset, where, rows, jobs, commands, run)
@@ -135,21 +138,24 @@ def benchmark(size: Size, dataset: str, rows: Sequence[Row], jobs: int, run: Run
     results = collect(where, minutes, more) if (home / "folds.csv").exists() else []
     machine = {"cores": os.cpu_count(), "machine": platform.machine(), "torch": version("torch")}
     if results:
-        about = {"size": vars(size), "jobs": jobs, "commit": str(Checkout.of(ROOT)), "machine": machine}
+        surveys = {what: survey_of(folder) for what, folder in (("photos", where.photos), ("other", where.other))}
+        about = {"surveys": surveys, "jobs": jobs, "commit": str(Checkout.of(ROOT)), "machine": machine}
         write_json(home / "localize.json", about | {"rows": results})
     print("\n" + as_text(results))
     return 1 if failed else 0
 
 
 def draw(size: Size, dataset: str, where: Benchmark, run: Run, jobs: int) -> None:
-    """The survey, the other one, and their true points as contract 1; raises ValueError if a command fails."""
+    """The survey, the other one, and their true points as contract 1; raises ValueError if a command fails, or a folder holds
+    another survey."""
     log = where.home / "logs" / "survey.txt"
-    other = input_dir() / f"{dataset}_other"
-    for folder, photos, width, seed in ((where.photos, size.photos, size.width, 0), (other, size.others, size.other_width, 7)):
+    drawn = ((where.photos, size.photos, size.width, 0), (where.other, size.others, size.other_width, 7))
+    for folder, photos, width, seed in drawn:
         whales = min(size.whales, photos // 2)
         numbers = {"whales": whales, "photos": photos + 1, "test-photos": 1, "width": width, "seed": seed, "workers": jobs}
         told = [part for name, value in numbers.items() for part in (f"--{name}", str(value))]
-        if (folder / "annotations.csv").exists():
+        if (folder / "annotations.csv").exists():  # whatever the code that draws has become since
+            refuse_other_survey(folder, {name.replace("-", "_"): value for name, value in numbers.items() if name != "workers"})
             continue
         for module, arguments in (
             ("survey", [str(folder), *told]),
@@ -157,7 +163,25 @@ def draw(size: Size, dataset: str, where: Benchmark, run: Run, jobs: int) -> Non
         ):
             if run(log, [sys.executable, "-m", f"whichwhale.{module}", *arguments]):
                 raise ValueError(f"whichwhale.{module} failed; {log}: {last_words(log)}")
-    move(other, where.moved)
+    move(where.other, where.moved)
+
+
+def survey_of(folder: Path) -> dict[str, Any] | None:
+    """What the survey in `folder` was drawn with; None if nothing says so."""
+    path = folder / "truth" / "survey.json"
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+def refuse_other_survey(folder: Path, wanted: dict[str, int]) -> None:
+    """Raises ValueError if the survey in `folder` was drawn with other numbers, or nothing says with which."""
+    there = survey_of(folder)
+    if there is None:
+        raise ValueError(f"{folder}: has no truth/survey.json to say which survey it holds; give another --dataset, or delete it")
+    wanted = wanted | {"wild": False}
+    if differ := [f"{name} {there.get(name)}, not {value}" for name, value in wanted.items() if there.get(name, False) != value]:
+        raise ValueError(
+            f"{folder}: holds another survey ({', '.join(differ)}); ask for that one, give another --dataset, or delete it"
+        )
 
 
 def overrides(size: Size, dataset: str, one: Row, fold: int) -> list[str]:

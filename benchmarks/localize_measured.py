@@ -3,6 +3,7 @@ points."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 import time
 from collections.abc import Sequence
@@ -42,15 +43,33 @@ from whichwhale.score.log_loss import log_loss_rows
 NAMES = ["bonnet_tip", "blowhole"]
 PARTS = 5  # held-out photos are calibrated by the other four parts: power and uncertainty
 TRUE = "true"  # the row of the true points
+SOURCE = Path(__file__).resolve().parent.parent
+# What a figure is made by, from the photo to the log loss; not what fits, which the weights stand for.
+CODE = [
+    *(f"src/whichwhale/{room}/*.py" for room in ("pictures", "localize", "detect", "passport")),
+    *(f"src/whichwhale/{name}.py" for name in ("geometry", "nets", "competition/photos", "annotations/table")),
+    *(f"src/whichwhale/identify/{name}.py" for name in ("fitted", "net", "predicting")),
+    *(f"src/whichwhale/blend/{name}.py" for name in ("arithmetic", "assemble", "pool")),
+    *(f"src/whichwhale/score/{name}.py" for name in ("bootstrap", "log_loss", "ranking")),
+    *(f"benchmarks/{name}.py" for name in ("localize_boxes", "localize_measured")),
+]
+
+
+def code(root: Path) -> str:
+    """Fingerprint of the files CODE of a checkout."""
+    files = [path for pattern in CODE for path in sorted(root.glob(pattern))]
+    return hashlib.sha256("".join(f"{path.relative_to(root)} {sha256(path)}\n" for path in files).encode()).hexdigest()
 
 
 @dataclass(frozen=True)
 class Benchmark:
-    """Where everything lies: `photos` and `moved` are survey folders with annotations.csv, `home` the runs."""
+    """Where everything lies: `photos` and `moved` are survey folders with annotations.csv, `home` the runs; `other` is the survey
+    that `moved` is made of."""
 
     photos: Path
     moved: Path
     home: Path
+    other: Path = Path()
     fold: int = 0
 
     def run(self, one: Row) -> Path:
@@ -84,6 +103,13 @@ class Benchmark:
         others = [self.run(each) / "model.safetensors" for each in self._with(one)]
         return [one.boxes or self.run(one) / "model.safetensors", *others]
 
+    def made_by(self, one: Row) -> list[str]:
+        """All that a row's figures depend on, as text: weights, what the row changes, truths, and the code that finds and judges,
+        so that a decoder which has been put right leaves no figure as it was."""
+        truths = [folder / name for folder in (self.photos, self.moved) for name in ("annotations.csv", "train.csv")]
+        weights, truth = ([sha256(path) for path in paths if path.exists()] for paths in (self.needs(one), truths))
+        return [*weights, *one.changes, *truth, code(SOURCE)]
+
     def refuse_other_folds(self, one: Row) -> None:
         """Raises ValueError if the row, or one that it is measured with, was fitted on a split that is not that of folds.csv."""
         dealt = folds.fingerprint(folds.read(self.home / "folds.csv"))
@@ -106,7 +132,7 @@ def measure(benchmark: Benchmark, one: Row) -> dict[str, Any] | None:
     if not all(path.exists() for path in needs):
         return None
     benchmark.refuse_other_folds(one)
-    made_by = [sha256(path) for path in needs] + list(one.changes)
+    made_by = benchmark.made_by(one)
     path = benchmark.home / "measured" / f"{one.name}.json"
     if path.exists() and (kept := json.loads(path.read_text()))["made_by"] == made_by:
         return kept

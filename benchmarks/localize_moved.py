@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 
@@ -12,20 +13,24 @@ from numpy.typing import NDArray
 from whichwhale.annotations import read, write
 from whichwhale.annotations.table import BOX
 from whichwhale.competition.photos import decode
-from whichwhale.files import write_atomically
+from whichwhale.files import sha256, write_atomically, write_json
 
 SHARE = 0.55  # of the photo's width and height that is kept: heads are 1.8 times as large in it
 GAINS = (0.75, 1.05, 0.85)  # of R, G, B: a greener, darker sea
 GAMMA = 1.2
+KEY_FILE = "moved.json"  # what it was made of
 
 
 def move(source: Path, target: Path, seed: int = 0) -> None:
     """Write the photos and annotations.csv of the drawn survey `source` into `target`, each cut to a part that holds its head.
 
     Cuts are whole pixels, so that every point moves by exactly as many. A photo whose head would not fit is left as large as it
-    must be. Run again, it does nothing.
+    must be. Run again, it does nothing, unless `source` has been drawn anew.
     """
-    if (target / "annotations.csv").exists():
+    of = [source / name for name in ("annotations.csv", "truth/survey.json")]
+    key = {"of": [sha256(path) for path in of if path.exists()], "seed": seed, "share": SHARE, "gains": GAINS, "gamma": GAMMA}
+    key = json.loads(json.dumps(key))  # as it is read back
+    if (target / KEY_FILE).exists() and json.loads((target / KEY_FILE).read_text(encoding="utf-8")) == key:
         return
     table = read(source / "annotations.csv")
     shutil.rmtree(target, ignore_errors=True)
@@ -43,6 +48,7 @@ def move(source: Path, target: Path, seed: int = 0) -> None:
             table.loc[number, [axis, *(f"{name}_{axis}" for name in names)]] -= shift
         table.loc[number, ["photo_width", "photo_height"]] = size
     write(target / "annotations.csv", table)
+    write_json(target / KEY_FILE, key)  # last: a folder that has it is whole
 
 
 def part(whole: tuple[int, int], box: NDArray[np.float64], where: NDArray[np.float64]) -> tuple[tuple[int, int], tuple[int, int]]:

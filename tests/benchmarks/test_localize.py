@@ -7,7 +7,7 @@ import json
 import re
 import shutil
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -239,6 +239,65 @@ def test_of_a_detectors_boxes_the_surest_counts(tmp_path: Path) -> None:
     assert located.boxes["score"].iloc[1] == pytest.approx(0.6)
 
 
+def test_another_survey_is_not_taken_for_the_one_that_was_asked_for(tmp_path: Path) -> None:
+    where = localize_measured.Benchmark(tmp_path / "a", tmp_path / "m", tmp_path / "runs", tmp_path / "o")
+    size = localize.Size(whales=8, photos=40, width=96, others=6, other_width=144)
+    numbers = ((where.photos, (8, 41, 96, 0)), (where.other, (3, 7, 144, 7)))
+    for folder, (whales, photos, width, seed) in numbers:
+        (folder / "truth").mkdir(parents=True)
+        (folder / "imgs").mkdir()
+        write(folder / "annotations.csv", build([], NAMES))
+        drawn = {"whales": whales, "photos": photos, "width": width, "seed": seed, "test_photos": 1, "wild": False, "code": "x"}
+        (folder / "truth" / "survey.json").write_text(json.dumps(drawn))
+    never = lambda *_: pytest.fail("both are drawn")  # noqa: E731
+    localize.draw(size, "d", where, never, 1)
+    with pytest.raises(ValueError, match=r"a: holds another survey \(photos 41, not 31\); ask for that one"):
+        localize.draw(replace(size, photos=30), "d", where, never, 1)
+    with pytest.raises(ValueError, match=r"o: holds another survey \(width 144, not 96\)"):
+        localize.draw(replace(size, other_width=96), "d", where, never, 1)
+    key = where.photos / "truth" / "survey.json"
+    key.write_text(key.read_text().replace("false", "true"))
+    with pytest.raises(ValueError, match=r"\(wild True, not False\)"):
+        localize.draw(size, "d", where, never, 1)
+    key.unlink()
+    with pytest.raises(ValueError, match="a: has no truth/survey.json to say which survey it holds"):
+        localize.draw(size, "d", where, never, 1)
+
+
+def test_figures_are_of_one_truth_and_one_code(tmp_path: Path) -> None:
+    where = localize_measured.Benchmark(tmp_path / "a", tmp_path / "m", tmp_path / "runs")
+    for folder in (where.photos, where.moved):
+        folder.mkdir()
+        (folder / "annotations.csv").write_text("1")
+    for name in ("one-view", LOCALIZER, CLASSIFIER):
+        (run := where.run(row(name))).mkdir(parents=True, exist_ok=True)
+        (run / "model.safetensors").write_bytes(name.encode())
+    before = where.made_by(row("one-view"))
+    assert before == where.made_by(row("one-view")) and len(set(before)) == len(before) - 1  # both truths are alike here
+    assert where.made_by(row("look-again")) != before  # of the same fit
+    changes = (
+        where.photos / "annotations.csv",
+        where.moved / "annotations.csv",
+        where.run(row(CLASSIFIER)) / "model.safetensors",
+    )
+    for path in changes:
+        old = path.read_bytes()
+        path.write_bytes(b"2")
+        assert where.made_by(row("one-view")) != before
+        path.write_bytes(old)
+    root = tmp_path / "checkout"
+    for name in ("localize/heatmap", "catalogue/search"):
+        (root / "src" / "whichwhale" / name).parent.mkdir(parents=True)
+        (root / "src" / "whichwhale" / f"{name}.py").write_text("1")
+    first = localize_measured.code(root)
+    (root / "src" / "whichwhale" / "catalogue" / "search.py").write_text("2")
+    assert localize_measured.code(root) == first
+    (root / "src" / "whichwhale" / "localize" / "heatmap.py").write_text("2")
+    assert localize_measured.code(root) != first
+    for pattern in localize_measured.CODE:
+        assert list(localize_measured.SOURCE.glob(pattern)), pattern
+
+
 def test_a_row_that_fails_is_named_with_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WHICHWHALE_RUNS", str(tmp_path))
 
@@ -362,6 +421,11 @@ def test_points_of_a_moved_photo_are_the_same_pixels(tmp_path: Path, monkeypatch
     x, y = int(moved["bonnet_tip_x"]), int(moved["bonnet_tip_y"])
     assert np.array_equal(cut[y - 1 : y + 2, x - 1 : x + 2] > 200, np.ones((3, 3, 3), bool))
     assert moved["x"] == moved["bonnet_tip_x"] - 20
+    localize_moved.move(tmp_path / "from", tmp_path / "to", seed=3)
+    assert read(tmp_path / "to" / "annotations.csv").iloc[0]["x"] == moved["x"]
+    localize_moved.write(tmp_path / "from" / "annotations.csv", build([row_ | {"bonnet_tip_x": 131.0}], NAMES))
+    localize_moved.move(tmp_path / "from", tmp_path / "to", seed=3)  # it has been drawn anew
+    assert read(tmp_path / "to" / "annotations.csv").iloc[0]["bonnet_tip_x"] == moved["bonnet_tip_x"] + 1
 
 
 class Middle(nn.Module):
