@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
 
+from whichwhale.blend.copies import first_alike, shared
 from whichwhale.blend.evidence import Evidence
 from whichwhale.blend.memo import Memo
 from whichwhale.blend.weigh import sizes
@@ -31,10 +32,12 @@ class Mixture:
 
     @classmethod
     def fit(cls, evidence: Evidence, truth: NDArray[np.int64], l2: float, memo: Memo) -> Mixture:
-        """Powers: each member's own best. Weights: least mean log loss + l2 * mean((M a - 1)^2), a >= 0, sum 1."""
-        powers = _powers(evidence, truth, memo)
-        rows, count = np.arange(len(truth)), len(powers)
-        q = np.stack([softmax(t * z, axis=1)[rows, truth] for t, z in zip(powers, evidence.z, strict=True)])
+        """Powers: each member's own best. Weights of the M distinct members, which copies share: least mean log loss + l2 *
+        mean((M a - 1)^2), a >= 0, sum 1."""
+        powers, first = _powers(evidence, truth, memo), first_alike(evidence.z)
+        kept = np.unique(first)
+        rows, count = np.arange(len(truth)), len(kept)
+        q = np.stack([softmax(powers[m] * evidence.z[m], axis=1)[rows, truth] for m in kept])
         q = np.maximum(q.astype(np.float64), LEAST)
 
         def objective(a: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -55,7 +58,7 @@ class Mixture:
         )
         a = np.clip(found.x, 0, 1) / np.clip(found.x, 0, 1).sum()
         a = min((a, best), key=lambda one: objective(one)[0])
-        return cls(list(evidence.members), powers.tolist(), a.tolist())
+        return cls(list(evidence.members), powers.tolist(), shared(a, first).tolist())
 
     @classmethod
     def fit_equal(cls, evidence: Evidence, truth: NDArray[np.int64], l2: float, memo: Memo) -> Mixture:

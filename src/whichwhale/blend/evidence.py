@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
 from whichwhale.blend.candidates import Candidates
+from whichwhale.blend.copies import first_alike
 from whichwhale.blend.cosines import Cosines
 
 
@@ -90,12 +91,10 @@ class Evidence:
     @property
     def distinct(self) -> list[str]:
         """Names of the members, sorted, without those whose logits are another's: a copy says nothing new."""
-        kept: list[str] = []
-        for name in sorted(self.members):
-            mine = self.z[self.members.index(name)]
-            if not any(np.array_equal(mine, self.z[self.members.index(other)]) for other in kept):
-                kept.append(name)
-        return kept
+        kept: dict[int, str] = {}
+        for name, first in sorted(zip(self.members, first_alike(self.z).tolist(), strict=True)):
+            kept.setdefault(first, name)
+        return sorted(kept.values())
 
     @property
     def log_prior(self) -> NDArray[np.floating]:

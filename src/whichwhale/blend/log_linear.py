@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import log_softmax
 
+from whichwhale.blend.copies import first_alike, shared
 from whichwhale.blend.evidence import Evidence
 from whichwhale.blend.memo import Memo
 from whichwhale.blend.weigh import sizes
@@ -25,14 +26,17 @@ class LogLinear:
 
     @classmethod
     def fit(cls, evidence: Evidence, truth: NDArray[np.int64], l2: float, memo: Memo, equal: bool = False) -> LogLinear:
-        """Weights w_m = v_m / rms(z_m), with v pulled together by l2; `equal`: one v for all."""
-        scale = sizes(evidence.z)
-        unit = evidence.z / scale[:, None, None].astype(evidence.z.dtype)
+        """Weights w_m = v_m / rms(z_m), v of the distinct members pulled together by l2; `equal`: one v for all, copies too."""
+        first = np.arange(len(evidence.members)) if equal else first_alike(evidence.z)
+        kept = np.unique(first)
+        z = evidence.z if len(kept) == len(first) else evidence.z[kept]
+        scale = sizes(z)
+        unit = z / scale[:, None, None].astype(z.dtype)
         if equal:
             v = np.repeat(memo.weigh("equal", unit.sum(axis=0, keepdims=True), truth), len(scale))
         else:
-            v = memo.weigh(f"log_linear {' '.join(evidence.members)}", unit, truth, l2=l2)
-        return cls(list(evidence.members), (v / scale).tolist())
+            v = memo.weigh(f"log_linear {' '.join(evidence.members[m] for m in kept)}", unit, truth, l2=l2)
+        return cls(list(evidence.members), shared(v / scale, first).tolist())
 
     @classmethod
     def fit_equal(cls, evidence: Evidence, truth: NDArray[np.int64], l2: float, memo: Memo) -> LogLinear:
