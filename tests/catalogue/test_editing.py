@@ -209,7 +209,7 @@ def test_photos_of_nobody(folder: Path) -> None:
     with pytest.raises(CatalogueError, match="of none of the 4 photos the animal is known; give --table"):
         build(folder, with_rows(one, animal=""), CatalogueConfig())
     _, told = build(folder, with_rows(one, animal=["a0", "", "a1", ""]), CatalogueConfig())
-    assert told == ["2 photos left out: nobody says which animal they show"] and len(read(folder)) == 2
+    assert told == ["2 photos left out: nobody says which animal they show (p0_1.jpg, p1_1.jpg)"] and len(read(folder)) == 2
 
 
 def test_one_animal_is_a_catalogue(folder: Path) -> None:

@@ -223,7 +223,10 @@ def test_queries_that_the_model_learned_from_are_told(vectors: Path, capsys: pyt
     assert not Path("whales").exists()
     assert main([*build, "--queries", "some.npz", "--query-table", "truth.csv"]) == 0
     shown = capsys.readouterr().out
-    assert "queries: 40 photos left out: the model learned from them" in shown and "probabilities fitted on 40 queries" in shown
+    assert (
+        "queries: 40 photos left out: the model learned from them (new_p0_0.jpg, new_p1_0.jpg, " in shown
+        and "probabilities fitted on 40 queries" in shown
+    )
     assert "too sure" not in shown and read("whales").manifest.calibration.learned == 0
 
 
@@ -256,25 +259,64 @@ def test_another_models_queries_are_refused(vectors: Path, capsys: pytest.Captur
     assert len(read("whales")) == 160
 
 
-def test_vectors_that_name_no_model(vectors: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.fixture
+def few(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """few.npz: 2 animals with 4 photos, too few for probabilities; more.npz: 4 photos of a third one; few.csv: the 8."""
+    monkeypatch.chdir(tmp_path)
+    known, more = some_photos(2, 4), some_photos(1, 4, first=2)
+    for name, photos in (("few", known), ("more", more)):
+        np.savez(f"{name}.npz", vectors=photos.vectors, photo=photos.table["photo"].to_numpy(str), model="m")
+    known.table.to_csv("few.csv", index=False)
+    return tmp_path
+
+
+def test_photos_and_rows_that_do_not_meet_are_named(few: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    labels = pd.read_csv("few.csv", dtype=str)
+    labels.iloc[2:].to_csv("fewer.csv", index=False)
+    labels.assign(photo=["p0_O.jpg", *labels["photo"][1:]]).to_csv("mistyped.csv", index=False)
+    assert main(["build", "whales", "--vectors", "few.npz", "--table", "fewer.csv"]) == 1
+    shown = capsys.readouterr()
+    assert shown.err == "left out: 2 photos of which nobody says which animal they show: p0_0.jpg, p0_1.jpg\n"
+    assert "6 photos of 2 animals" in shown.out
+    assert main(["add", "whales", "--vectors", "few.npz", "--table", "mistyped.csv"]) == 1
+    shown = capsys.readouterr()
+    assert "mistyped.csv: 1 rows are of photos that are not here: p0_O.jpg" in shown.err
+    assert "1 photos of which nobody says which animal they show: p0_0.jpg" in shown.err
+    assert "added 1: now 7" in shown.out
+
+
+def test_a_table_of_the_whole_catalogue_is_no_mistake(few: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Nor is a run whose test photos no table of training photos has."""
+    assert main(["build", "whales", "--vectors", "few.npz", "--table", "few.csv"]) == 0
+    new = some_photos(1, 4, first=2).table
+    pd.concat([pd.read_csv("few.csv", dtype=str), new]).to_csv("all.csv", index=False)
+    assert main(["add", "whales", "--vectors", "more.npz", "--table", "all.csv"]) == 0
+    shown = capsys.readouterr()
+    assert shown.err == "" and "added 4: now 12" in shown.out
+    items, embedding = [*(pd.read_csv("few.csv")["photo"] + "#0"), "test.jpg#0"], some_photos(3, 4).vectors[:9]
+    predictions.write(Path("predictions.npz"), Predictions.of(items, [0] * 8 + [2], ["x"], None, embedding, weights_sha="m"))
+    assert main(["build", "run", "--vectors", "predictions.npz", "--table", "few.csv"]) == 0
+    assert capsys.readouterr().err == "left out: 1 photos of which nobody says which animal they show: test.jpg\n"
+
+
+def test_vectors_that_name_no_model(few: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """They build no catalogue and go into none; one of old that names none says so each time."""
-    for name in ("known", "new"):
+    for name in ("few", "more"):
         with np.load(f"{name}.npz") as file:
             np.savez(f"{name}_unnamed.npz", **{key: file[key] for key in ("vectors", "photo")})
-    build = ["build", "whales", "--table", "labels.csv", "calibration.queries=40", "pool.scale=16", "--vectors"]
-    assert main([*build, "known_unnamed.npz"]) == 2
+    build = ["build", "whales", "--table", "few.csv", "--vectors"]
+    assert main([*build, "few_unnamed.npz"]) == 2
     assert "nobody says which model made the vectors" in capsys.readouterr().err and not Path("whales").exists()
-    assert main([*build, "known.npz"]) == 0
-    asked = ["--queries", "new_unnamed.npz", "--query-table", "labels.csv"]
-    add, search = (["add", "whales", "--animal", "x"], ["search", "whales", "--json", "a.json"])
-    calibrate = ["calibrate", "whales", *asked]
-    for command in ([*add, "--vectors", "new_unnamed.npz"], [*search, "--vectors", "new_unnamed.npz"], calibrate):
+    assert main([*build, "few.npz"]) == 0
+    add = ["add", "whales", "--animal", "x", "--vectors", "more_unnamed.npz"]
+    search = ["search", "whales", "--vectors", "more_unnamed.npz"]
+    for command in (add, search, ["calibrate", "whales", "--queries", "few_unnamed.npz", "--query-table", "few.csv"]):
         assert main(command) == 2
         assert "nobody says which model made the vectors, the catalogue's are of m (16" in capsys.readouterr().err
     manifest = json.loads(Path("whales/catalogue.json").read_text())
     manifest["model"]["weights_sha"] = "unnamed"
     Path("whales/catalogue.json").write_text(json.dumps(manifest))
-    for command in ([*search, "--vectors", "new_unnamed.npz"], [*add, "--vectors", "new_unnamed.npz"]):
+    for command in (search, add):
         assert main(command) == 0
         assert "whether it was one is not known" in capsys.readouterr().out
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from whichwhale.catalogue import answers as answering
@@ -17,7 +18,7 @@ from whichwhale.catalogue import incoming as coming
 from whichwhale.catalogue import table as tables
 from whichwhale.catalogue.answers import Answer
 from whichwhale.catalogue.config import CatalogueConfig
-from whichwhale.catalogue.errors import CatalogueError
+from whichwhale.catalogue.errors import CatalogueError, listed
 from whichwhale.catalogue.filters import matching
 from whichwhale.catalogue.gallery import Gallery
 from whichwhale.catalogue.incoming import Incoming
@@ -167,16 +168,28 @@ def _incoming(options: argparse.Namespace, sources: Sequence[str]) -> tuple[Inco
     return coming.of_photos(sources, options.model)
 
 
-def _labelled(options: argparse.Namespace, incoming: Incoming) -> Incoming:
+def _labelled(options: argparse.Namespace, incoming: Incoming, known: Collection[str] = ()) -> tuple[Incoming, list[str]]:
+    """The photos whose animal is known, with what the table says; beside them what doesn't fit together, a line each: photos
+    that nobody names, and rows of photos that are neither here nor `known`."""
+    problems = []
     if options.table is not None:
-        incoming = incoming.labelled(tables.read_labels(options.table), str(options.table))
+        labels = tables.read_labels(options.table)
+        incoming = incoming.labelled(labels, str(options.table))
+        if nowhere := sorted(set(labels["photo"]) - set(incoming.table["photo"]) - set(known)):
+            problems.append(f"{options.table}: {len(nowhere)} rows are of photos that are not here: {listed(nowhere)}")
     if options.animal is not None:
         incoming = incoming.labelled(incoming.table[["photo"]].assign(animal=options.animal), "--animal")
-    return incoming
+    named = (incoming.table["animal"] != "").to_numpy() if "animal" in incoming.table.columns else np.zeros(len(incoming), bool)
+    if named.any() and not named.all():
+        nobody = incoming.table["photo"][~named].tolist()
+        problems.append(f"{len(nobody)} photos of which nobody says which animal they show: {listed(nobody)}")
+        incoming = incoming.only(named)
+    return incoming, problems
 
 
-def _ended(failed: Sequence[str]) -> int:
-    for problem in failed:
+def _ended(failed: Sequence[str], told: Sequence[str] = ()) -> int:
+    """The exit code; what is `told` beside what failed is no failure."""
+    for problem in [*failed, *told]:
         print(f"left out: {problem}", file=sys.stderr)
     return 1 if failed else 0
 
@@ -186,18 +199,21 @@ def _build(options: argparse.Namespace) -> int:
     config = load(CatalogueConfig, None, overrides)
     incoming, failed = _incoming(options, [one for one in options.sources if one not in overrides])
     held_out = _held_out(options, incoming.model, str(options.catalogue))
-    gallery, told = editing.build(options.catalogue, _labelled(options, incoming), config, options.keep_doubles)
+    labelled, problems = _labelled(options, incoming)
+    gallery, told = editing.build(options.catalogue, labelled, config, options.keep_doubles)
     print("\n".join([*told, f"{options.catalogue}: {len(gallery)} photos of {len(gallery.animals)} animals"]))
     _calibrated(gallery, held_out)
-    return _ended(failed)
+    return _ended(failed, problems) if incoming.of_run else _ended([*failed, *problems])
 
 
 def _add(options: argparse.Namespace) -> int:
     incoming, failed = _incoming(options, options.sources)
-    before = len(galleries.read(options.catalogue))
-    gallery, told = editing.add(options.catalogue, _labelled(options, incoming), options.keep_doubles)
-    print("\n".join([*told, f"added {len(gallery) - before}: now {len(gallery)} photos of {len(gallery.animals)} animals"]))
-    return _ended(failed)
+    before = galleries.read(options.catalogue)
+    labelled, problems = _labelled(options, incoming, before.photos)
+    gallery, told = editing.add(options.catalogue, labelled, options.keep_doubles)
+    added = f"added {len(gallery) - len(before)}"
+    print("\n".join([*told, f"{added}: now {len(gallery)} photos of {len(gallery.animals)} animals"]))
+    return _ended(failed, problems) if incoming.of_run else _ended([*failed, *problems])
 
 
 def _embed(options: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -29,13 +29,15 @@ OWN = ("vectors", "photo", "model", "schema")  # of an .npz of plain arrays; wha
 @dataclass(frozen=True, eq=False)
 class Incoming:
     """`table` [N]: `photo` and whatever else is known (`animal`, "" if not); `vectors` float32 [N, D], unit length; `model`:
-    whose they are; `told`: what was left out and why, a line each; `seen`: what the model learned from, if that is known."""
+    whose they are; `told`: what was left out and why, a line each; `seen`: what the model learned from, if that is known;
+    `of_run`: they are all that a run predicted, so that a table need not name each of them."""
 
     table: pd.DataFrame
     vectors: NDArray[np.float32]
     model: Model
     told: list[str] = field(default_factory=list)
     seen: Photos | None = None
+    of_run: bool = False
 
     def __len__(self) -> int:
         return len(self.table)
@@ -44,9 +46,9 @@ class Incoming:
         """Some of the rows; `why` the others are left out, if that is to be told."""
         if kept.all():
             return self
-        left = int((~kept).sum())
-        told = [*self.told, f"{left} photos left out: {why}"] if why and left else self.told
-        return Incoming(self.table[kept].reset_index(drop=True), self.vectors[kept], self.model, told, self.seen)
+        left = self.table["photo"][~kept].tolist()
+        told = [*self.told, f"{len(left)} photos left out: {why} ({listed(left)})"] if why else self.told
+        return replace(self, table=self.table[kept].reset_index(drop=True), vectors=self.vectors[kept], told=told)
 
     def labelled(self, labels: pd.DataFrame, where: str) -> Incoming:
         """With the columns of a table of labels [photo, …]; it wins over what was known.
@@ -69,7 +71,7 @@ class Incoming:
             table[name] = pd.Series(values, dtype="str")
         if self.seen is not None and "learned" not in labels.columns:
             table["learned"] = learned.said(table, self.seen)  # by the animals too, which may be known only now
-        return Incoming(table, self.vectors, self.model, self.told, self.seen)
+        return replace(self, table=table)
 
 
 def of_file(path: str | Path, roles: Sequence[str] = ROLE_NAMES) -> Incoming:
@@ -148,7 +150,7 @@ def _predictions(path: Path, roles: Sequence[str]) -> Incoming:
     vectors = check_vectors(read.embedding[kept], photo, str(path))
     # without a fingerprint of the weights one file is known by its own embeddings
     sha = read.weights_sha or f"embeddings {hashlib.sha256(read.embedding.tobytes()).hexdigest()}"
-    return Incoming(table, vectors, Model(weights_sha=sha, dims=vectors.shape[1]))
+    return Incoming(table, vectors, Model(weights_sha=sha, dims=vectors.shape[1]), of_run=True)
 
 
 def _plain(path: Path, arrays: dict[str, NDArray]) -> Incoming:
