@@ -13,7 +13,6 @@ from pathlib import Path
 import cv2
 import localize
 import localize_bare
-import localize_boxes
 import localize_measured
 import localize_moved
 import localize_speed
@@ -27,6 +26,7 @@ from localize_rows import ALIGNER, CLASSIFIER, CONFIGS, LOCALIZER, ROWS, row
 from torch import nn
 
 import predict
+from tests.left_by_a_fit import put
 from whichwhale.annotations import build, read, write
 from whichwhale.annotations.table import BOX
 from whichwhale.competition import folds
@@ -193,14 +193,6 @@ def test_what_saw_other_photos_is_refused(sea: Sea, capsys: pytest.CaptureFixtur
     assert "heatmap/fold0: was fitted on another split" in capsys.readouterr().err
 
 
-def put(home: Path, config: LocalizerConfig | AlignerConfig | DetectConfig, net: nn.Module, fold: int = 0) -> RunFolder:
-    """A run folder as a fit leaves it, with the weights that `net` has."""
-    run = RunFolder.start(home / f"fold{fold}", config, {"fold": fold, "parts": ["head"]})
-    run.write_weights(net.state_dict())
-    run.finish("random")
-    return run
-
-
 def test_a_fold_that_was_fitted_by_hand_is_not_asked(tmp_path: Path) -> None:
     """It learned from the photos that are measured here."""
     where = localize_measured.Benchmark(tmp_path, tmp_path, tmp_path / "runs")
@@ -213,30 +205,6 @@ def test_a_fold_that_was_fitted_by_hand_is_not_asked(tmp_path: Path) -> None:
         assert len(fitted.nets) == 1 and fitted.source == "d/two-looks/fold0"
         assert all(torch.equal(value, weights[key]) for key, value in fitted.nets[0].state_dict().items())
     assert len(fitted.config.views.rotations) == 1 and not fitted.config.views.mirror
-
-
-class TwoHeads(nn.Module):
-    """Finds a large head and, more surely, a small one, in views that are not dark."""
-
-    def find(self, images: torch.Tensor) -> list[dict[str, torch.Tensor]]:
-        boxes, scores = torch.tensor([[30.0, 10, 80, 60], [10.0, 10, 20, 20]]), torch.tensor([0.4, 0.6])
-        found = []
-        for image in images:
-            n = 2 if image.float().mean() > 20 else 0
-            found.append({"boxes": boxes[:n], "scores": scores[:n], "labels": torch.zeros(n, dtype=torch.int64)})
-        return found
-
-
-def test_of_a_detectors_boxes_the_surest_counts(tmp_path: Path) -> None:
-    paths = {f"{n}.jpg": tmp_path / f"{n}.jpg" for n in range(2)}
-    for n, path in enumerate(paths.values()):
-        cv2.imwrite(str(path), np.full((128, 192, 3), 90 * n, np.uint8))
-    small = LocalizerConfig(width=96, height=64)
-    detector = localize_boxes.Detecting(small, [TwoHeads()], "a", None, DetectConfig(width=96, height=64), ["head"])
-    (located,) = Locator(detector, None).look(paths)
-    assert list(located.boxes["status"]) == ["none", "ok"]
-    np.testing.assert_allclose(located.boxes[BOX].iloc[1], [19.5, 19.5, 20, 20])  # half the photo's pixels; centres at integers
-    assert located.boxes["score"].iloc[1] == pytest.approx(0.6)
 
 
 def test_another_survey_is_not_taken_for_the_one_that_was_asked_for(tmp_path: Path) -> None:

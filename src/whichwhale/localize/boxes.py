@@ -20,7 +20,7 @@ class BoxesError(ValueError):
 
 
 def out_of_fold_boxes(path: Path, folds: pd.DataFrame, images: list[str], part: str = "head") -> dict[str, NDArray[np.float64]]:
-    """Boxes (x, y, width, height) of `images` in which something was found, from the assembled annotations.csv of a localizer.
+    """Boxes (x, y, width, height) of `images` in which something was found, from the assembled table of a localizer (`table_in`).
 
     Raises BoxesError if a photo has no row, or if a labelled photo's box comes from another fold model than the one that left it
     out: an aligner that learnt from such boxes would meet worse ones at the test photos.
@@ -44,6 +44,13 @@ def out_of_fold_boxes(path: Path, folds: pd.DataFrame, images: list[str], part: 
     mine = table[table["item"].str.endswith("#0") & (table["part"] == part) & (table["status"] == "ok")].set_index("Image")
     boxes = mine[BOX].reindex(images).to_numpy(np.float64)
     return {image: box for image, box in zip(images, boxes, strict=True) if np.isfinite(box).all()}
+
+
+def table_in(folder: Path) -> Path:
+    """The table that says where a localizer's run folder has its boxes: annotations.csv, of a part detector candidates.csv, whose
+    #0 is the surest box of each part and not the largest."""
+    candidates = folder / "candidates.csv"
+    return candidates if candidates.exists() else folder / "annotations.csv"
 
 
 def boxes_of_views(folder: Path, folds: pd.DataFrame) -> dict[str, NDArray[np.float64]]:

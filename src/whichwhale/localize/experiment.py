@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from whichwhale.competition import Competition, folds
 from whichwhale.config import input_dir, runs_dir
 from whichwhale.geometry import Affine, apply, compose, invert, scale_of
-from whichwhale.localize.boxes import boxes_of_views, out_of_fold_boxes, true_boxes
+from whichwhale.localize.boxes import boxes_of_views, out_of_fold_boxes, table_in, true_boxes
 from whichwhale.localize.config import AlignerConfig, LocalizerConfig, LocateConfig
 from whichwhale.localize.training import Targets
 from whichwhale.localize.truth import Truth, read_truth
@@ -57,7 +57,7 @@ class Experiment:
             return _say_unreadable(cls(config, data, dealt, truth, reduced, None))
         boxes = true_boxes(truth)
         if config.boxes:
-            boxes = out_of_fold_boxes(home / config.boxes / "annotations.csv", dealt, list(paths), config.truth.part)
+            boxes = out_of_fold_boxes(table_in(home / config.boxes), dealt, list(paths), config.truth.part)
         crop = lambda image, _: config.crop(boxes[image]) if image in boxes else None  # noqa: E731
         side = config.crop_side
         crops = pictures(home / config.name / "crops", paths, crop, (side, side), "crops")

@@ -1,5 +1,7 @@
 """From photos that are in no table to their heads and points: the fitted folds of an aligner and of its localizer, ready to use.
 
+A part detector stands in a localizer's place as well.
+
 locator = load("runs/survey/aligner")
 table = locator.locate({"photo.jpg": Path("photo.jpg")})
 """
@@ -7,27 +9,26 @@ table = locator.locate({"photo.jpg": Path("photo.jpg")})
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from torch import nn
 
 from whichwhale.annotations import build
-from whichwhale.annotations.table import BOX, MEAN_OF_FOLDS
+from whichwhale.annotations.table import BOX
 from whichwhale.config import load as load_config
 from whichwhale.config import read_yaml
-from whichwhale.localize.averaging import Place, average, together
-from whichwhale.localize.config import AlignerConfig, LocalizerConfig, LocateConfig
-from whichwhale.localize.predicting import UNCERTAINTY, load_net, look
-from whichwhale.localize.tables import table_of
-from whichwhale.localize.uncertainty import Doubts, Uncertainty
+from whichwhale.localize import detecting
+from whichwhale.localize.config import AlignerConfig, LocalizerConfig
+from whichwhale.localize.detecting import Detecting
+from whichwhale.localize.fitted import Fitted
+from whichwhale.localize.predicting import UNCERTAINTY, load_net
+from whichwhale.localize.uncertainty import Doubts
 from whichwhale.localize.uncertainty import read as read_uncertainty
 from whichwhale.pictures.frames import letterbox
 from whichwhale.pictures.reading import Reader
-from whichwhale.pictures.store import Pictures, Position, in_memory
+from whichwhale.pictures.store import Position, in_memory
 from whichwhale.runs import fitted_folds
 
 AT_ONCE = 32  # photos whose pixels are kept side by side: at 3072 x 2048 px and half of that 150 MB
@@ -35,33 +36,6 @@ AT_ONCE = 32  # photos whose pixels are kept side by side: at 3072 x 2048 px and
 
 class LoadError(ValueError):
     """A folder that holds no fitted localizer or aligner; the message says what was looked for."""
-
-
-@dataclass(frozen=True, eq=False)
-class Fitted:
-    """All fitted fold models of one config, and the uncertainty that was calibrated on their out-of-fold photos, if it was."""
-
-    config: LocateConfig
-    nets: list[nn.Module]
-    source: str
-    uncertainty: Uncertainty | None = None
-
-    def places(self, pictures: Pictures, images: list[str]) -> Place:
-        """Where things are in photos that have a picture: mean over fold models and views."""
-        rows = pictures.rows(images)
-        return average(together([look(net, pictures, rows, self.config) for net in self.nets]))
-
-    def find(self, pictures: Pictures, boxes: dict[str, NDArray[np.float64]] | None) -> tuple[pd.DataFrame, Place | None]:
-        """Contract 1 of the pictures' photos, and the places of those that have a picture (None if none has)."""
-        kept: list[Place] = []
-
-        def place(usable: list[str]) -> Place:
-            kept.append(self.places(pictures, usable))
-            return kept[0]
-
-        images = list(pictures.index["Image"])
-        table = table_of(images, place, MEAN_OF_FOLDS, self.source, self.config, pictures, boxes, self.uncertainty)
-        return table, kept[0] if kept else None
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,9 +94,11 @@ class Locator:
 
 
 def load(folder: str | Path, localizer: str | Path | None = None) -> Locator:
-    """Load an aligner (`runs/<dataset>/aligner`) with the localizer that it was fitted on (or another one), or a localizer alone.
+    """Load an aligner (`runs/<dataset>/aligner`) with the localizer that it was fitted on (or another one), or a localizer alone;
+    the localizer may be a part detector.
 
-    Raises LoadError if the folder, or the localizer's beside it, has no fitted fold.
+    Raises LoadError if the folder, or the localizer's beside it, has no fitted fold, or a detector doesn't find the aligner's
+    part.
     """
     folder = Path(folder)
     fitted = read_fitted(folder)
@@ -131,14 +107,27 @@ def load(folder: str | Path, localizer: str | Path | None = None) -> Locator:
             raise LoadError(f"{folder}: is a localizer itself, so {localizer} has no place before it")
         return Locator(fitted, None)
     if localizer is not None:
-        return Locator(read_fitted(localizer), fitted)
+        return Locator(_before(fitted.config, Path(localizer)), fitted)
     if not fitted.config.boxes:
         raise LoadError(f"{folder}: fitted on true boxes, so no localizer belongs to it; fit one with boxes=localizer")
-    return Locator(read_fitted(folder.parent / fitted.config.boxes), fitted)
+    return Locator(_before(fitted.config, folder.parent / fitted.config.boxes), fitted)
+
+
+def _before(config: AlignerConfig, folder: Path) -> Fitted:
+    """What finds the boxes for an aligner: a detector those of the aligner's part."""
+    found, part = read_fitted(folder), config.truth.part
+    if not isinstance(found, Detecting):
+        return found
+    if part not in found.parts:
+        raise LoadError(
+            f"{folder}: finds {', '.join(found.parts)}, and the aligner is of truth.part={part}; name another localizer"
+        )
+    return replace(found, part=part)
 
 
 def read_fitted(folder: str | Path, overrides: Sequence[str] = (), fold: int | None = None) -> Fitted:
-    """The fitted folds of one localizer or aligner; `overrides` (key=value) change what a fit doesn't depend on, such as views.
+    """The fitted folds of one localizer, aligner or part detector (in a localizer's place); `overrides` (key=value) change what a
+    fit doesn't depend on, such as views.
 
     With `fold` that one alone, whichever others lie beside it: they have learned from the photos that it held out. What all folds
     together were calibrated on is not its own, so it has no uncertainty. Raises LoadError if there is none.
@@ -151,13 +140,11 @@ def read_fitted(folder: str | Path, overrides: Sequence[str] = (), fold: int | N
         raise LoadError(f"{folder}: no fitted localizer or aligner (fold0/model.safetensors, …); train.py makes them")
     path = runs[0].path / "config.yaml"
     rooms = {"localize": LocalizerConfig, "align": AlignerConfig}
-    room = read_yaml(path).get("room")
+    room, of_fold = read_yaml(path).get("room"), "" if fold is None else f"/fold{fold}"
+    if room == "detect":
+        return detecting.read(runs, tuple(overrides), of_fold)
     if room not in rooms:
-        raise LoadError(f"{path}: room {room!r} finds no heads; it takes a run of room localize or align")
+        raise LoadError(f"{path}: room {room!r} finds no heads; it takes a run of room localize, align or detect")
     config = load_config(rooms[room], path, tuple(overrides))
-    source, uncertainty = f"{config.dataset}/{config.name}", None
-    if fold is None:
-        uncertainty = read_uncertainty(folder / UNCERTAINTY)
-    else:
-        source += f"/fold{fold}"
-    return Fitted(config, [load_net(config, run) for run in runs], source, uncertainty)
+    uncertainty = read_uncertainty(folder / UNCERTAINTY) if fold is None else None
+    return Fitted(config, [load_net(config, run) for run in runs], f"{config.dataset}/{config.name}{of_fold}", uncertainty)
