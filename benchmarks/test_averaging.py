@@ -19,7 +19,8 @@ so a power that fits the former is too small for the latter. Compared:
 Fitted below runs/DATASET_partitions and runs/DATASET_calibration, both with the passports that DATASET has already; what is
 done is skipped. Best power: the further one that the test truth asks for, with a 95 % bootstrap interval over test photos; 1 says
 that the weights are right for test rows. Gain: log loss against the first row, paired bootstrap. `--choose` says which way the
-models are blended (blend/recipes.py). Goes to runs/DATASET/test_averaging.json, the ways to blend beside each other.
+models are blended (blend/recipes.py). Goes to runs/DATASET/test_averaging.json, the ways to blend beside each other as long as
+they are of the very same fits and test truth.
 """
 
 from __future__ import annotations
@@ -29,14 +30,16 @@ import json
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from known_answers import known_answers
 from markdown_table import markdown_table
+from numpy.typing import NDArray
 from scipy.special import softmax
 from test_power import DRAWS, best_power
 
@@ -52,8 +55,8 @@ from whichwhale.blend.rows import FitOn, rows_of_test, rows_out_of_fold
 from whichwhale.blend.uncertainty import uncertainty
 from whichwhale.command_line import carried_out, parser_of
 from whichwhale.config import input_dir, runs_dir
-from whichwhale.files import write_json
-from whichwhale.score import log_loss_rows, paired_bootstrap, rank_of_truth, read_truth
+from whichwhale.files import sha256, write_json
+from whichwhale.score import log_loss_rows, paired_bootstrap, rank_of_truth
 
 ROOT = Path(__file__).resolve().parent.parent
 DEFAULT = ROOT / "configs" / "survey" / "passports.yaml"
@@ -119,28 +122,43 @@ def benchmark(options: argparse.Namespace, run: Run) -> int:
     if options.folds < 2 or options.repeat < 2:
         raise ValueError("--folds and --repeat: at least 2")
     parse(options.choose)
-    whales = read_truth(truth)
+    names, points = [path.stem for path in models], options.points or f"{options.dataset}/aligner/annotations.csv"
+    answers = known_answers(truth, _config(options.dataset, options.dataset, names).competition())
     if not options.table:
-        points = options.points or f"{options.dataset}/aligner/annotations.csv"
         for command in commands(options.dataset, models, changes, options.folds, options.repeat, points):
             for name in ("train.py", "predict.py"):
                 if run(name, command):
                     print("benchmarks/test_averaging.py: a fit failed; type the same again to go on", file=sys.stderr)
                     return 1
-    names = [path.stem for path in models]
     rows = ways(options.dataset, options.folds, options.repeat)
-    results = [measure(way, names, options.dataset, options.folds, whales, options.choose) for way in rows]
+    results = [measure(way, names, options.dataset, options.folds, *answers, options.choose) for way in rows]
     base = results[0]["losses"]
     for row in results:
         gain = paired_bootstrap(base, row.pop("losses"), seed=0, draws=2000)
         row["gain"] = [gain.mean, gain.low, gain.high]
     kept = runs_dir() / options.dataset / "test_averaging.json"
     before = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
-    about = {"models": names, "changes": changes}
-    others = before.get("ways", {}) if before.get("models") == names else {}
-    write_json(kept, about | {"ways": others | {options.choose: results}})
+    of = {"models": names, "folds": options.folds, "repeat": options.repeat, "truth": sha256(truth)}
+    of["fits"] = _fingerprints({way.dataset for way in rows}, names)
+    same = all(before.get(key) == value for key, value in of.items())
+    how = {"changes": changes, "points": points}
+    if same and options.table:  # says nothing of the fits, and need not repeat what they were told
+        how = {key: before[key] for key in how}
+    write_json(kept, of | how | {"ways": (before["ways"] if same else {}) | {options.choose: results}})
     print(as_text(results))
     return 0
+
+
+def _config(dataset: str, root: str, models: Sequence[str]) -> EnsembleConfig:
+    return EnsembleConfig.model_validate({"dataset": dataset, "members": models, "data": {"root": root}})
+
+
+def _fingerprints(datasets: Collection[str], models: Sequence[str]) -> dict[str, str]:
+    """SHA-256 of all predictions that the table may be of."""
+    files = (
+        file for home in sorted(datasets) for name in models for file in (runs_dir() / home / name).glob("*/predictions.npz")
+    )
+    return {"/".join(file.parts[-4:-1]): sha256(file) for file in sorted(files)}
 
 
 def commands(
@@ -157,13 +175,19 @@ def commands(
 
 
 def measure(
-    way: Way, models: Sequence[str], dataset: str, folds: int, whales: dict[str, str], recipe: str = RECIPE
+    way: Way,
+    models: Sequence[str],
+    dataset: str,
+    folds: int,
+    photos: Sequence[str],
+    whale: NDArray[np.int64],
+    recipe: str = RECIPE,
 ) -> dict[str, Any]:
-    """Blend the models by the recipe, fitted as the way says; score the test photos of known whales that all models predict."""
-    config = EnsembleConfig.model_validate({"dataset": way.dataset, "members": models, "data": {"root": dataset}})
+    """Blend the models by the recipe, fitted as the way says; score those test `photos`, whose columns are `whale`, that all
+    models predict."""
+    config = _config(way.dataset, dataset, models)
     tables = config.competition()
-    labelled, column = tables.train["Image"].tolist(), {whale: i for i, whale in enumerate(tables.class_id)}
-    photos = [image for image in tables.test if whales.get(image) in column]
+    labelled = tables.train["Image"].tolist()
 
     def members(alone: bool) -> list[Any]:
         with first_partition(config.runs, models, folds) if alone else _as_is(config.runs) as home:
@@ -182,7 +206,7 @@ def measure(
     unsure, cosines = uncertainty(config.runs, models, photos), cosines_of_test(own, photos)
     asked = Evidence.of(models, tables.class_id, z, tables.prior(), unsure, cosines).rows(there)
     logits = found.log_p(asked).astype(np.float64)
-    right = np.array([column[whales[image]] for image in photos], np.int64)[there]
+    right = whale[there]
     power = best_power(logits, right)
     draw = np.random.default_rng(0)
     some = [best_power(logits[at], right[at]) for at in (draw.integers(len(right), size=len(right)) for _ in range(DRAWS))]

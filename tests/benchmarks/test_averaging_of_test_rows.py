@@ -1,5 +1,6 @@
 """Same averaging at test time, tiny: the fits that it makes, and figures against the predictions themselves."""
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -69,5 +70,25 @@ def test_fits_rows_and_table(heads: Path, capsys: pytest.CaptureFixture) -> None
     )
     written = json.loads((runs / "heads" / "test_averaging.json").read_text())["ways"]
     assert list(written) == ["log_linear", "equal"] and [row["name"] for row in written["equal"]] == list(rows)
+
+    # rows of other fits, or of another truth, don't stand beside each other
+    file = several / "tiny" / "fold0" / "predictions.npz"
+    kept = file.read_bytes()
+    predictions.write(file, dataclasses.replace(predictions.read(file), averaging="fitted anew"))
+    table = [*command, "--table", "--choose"]
+    assert test_averaging.main([*table, "mixture"], run=here) == 0
+    assert list(json.loads((runs / "heads" / "test_averaging.json").read_text())["ways"]) == ["mixture"]
+    file.write_bytes(kept)
+    assert test_averaging.main([*table, "equal"], run=here) == 0
+    shorter = [word for word in table if "=" not in word]  # what the fits were told need not be repeated
+    assert test_averaging.main([*shorter, "arithmetic"], run=here) == 0
+    found = json.loads((runs / "heads" / "test_averaging.json").read_text())
+    assert list(found["ways"]) == ["equal", "arithmetic"] and found["changes"] == TINY and found["points"] == "given"
+    truth.assign(whaleID=["b", "a"]).to_csv(heads / "truth.csv", index=False)
+    assert test_averaging.main([*table, "equal"], run=here) == 0
+    assert list(json.loads((runs / "heads" / "test_averaging.json").read_text())["ways"]) == ["equal"]
+    truth.assign(Image=["y_1.jpg", "y_2.jpg"]).to_csv(heads / "truth.csv", index=False)
+    assert test_averaging.main(command, run=lambda *_: pytest.fail("fitted before the truth was read")) == 2
+    assert "names 0 of the data set's 2 test photos" in capsys.readouterr().err
     assert test_averaging.main([*command, "--choose", "forest"]) == 2
     assert test_averaging.main([*command, "--repeat", "1"]) == 2
