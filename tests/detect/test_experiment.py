@@ -7,22 +7,25 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 import predict
 import train
 from tests.killed_fit import assert_ends_as_if_never_killed, needs_sigkill
+from tests.left_by_a_fit import put
 from whichwhale.annotations import build, read, write
 from whichwhale.annotations.table import BOX
 from whichwhale.competition import folds
-from whichwhale.config import to_yaml
-from whichwhale.detect import predicting
+from whichwhale.config import ConfigError, to_yaml
+from whichwhale.detect import predicting, seen
 from whichwhale.detect.__main__ import main
 from whichwhale.detect.config import DetectConfig
 from whichwhale.detect.experiment import Experiment
 from whichwhale.detect.fitting import fit_fold
 from whichwhale.detect.predicting import predict_fold
 from whichwhale.detect.score import score
-from whichwhale.runs import RunError
+from whichwhale.nets import Backbone
+from whichwhale.runs import RunError, RunFolder, trained_on
 
 LABELLED, TEST = [f"w_{n}.jpg" for n in range(37)], [f"w_{n}.jpg" for n in range(50, 58)]
 ALWAYS, BROKEN, UNLABELLED = "w_36.jpg", "w_57.jpg", "w_3.jpg"
@@ -162,6 +165,42 @@ def test_a_model_sees_only_the_labelled_photos_of_its_training(here: Path) -> No
     assert len(few) == 6 and set(few) < set(more) <= set(experiment.learnt_from(0))
     with pytest.raises(ValueError, match="labelled=400"):
         Experiment.open(CONFIG.model_copy(update={"labelled": 400})).learnt_from(0)
+
+
+class Classifier(torch.nn.Module):
+    """A backbone as a classifier's weights have it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.backbone = Backbone(CONFIG.backbone)
+
+
+def test_a_backbone_that_has_seen_what_is_held_out_is_refused(
+    survey: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WHICHWHALE_INPUT", str(survey / "input"))
+    monkeypatch.setenv("WHICHWHALE_RUNS", str(tmp_path))
+    few = {"labelled": 6, "per_epoch": 0, "fit": CONFIG.fit.model_copy(update={"epochs": 1})}
+    experiment = Experiment.open(CONFIG.model_copy(update=few))
+    left_out, training = (folds.train_validation(experiment.folds, 0)[k] for k in (1, 0))
+    classifier = tmp_path / "survey" / "classifier" / "fold1"
+    trained_on.write(classifier, trained_on.photos_of(experiment.data.train, left_out[:3]))
+    put(classifier.parent, CONFIG, Classifier(), 1)
+    weights = CONFIG.backbone.model_copy(update={"weights": "survey/classifier/fold1/model.safetensors"})
+    started = Experiment.open(CONFIG.model_copy(update=few | {"backbone": weights}))
+    with pytest.raises(ConfigError, match=f"has learned from 3 of the {len(left_out)} photos that fold 0 holds out"):
+        fit_fold(started, 0)
+    assert not (tmp_path / "survey" / "parts" / "fold0").exists()
+    # From photos that are not held out, and some of another data set: the detector has learned from them too.
+    before = trained_on.photos_of(experiment.data.train, training[-8:]) | {(left_out[0], "someone else")}
+    trained_on.write(classifier, before)
+    RunFolder(classifier).write_weights(Classifier().state_dict())
+    run = fit_fold(started, 0)
+    mine = trained_on.photos_of(experiment.data.train, started.learnt_from(0))
+    assert trained_on.read(run.path) == before | mine and len(mine) == 6
+    assert trained_on.fault(run.weights) == ""
+    assert seen.read(run.path) == {0: {image for image, _ in before | mine} - {left_out[0]}}
+    predict_fold(started, 0)  # the photo of that name is scored
 
 
 def test_targets_lie_on_the_pictures(here: Path) -> None:

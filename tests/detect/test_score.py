@@ -7,7 +7,8 @@ from whichwhale.annotations import build
 from whichwhale.annotations.table import MEAN_OF_FOLDS
 from whichwhale.detect.negatives import hard_negatives
 from whichwhale.detect.score import ALL, in_words, score
-from whichwhale.detect.seen import SeenError, read, seen, write
+from whichwhale.detect.seen import SeenError, read, seen
+from whichwhale.runs import trained_on
 
 
 def table(*rows, fold: int = 0, by_hand: bool = False) -> pd.DataFrame:
@@ -92,8 +93,9 @@ def test_nothing_found_and_what_can_not_be_scored():
 
 
 def test_photos_that_were_trained_on_are_refused(tmp_path):
-    write(tmp_path / "fold1", ["b", "a"])
-    write(tmp_path / "fold0", ["c"])
+    trained_on.write(tmp_path / "fold1", {("b", "w"), ("a", "w")})
+    (tmp_path / "fold0").mkdir()
+    (tmp_path / "fold0" / "trained_on.csv").write_text("Image\nc\n")  # as older fits have it
     learnt = read(tmp_path)
     assert learnt == {0: {"c"}, 1: {"a", "b"}} and read(tmp_path / "fold1") == {1: {"a", "b"}}
     found = table(("a", "head", 0, 0, 10, 10, 0.9), fold=0)
@@ -107,6 +109,21 @@ def test_photos_that_were_trained_on_are_refused(tmp_path):
     with pytest.raises(SeenError, match="nothing says what they were trained on"):
         score(found.assign(fold=MEAN_OF_FOLDS), TRUTH, 0.5)
     assert seen(found.assign(fold=-1), {}) == {}  # by hand
+
+
+def test_another_data_sets_photo_of_the_same_name_was_not_learnt_from(tmp_path, monkeypatch):
+    monkeypatch.setenv("WHICHWHALE_INPUT", str(tmp_path / "input"))
+    (tmp_path / "input" / "sea").mkdir(parents=True)
+    (tmp_path / "input" / "sea" / "train.csv").write_text("Image,whaleID\na,whale_0\nb,whale_1\nc,whale_0\n")
+    (tmp_path / "input" / "sea" / "sample_submission.csv").write_text("Image,whale_0,whale_1\nt,0.5,0.5\n")
+    # From another survey; of its own; of its own without a label; a test photo, or another's of that name: nobody can tell.
+    trained_on.write(tmp_path / "fold0", {("a", "whale_7"), ("b", "whale_1"), ("c", ""), ("t", "whale_7")})
+    assert read(tmp_path) == {0: {"a", "b", "c", "t"}}  # the fit doesn't say what its data set is
+    (tmp_path / "fold0" / "config.yaml").write_text("room: detect\ndata: {root: sea}\n")
+    assert read(tmp_path) == {0: {"b", "c", "t"}}
+    assert read(tmp_path, own=False) == {0: {"a", "b", "c", "t"}}
+    monkeypatch.setenv("WHICHWHALE_INPUT", str(tmp_path / "gone"))
+    assert read(tmp_path) == {0: {"a", "b", "c", "t"}}
 
 
 def test_hard_negatives_are_named_for_what_they_are():

@@ -10,9 +10,9 @@ from torch import nn
 
 from whichwhale.config import ConfigError
 from whichwhale.files import sha256
-from whichwhale.localize.starting import backbone_fit, learned_from
 from whichwhale.localize.starting import start_of as start
 from whichwhale.runs import RunFolder, trained_on
+from whichwhale.runs.lineage import backbone_fit, learned_from
 
 TABLES = {"train": "t", "folds": "f"}
 HELD_OUT = {("w_1.jpg", "a"), ("w_2.jpg", "b")}

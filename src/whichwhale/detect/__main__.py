@@ -158,7 +158,8 @@ def _crops(options: argparse.Namespace) -> None:
 def _held_against(options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, dict[int, set[str]]]:
     """What was found in the photos that were asked for, the truth, and what each fold's model was trained on."""
     found, truth = _found(options, CANDIDATES), formats.read(options.truth).table
-    learnt = seen.read(options.model or (options.found if options.found.is_dir() else options.found.parent))
+    folder = options.model or (options.found if options.found.is_dir() else options.found.parent)
+    learnt = seen.read(folder, own=options.model is None)  # what it found elsewhere may be of any data set
     if options.on == "out-of-fold":
         found = found[found["fold"] >= 0]
     elif options.on == "test":

@@ -8,7 +8,6 @@ import pandas as pd
 from torch import nn
 
 from whichwhale.competition import folds
-from whichwhale.detect import seen
 from whichwhale.detect.experiment import Experiment
 from whichwhale.detect.net import DetectObjective
 from whichwhale.detect.predicting import detect
@@ -20,7 +19,9 @@ from whichwhale.detect.views import TrainingViews
 from whichwhale.fit.batches import Items, Shuffled
 from whichwhale.fit.loop import fit, seeded
 from whichwhale.fit.processes import is_main, main_first
-from whichwhale.runs import RunFolder
+from whichwhale.runs import RunFolder, trained_on
+from whichwhale.runs.lineage import backbone_fit, learned_from
+from whichwhale.runs.trained_on import photos_of
 
 
 def fit_fold(experiment: Experiment, fold: int) -> RunFolder:
@@ -45,14 +46,17 @@ def fit_fold(experiment: Experiment, fold: int) -> RunFolder:
         "parts": experiment.truth.parts,
         "photos": {"training": len(learnt), "held out": len(unseen)},
     }
+    left_out = folds.train_validation(experiment.folds, fold)[1]
+    learning, held_out = (photos_of(experiment.data.train, images) for images in (learnt, left_out))
+    before = backbone_fit(config.backbone.weights, fold, provenance["tables"], held_out)
     own = config.model_copy(update={"fold": [fold]})
     with main_first():
         run = RunFolder.start(experiment.run_path(fold), own, provenance, writes=is_main())
-        if run.writes:
-            seen.write(run.path, learnt)
     if run.fitted:
         print(f"{run.path}: fitted already")
         return run
+    if run.writes and (learned := learned_from(before, learning)) is not None:
+        trained_on.write(run.path, learned)
     with seeded(config.seed, fold):
         net = make_net(config, len(experiment.truth.parts))
     names = exchanged(experiment.truth.parts, config.mirrored)

@@ -157,8 +157,12 @@ def _say(what: str, folder: Path, experiment: Experiment) -> None:
     """Print the scores of the labelled photos that the model did not see."""
     table = read_annotations(folder / CANDIDATES)
     table = table[table["fold"] >= 0]
-    known = experiment.truth.table[experiment.truth.table["Image"].isin(set(table["Image"]))]
+    learnt, truth = seen.read(folder), experiment.truth.table
+    if bad := seen.seen(table[table["Image"].isin(set(truth["Image"]))], learnt):
+        print("{}: {} photos are not scored, the first is {}: {}".format(what, len(bad), *next(iter(bad.items()))))
+        table = table[~table["Image"].isin(set(bad))]
+    known = truth[truth["Image"].isin(set(table["Image"]))]
     if known["x"].notna().any():
         threshold = experiment.config.threshold
-        scores = score(table, known, threshold, seen.read(folder), experiment.truth.parts)
+        scores = score(table, known, threshold, learnt, experiment.truth.parts)
         print(f"{what}, {known['Image'].nunique()} labelled photos\n{in_words(scores, threshold)}")

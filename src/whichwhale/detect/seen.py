@@ -2,34 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
 import pandas as pd
 
 from whichwhale.annotations.table import BY_HAND, MEAN_OF_FOLDS
-from whichwhale.files import write_text
-
-FILE = "trained_on.csv"  # beside a fit's weights: Image
+from whichwhale.competition.config import DataConfig
+from whichwhale.config import read_yaml
+from whichwhale.runs.trained_on import FILE
 
 
 class SeenError(ValueError):
     """Photos that the model was trained on, or may have been, were to be scored."""
 
 
-def write(folder: Path, images: Iterable[str]) -> None:
-    """Write the list of the photos that the fit in `folder` learns from."""
-    write_text(folder / FILE, pd.DataFrame({"Image": sorted(images)}).to_csv(index=False, lineterminator="\n"))
+def read(folder: Path, own: bool = True) -> dict[int, set[str]]:
+    """Fold → photos that its model learnt from, of the fit in `folder` or of those below it; empty if it holds none.
 
-
-def read(folder: Path) -> dict[int, set[str]]:
-    """Fold → photos that its model learnt from, of the fit in `folder` or of those below it; empty if it holds none."""
+    What a fit started from may have learned from other data sets, and the w_1.jpg of one is another whale's than that of the
+    next. `own`: photos of the fit's own data set are to be told, so a photo that its training table has under the same name, but
+    of another whale, is not taken for it. Otherwise, and where the table is gone, names alone count.
+    """
     found = {}
     for path in [folder / FILE, *sorted(folder.glob(f"fold*/{FILE}"))]:
         fold = path.parent.name.removeprefix("fold")
         if path.is_file() and fold.isdecimal():
-            found[int(fold)] = set(pd.read_csv(path, dtype=str, keep_default_na=False)["Image"])
+            table = pd.read_csv(path, dtype=str, keep_default_na=False)
+            if own and "whaleID" in table and (whales := _whales(path.with_name("config.yaml"))):
+                whose = table["Image"].map(whales)
+                table = table[whose.isna() | (table["whaleID"] == "") | (table["whaleID"] == whose)]
+            found[int(fold)] = set(table["Image"])
     return found
+
+
+def _whales(config: Path) -> dict[str, str]:
+    """Whom the photos of the training table show that the fit with this config.yaml is of; {} if it is gone."""
+    try:
+        data = DataConfig.model_validate(read_yaml(config).get("data", {})).read_tables()
+    except (OSError, ValueError):
+        return {}
+    return dict(zip(data.train["Image"], data.train["whaleID"], strict=True))
 
 
 def seen(table: pd.DataFrame, learnt: dict[int, set[str]]) -> dict[str, str]:

@@ -16,10 +16,11 @@ from whichwhale.localize.error import PERCENTILES, point_error
 from whichwhale.localize.experiment import Experiment
 from whichwhale.localize.net import VARIANTS, LocateObjective
 from whichwhale.localize.predicting import predict
-from whichwhale.localize.starting import backbone_fit, learned_from, start_of
+from whichwhale.localize.starting import start_of
 from whichwhale.localize.training import Targets, TrainingViews
 from whichwhale.pictures.frames import box_size
 from whichwhale.runs import RunFolder, trained_on
+from whichwhale.runs.lineage import backbone_fit, learned_from
 from whichwhale.runs.trained_on import photos_of
 
 

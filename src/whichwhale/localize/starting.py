@@ -9,8 +9,8 @@ from torch import nn
 
 from whichwhale.config import ConfigError, runs_dir
 from whichwhale.files import sha256
-from whichwhale.runs import RunFolder, trained_on
-from whichwhale.runs.trained_on import Photos, shared
+from whichwhale.runs.lineage import refuse_seen
+from whichwhale.runs.trained_on import Photos
 from whichwhale.weights import weights_file
 
 
@@ -46,13 +46,6 @@ class Start:
         net.load_state_dict(there)
 
 
-def learned_from(before: Path | None, training: Photos) -> Photos | None:
-    """What a fit on `training` has learned from whose first weights are those of the fit in the folder `before`; None if nobody
-    knows."""
-    learned = set() if before is None else trained_on.read(before)
-    return None if learned is None else learned | training
-
-
 def start_of(named: str, fold: int, tables: dict[str, str], held_out: Photos) -> Start | None:
     """What a fit of `fold` starts from if its config says start_from=`named`; None: as ever, from the backbone's weights.
 
@@ -69,42 +62,5 @@ def start_of(named: str, fold: int, tables: dict[str, str], held_out: Photos) ->
             "DATASET/NAME/fold0/model.safetensors"
         )
     start = Start(file, sha256(file))
-    _refuse(f"start_from={named}", file, start.folder, fold, tables, held_out)
+    refuse_seen(f"start_from={named}", file, start.folder, fold, tables, held_out)
     return start
-
-
-def backbone_fit(weights: str | bool, fold: int, tables: dict[str, str], held_out: Photos) -> Path | None:
-    """The folder of the fit that the file `backbone.weights` is of; None if it is no fit's. Refused like `start_from`."""
-    file = weights_file(weights)
-    if file is None:
-        return None
-    folder = trained_on.fit_of(file)
-    _refuse(f"backbone.weights={weights}", file, folder, fold, tables, held_out)
-    return folder
-
-
-def _refuse(said: str, file: Path, folder: Path | None, fold: int, tables: dict[str, str], held_out: Photos) -> None:
-    if why := trained_on.fault(file):
-        raise ConfigError(f"{said}: {why}")
-    if folder is not None and (why := _has_seen(folder, fold, tables, held_out)):
-        raise ConfigError(
-            f"{said}: that fit {why}; start from fold {fold} of the same folds.csv, or from a fit of another data set"
-        )
-
-
-def _has_seen(folder: Path, fold: int, tables: dict[str, str], held_out: Photos) -> str:
-    """In words that the fit in `folder` has learned from photos that `fold` holds out, or may have; empty if it has not."""
-    learned = trained_on.read(folder)
-    if learned is not None:
-        both = shared(learned, held_out)
-        return (
-            f"has learned from {len(both)} of the {len(held_out)} photos that fold {fold} holds out, as {both[0]}" if both else ""
-        )
-    if not (folder / "provenance.json").is_file():
-        return ""
-    written = RunFolder(folder).provenance()
-    theirs = written.get("tables", {})
-    same = theirs.get("folds") == tables["folds"] and written.get("fold") == fold
-    if theirs.get("train") == tables["train"] and not same:
-        return f"({written.get('fold')}) may have learned from photos that fold {fold} holds out"
-    return ""
