@@ -4,15 +4,16 @@ import pandas as pd
 import pytest
 
 from whichwhale.annotations import build
-from whichwhale.annotations.table import MEAN_OF_FOLDS
+from whichwhale.annotations.table import BY_HAND, MEAN_OF_FOLDS
 from whichwhale.detect.negatives import hard_negatives
 from whichwhale.detect.score import ALL, in_words, score
 from whichwhale.detect.seen import SeenError, read, seen
 from whichwhale.runs import trained_on
 
 
-def table(*rows, fold: int = 0, by_hand: bool = False) -> pd.DataFrame:
-    """Rows (photo, part, x, y, width, height[, score]); (photo,) has nothing. Animals are numbered as they come."""
+def table(*rows, fold: int = BY_HAND, by_hand: bool = False) -> pd.DataFrame:
+    """Rows (photo, part, x, y, width, height[, score]); (photo,) has nothing. Animals are numbered as they come. By hand, nobody
+    was trained on anything."""
     built, count = [], {}
     for image, *rest in rows:
         row = {"Image": image, "fold": -1 if by_hand else fold, "photo_width": 100, "photo_height": 100}
@@ -108,6 +109,9 @@ def test_photos_that_were_trained_on_are_refused(tmp_path):
             hard_negatives(found.assign(fold=fold), TRUTH, 0.5, learnt)
     with pytest.raises(SeenError, match="nothing says what they were trained on"):
         score(found.assign(fold=MEAN_OF_FOLDS), TRUTH, 0.5)
+    for told in ({}, {1: {"c"}}):  # of fold 0 nobody knows
+        with pytest.raises(SeenError, match=r"fold 0's model found it, and nothing says what that was trained on \(no fold0/"):
+            score(found, TRUTH, 0.5, told)
     assert seen(found.assign(fold=-1), {}) == {}  # by hand
 
 

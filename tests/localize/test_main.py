@@ -8,6 +8,7 @@ import pytest
 
 from whichwhale.annotations import build, to_sloth, write
 from whichwhale.localize.__main__ import main
+from whichwhale.runs import trained_on
 
 NAMES = ["bonnet_tip", "blowhole"]
 
@@ -36,10 +37,30 @@ def files(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("truth", ["truth.csv", "sloth"])
 def test_error_in_percent_of_d(files: Path, truth: str, capsys: pytest.CaptureFixture) -> None:
     assert main(["error", str(files / "found.csv"), str(files / truth)]) == 0
-    first, second = capsys.readouterr().out.splitlines()
+    nobody_knows, first, second = capsys.readouterr().out.splitlines()
+    assert "no trained_on.csv there says what the models were trained on" in nobody_knows
     # 1 and 2 px of 40 px are 2.5 and 5 %; nothing found is 100 %
     assert first.startswith("out-of-fold: 2 photos, point error in % of d: median 3.75") and first.endswith("100.0 %")
     assert "1 photos, point error in % of d: median 100.00" in second and second.endswith("box 0.0 %")
+
+
+def test_photos_that_a_model_learned_from_have_no_figure(files: Path, capsys: pytest.CaptureFixture) -> None:
+    for fold, learned in enumerate([{"b.jpg", "c.jpg"}, {"a.jpg", "c.jpg"}]):
+        trained_on.write(files / f"fold{fold}", {(image, "whale") for image in learned})
+    arguments = [str(files / "found.csv"), str(files / "truth.csv")]
+    for command in ("error", "doubt"):
+        assert main([command, *arguments]) == 0
+        left_out, told, *_ = capsys.readouterr().out.splitlines()
+        assert left_out.startswith("1 photos are left out, the first is c.jpg: fold 0's model, one of those that found it, was")
+        assert told.startswith("out-of-fold: 2 photos")
+    trained_on.write(files / "elsewhere" / "fold0", {("a.jpg", "whale")})
+    trained_on.write(files / "elsewhere" / "fold1", {("c.jpg", "whale")})
+    assert main(["error", *arguments, "--model", str(files / "elsewhere")]) == 0
+    assert "2 photos are left out, the first is a.jpg: fold 0's model, which found it" in capsys.readouterr().out
+    trained_on.write(files / "fold1", {("a.jpg", "whale"), ("b.jpg", "whale"), ("c.jpg", "whale")})
+    trained_on.write(files / "fold0", {("a.jpg", "whale")})
+    assert main(["error", *arguments]) == 2
+    assert "the models that found them were trained on all 3 photos" in capsys.readouterr().err
 
 
 def test_look_draws_the_worst_first(files: Path, capsys: pytest.CaptureFixture) -> None:

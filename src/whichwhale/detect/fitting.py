@@ -88,7 +88,10 @@ def _validate(net: nn.Module, experiment: Experiment, fold: int, unseen: list[st
         return {}
     found = detect(net, experiment.pictures, experiment.config, experiment.truth.parts, unseen, "validation")
     found_table = candidate_table(found, fold, "validation", experiment.pictures, unseen)
-    scores: pd.DataFrame = score(found_table, table, experiment.config.threshold, parts=experiment.truth.parts).set_index("part")
+    learnt = {fold: set(experiment.learnt_from(fold))}
+    scores: pd.DataFrame = score(found_table, table, experiment.config.threshold, learnt, experiment.truth.parts).set_index(
+        "part"
+    )
     overall = scores.loc[ALL]
     each = {f"ap50_{part}": float(value) for part, value in scores["ap50"].drop(ALL).items() if value == value}
     values = {"ap50": float(overall["ap50"]), "ap50_95": float(overall["ap50_95"]), "f1": float(overall["f1"])}

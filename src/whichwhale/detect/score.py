@@ -36,14 +36,15 @@ def score(
         found: everything that was found, whatever its score (candidates.csv): AP looks at all thresholds.
         truth: by hand.
         threshold: least score of what counts as found, for precision, recall, F1, TP, FP, FN and the mean IoU of true positives.
-        learnt: fold → photos that its model was trained on (`seen.read`).
+        learnt: fold → photos that its model was trained on (`seen.read`); of whoever is not in it nothing is scored, but for
+            what was found by hand (fold −1).
         parts: which, in this order; None: those that the truth has.
 
     Returns:
         DataFrame with COLUMNS, a row a part and one for ALL; NaN where there is nothing to divide by.
 
     Raises:
-        SeenError: a photo's finder was trained on it.
+        SeenError: a photo's finder was trained on it, or may have been.
         ValueError: the tables have no photo in common, or a found box has no score.
     """
     found, truth, images = shared(found, truth)

@@ -60,7 +60,9 @@ def seen(table: pd.DataFrame, learnt: dict[int, set[str]]) -> dict[str, str]:
             learners = [number for number, images in learnt.items() if image in images]
             if learners:
                 bad[image] = f"fold {learners[0]}'s model, one of those that found it, was trained on it"
-        elif image in learnt.get(fold, ()):
+        elif fold not in learnt:
+            bad[image] = f"fold {fold}'s model found it, and nothing says what that was trained on (no fold{fold}/{FILE})"
+        elif image in learnt[fold]:
             bad[image] = f"fold {fold}'s model, which found it, was trained on it"
     return bad
 

@@ -16,8 +16,9 @@ import pandas as pd
 from PIL import Image
 
 from whichwhale.annotations import point_names, read
-from whichwhale.annotations.table import MEAN_OF_FOLDS
+from whichwhale.annotations.table import BY_HAND, MEAN_OF_FOLDS
 from whichwhale.command_line import carried_out, parser_of
+from whichwhale.detect import seen
 from whichwhale.files import write_atomically
 from whichwhale.localize.config import TruthConfig
 from whichwhale.localize.doubt import as_text, doubt, rank_correlation, risk_coverage
@@ -39,6 +40,10 @@ def main(arguments: list[str] | None = None) -> int:
         "doubt", help="whether the points' sd tell large errors from small ones: rank correlation, risk and coverage"
     )
     unsure.set_defaults(run=_doubt)
+    for command in (error, unsure):
+        command.add_argument(
+            "--model", type=Path, metavar="MODEL", help="whose photos of training are left out (default: beside FOUND)"
+        )
     for command in (error, unsure, look):
         command.add_argument("found", type=Path, metavar="FOUND", help="annotations.csv of a run")
         command.add_argument("truth", type=Path, metavar="TRUTH", help="annotations.csv by hand, or a folder of Sloth files")
@@ -70,11 +75,27 @@ def _compared(options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, 
     return found, truth, names, compared
 
 
+def _unseen(options: argparse.Namespace, compared: pd.DataFrame) -> pd.DataFrame:
+    """The photos on which no model that found them was trained, and a word on the others. Raises ValueError if none is left."""
+    folder = options.model or options.found.parent
+    learnt = seen.read(folder, own=options.model is None)
+    if not learnt:
+        if (compared["fold"] != BY_HAND).any():
+            print(f"{folder}: no {seen.FILE} there says what the models were trained on; some of these photos may be among it")
+        return compared
+    if not (bad := seen.seen(compared, learnt)):
+        return compared
+    print("{} photos are left out, the first is {}: {}".format(len(bad), *next(iter(bad.items()))))
+    if len(bad) == len(compared):
+        raise ValueError(f"{options.found}: the models that found them were trained on all {len(bad)} photos")
+    return compared[~compared["Image"].isin(set(bad))].reset_index(drop=True)
+
+
 def _error(options: argparse.Namespace) -> None:
-    compared = _compared(options)[-1]
+    compared = _unseen(options, _compared(options)[-1])
     for what, rows in (
         ("out-of-fold", compared[compared["fold"] >= 0]),
-        ("mean of fold models (test photos; and the few that every fold trains on)", compared[compared["fold"] == MEAN_OF_FOLDS]),
+        ("mean of fold models", compared[compared["fold"] == MEAN_OF_FOLDS]),
     ):
         if len(rows):
             print(f"{what}: {in_words(summary(rows))}")
@@ -82,6 +103,7 @@ def _error(options: argparse.Namespace) -> None:
 
 def _doubt(options: argparse.Namespace) -> None:
     found, _, names, compared = _compared(options)
+    compared = _unseen(options, compared)
     meant = found[found["item"].str.endswith("#0")].drop_duplicates("Image").set_index("Image", drop=False)
     for what, rows in (("out-of-fold", compared["fold"] >= 0), ("mean of fold models", compared["fold"] == MEAN_OF_FOLDS)):
         if rows.any():
