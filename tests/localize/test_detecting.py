@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from tests.left_by_a_fit import put
-from whichwhale.annotations import build, write
+from whichwhale.annotations import build, read, write
 from whichwhale.annotations.table import BOX
 from whichwhale.detect.config import DetectConfig
 from whichwhale.detect.fusion import fuse
@@ -18,6 +18,7 @@ from whichwhale.detect.predicting import detect
 from whichwhale.detect.tables import candidate_table
 from whichwhale.detect.variants import make_net
 from whichwhale.localize import locating
+from whichwhale.localize.__main__ import main
 from whichwhale.localize.boxes import out_of_fold_boxes, table_in
 from whichwhale.localize.config import AlignerConfig, LocalizerConfig, TruthConfig, ViewsConfig
 from whichwhale.localize.detecting import Detecting, surest
@@ -94,6 +95,36 @@ def test_an_aligner_is_loaded_with_the_detector_that_it_was_fitted_on(home: Path
     alone = locating.load(home / "parts")
     assert alone.aligner is None and alone.locate(photos)["status"].eq("ok").all()
     assert len(locating.read_fitted(home / "parts", fold=1).nets) == 1
+
+
+def test_the_door_finds_heads_and_points_in_a_folder(home: Path, photos: dict[str, Path], capsys: pytest.CaptureFixture) -> None:
+    folder, out = home.parent, home.parent / "found" / "annotations.csv"
+    out.parent.mkdir()
+    (folder / "broken.jpg").write_bytes(b"not a photo")
+    (folder / "notes.txt").write_text("no photo")
+    config = LocalizerConfig(name="heat", width=96, height=64, backbone=TINY, heatmap={"width": 8}, least_score=0)
+    put(home / "heat", config, VARIANTS["heatmap"](config))
+    for more, localizer in (([], None), (["--localizer", str(home / "heat")], home / "heat")):
+        assert main(["find", str(home / "aligner"), str(folder), str(out), *more]) == 0
+        assert ": 3 photos; 2 ok, 1 unreadable" in capsys.readouterr().out
+        paths = photos | {"broken.jpg": folder / "broken.jpg"}
+        expected = locating.load(home / "aligner", localizer).locate(paths).set_index("Image")
+        found = read(out).set_index("Image")
+        assert sorted(found.index) == sorted(paths) and found.loc["broken.jpg", "status"] == "unreadable"
+        columns = [*BOX, "bonnet_tip_x", "blowhole_y", "blowhole_sd"]
+        np.testing.assert_allclose(
+            found.loc[list(photos), columns], expected.loc[list(photos), columns], atol=1e-2
+        )  # px, as the file rounds
+    assert main(["find", str(home / "parts"), str(photos["1.jpg"]), str(out)]) == 0  # a detector alone, one photo
+    assert ": 1 photos; 1 ok" in capsys.readouterr().out and "bonnet_tip_x" not in read(out)
+    for arguments, why in (
+        ([str(home / "aligner"), str(home)], "holds no photo"),
+        ([str(home / "aligner"), str(folder / "nowhere")], "nowhere: holds no photo"),
+        ([str(home / "nothing"), str(folder)], "nothing: no fitted localizer or aligner"),
+        ([str(home / "heat"), str(folder), "--localizer", str(home / "parts")], "is a localizer itself"),
+    ):
+        assert main(["find", *arguments[:2], str(out), *arguments[2:]]) == 2
+        assert why in capsys.readouterr().err
 
 
 def test_a_detector_gives_the_part_that_the_aligner_is_of(home: Path, photos: dict[str, Path]) -> None:

@@ -22,11 +22,12 @@ from PIL import Image
 from whichwhale.annotations import formats, read, write
 from whichwhale.annotations.table import MEAN_OF_FOLDS
 from whichwhale.command_line import carried_out, parser_of
-from whichwhale.competition.photos import SUFFIXES, decode
+from whichwhale.competition.photos import decode
 from whichwhale.detect import crops, drawing, seen
 from whichwhale.detect.negatives import hard_negatives
 from whichwhale.detect.score import in_words, score, shared
 from whichwhale.files import write_atomically, write_text
+from whichwhale.pictures.reading import photos_at
 from whichwhale.pictures.sheet import two_a_row
 
 FOUND, CANDIDATES = "annotations.csv", "candidates.csv"
@@ -98,10 +99,7 @@ def _parser() -> argparse.ArgumentParser:
 def _find(options: argparse.Namespace) -> None:
     from whichwhale.detect.finding import load  # imports torch, which takes seconds: not for a look at a table
 
-    paths = [options.photos] if options.photos.is_file() else sorted(options.photos.iterdir())
-    photos = {path.name: path for path in paths if path.suffix.lower() in SUFFIXES}
-    if not photos:
-        raise ValueError(f"{options.photos}: holds no photo ({', '.join(SUFFIXES)})")
+    photos = photos_at(options.photos)
     table = load(options.model).find(photos)
     write(options.out, table)
     status = table.drop_duplicates("Image")["status"].value_counts().to_dict()

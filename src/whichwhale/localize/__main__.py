@@ -1,6 +1,8 @@
-"""Compare found points with true ones, see whether their uncertainty is worth anything, and look at them.
+"""Find heads and points in photos; compare found points with true ones, see whether their uncertainty is worth anything, look.
 
 example:
+  python -m whichwhale.localize find runs/survey/aligner folder_of_photos found/annotations.csv
+  python -m whichwhale.localize find runs/survey/aligner photo.jpg found.csv --localizer runs/survey/localizer_retinanet
   python -m whichwhale.localize error runs/survey/aligner/annotations.csv input/survey
   python -m whichwhale.localize doubt runs/survey/aligner/annotations.csv input/survey
   python -m whichwhale.localize look runs/survey/aligner/annotations.csv input/survey input/survey/imgs worst.png --worst
@@ -15,7 +17,7 @@ from pathlib import Path
 import pandas as pd
 from PIL import Image
 
-from whichwhale.annotations import point_names, read
+from whichwhale.annotations import point_names, read, write
 from whichwhale.annotations.table import BY_HAND, MEAN_OF_FOLDS
 from whichwhale.command_line import carried_out, parser_of
 from whichwhale.detect import seen
@@ -25,6 +27,7 @@ from whichwhale.localize.doubt import as_text, doubt, rank_correlation, risk_cov
 from whichwhale.localize.error import errors, in_words, summary
 from whichwhale.localize.sheet import draw
 from whichwhale.localize.truth import read_table
+from whichwhale.pictures.reading import photos_at
 from whichwhale.pictures.sheet import two_a_row
 
 
@@ -32,6 +35,14 @@ def main(arguments: list[str] | None = None) -> int:
     """Exit codes: 0 done, 2 the command can't be carried out."""
     parser = parser_of("python -m whichwhale.localize", __doc__)
     commands = parser.add_subparsers(dest="command", required=True)
+    find = commands.add_parser("find", help="look for head and points in a folder of photos, with all fitted folds of a model")
+    find.set_defaults(run=_find)
+    find.add_argument("model", type=Path, metavar="MODEL", help="runs/<dataset>/<name> of an aligner, or of a localizer alone")
+    find.add_argument("photos", type=Path, metavar="PHOTOS", help="folder of photos, or one photo")
+    find.add_argument("out", type=Path, metavar="OUT.csv", help="annotations.csv to write")
+    find.add_argument(
+        "--localizer", type=Path, metavar="RUN", help="localizer or part detector before it (default: the one it was fitted on)"
+    )
     error = commands.add_parser("error", help="point error in %% of d, and how often both points lie in the box")
     error.set_defaults(run=_error)
     look = commands.add_parser("look", help="draw photos with box and points, found (discs) and true (crosses)")
@@ -54,6 +65,16 @@ def main(arguments: list[str] | None = None) -> int:
     look.add_argument("--worst", action="store_true", help="those with the largest error, not the first ones")
     options = parser.parse_args(arguments)
     return carried_out(options.run, options)
+
+
+def _find(options: argparse.Namespace) -> None:
+    from whichwhale.localize.locating import load  # the networks' packages take seconds: not for a look at a table
+
+    photos = photos_at(options.photos)
+    table = load(options.model, options.localizer).locate(photos)
+    write(options.out, table)
+    told = [f"{n} {what}" for what, n in table["status"].value_counts().to_dict().items()]
+    print(f"{options.out}: {len(photos)} photos; {', '.join(told)}")
 
 
 def _compared(options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, list[str], pd.DataFrame]:

@@ -14,6 +14,15 @@ from whichwhale.competition.photos import PhotoError, Reduced
 FINE = 1024  # px, of the longest side
 
 
+def photos_at(path: Path) -> dict[str, Path]:
+    """The photos of a folder by name, told by their suffixes, or the one photo `path`. Raises ValueError if there is none."""
+    paths = [path] if path.is_file() else sorted(path.iterdir()) if path.is_dir() else []
+    found = {one.name: one for one in paths if one.suffix.lower() in photos.SUFFIXES}
+    if not found:
+        raise ValueError(f"{path}: holds no photo ({', '.join(photos.SUFFIXES)})")
+    return found
+
+
 class Reader:
     """Decodes photos; one that `keeps` them decodes each only once, unless a finer one is asked for."""
 
