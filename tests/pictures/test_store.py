@@ -1,12 +1,15 @@
 """Pictures cut once: where pixels land, and when they are cut anew."""
 
+import gc
 import os
+import weakref
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 
+from whichwhale.competition.photos import Reduced
 from whichwhale.geometry import Affine, apply
 from whichwhale.pictures import reading
 from whichwhale.pictures.frames import letterbox, square_about
@@ -97,6 +100,26 @@ def test_photo_is_decoded_once_unless_a_finer_one_is_asked_for(photos: dict[str,
     fine = in_memory(photos, lambda *_: square_about([590.0, 180.0, 40.0, 40.0], 2.0, 64), (64, 64), read)
     assert [name for name, _ in asked[2:]] == ["dot.jpg"]
     assert centre(fine.images[0]) == pytest.approx(apply(fine.matrix[0], DOT), abs=0.1)
+
+
+def test_a_finer_photo_is_let_go_once_its_crop_is_cut(photos: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    alive: list[weakref.ref] = []
+    real = reading.photos.reduced
+
+    def reduced(path: Path, longest: int) -> Reduced:
+        found = real(path, longest)
+        alive.append(weakref.ref(found))
+        return found
+
+    monkeypatch.setattr(reading, "FINE", 80)
+    monkeypatch.setattr(reading.photos, "reduced", reduced)
+    read = Reader(keeps=True)
+    in_memory(photos, frame, (96, 64), read)
+    crop = in_memory(photos, lambda *_: square_about([590.0, 180.0, 40.0, 40.0], 2.0, 64), (64, 64), read)
+    assert crop.index["status"].iloc[0] == "ok" and len(alive) == 2  # the one photo that can be read, twice
+    gc.collect()
+    assert [one() is not None for one in alive] == [True, False]
+    assert read(photos["dot.jpg"], 80) is alive[0]()  # the coarse one is there again
 
 
 def test_pictures_are_the_same_by_either_way(photos: dict[str, Path], tmp_path: Path) -> None:

@@ -31,7 +31,9 @@ from whichwhale.pictures.reading import Reader
 from whichwhale.pictures.store import Position, in_memory
 from whichwhale.runs import fitted_folds
 
-AT_ONCE = 32  # photos whose pixels are kept side by side: at 3072 x 2048 px and half of that 150 MB
+# Photos whose pixels are kept side by side, decoded to at least reading.FINE px: at 3072 x 2048 px and half of that 150 MB. What
+# a small head needs more is decoded for its crop alone, and let go.
+AT_ONCE = 32
 
 
 class LoadError(ValueError):

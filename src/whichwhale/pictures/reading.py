@@ -24,7 +24,8 @@ def photos_at(path: Path) -> dict[str, Path]:
 
 
 class Reader:
-    """Decodes photos; one that `keeps` them decodes each only once, unless a finer one is asked for."""
+    """Decodes photos; one that `keeps` them decodes each only once, unless a finer one is asked for. That one is not kept: it may
+    be the whole photo, a hundred megabytes, of which a crop is wanted once."""
 
     def __init__(self, keeps: bool = False) -> None:
         self.keeps = keeps
@@ -48,6 +49,6 @@ class Reader:
             if self.keeps:
                 self._kept[path] = error
             raise
-        if self.keeps:
+        if self.keeps and kept is None:
             self._kept[path] = found
         return found
