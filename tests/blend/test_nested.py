@@ -92,6 +92,18 @@ def test_a_step_is_taken_only_if_it_pays_and_not_by_the_deal() -> None:
     assert name == "first" and trials[2].gain.low > 0 and trials[2].spread > trials[2].gain.mean / 2
 
 
+def test_the_choice_without_a_part_goes_by_the_same_two_rules() -> None:
+    """A gain that is sure of every photo, but that the deal moves by more than half of it, is taken nowhere."""
+    rng = np.random.default_rng(0)
+    base, part = rng.uniform(1, 3, 400), np.arange(400) % 5
+    better = base - 0.2 + rng.normal(0, 0.3, 400)
+    inner = np.stack([[np.where(part == k, np.nan, one) for k in range(5)] for one in (base, better)])
+    for moved, wanted in ((0.01, "better"), (0.2, "first")):
+        loss = np.stack([[base] * 3, [better + off for off in (moved, -moved / 2, -moved / 2)]])
+        found = Nested(["first", "better"], part, loss, [], inner)
+        assert found.choose()[0] == wanted and found.choices() == [wanted] * 5
+
+
 def test_the_honest_answer_follows_each_parts_choice() -> None:
     found = run()[0]
     p = found.honest()

@@ -4,7 +4,10 @@ Photos are dealt into five parts by a hash of their names and a seed, so their o
 two parts, as they lie in training and test photos (docs/decisions.md). A recipe is fitted without part k for the photos of k:
 that is its score. To score the *choice* as well it must be made without part k, by scores that come from fits without parts k
 and j on the photos of j. Such a fit serves twice, for (k, j) and (j, k), so five parts take 10 + 5 fits of a recipe, and two
-more partitions, which say how much the deal alone moves a gain, 5 each.
+more partitions, which say how much the deal alone moves a gain, 5 each. The choice without part k goes by the same two rules as
+the one that counts: its gains are of fits without k, and how much the deal moves them is taken from the partitions of all photos,
+on those outside k. That spread alone comes from fits that saw photos of k. It is a spread over deals of the same predictions, not
+over models that are fitted anew.
 
 The ladder is climbed from its simplest step: a recipe takes the place of the best so far if the paired bootstrap of its gain in
 log loss leaves no doubt (95 %), and if the gain is more than twice its standard deviation over the partitions. Otherwise it is
@@ -84,7 +87,8 @@ class Nested:
             return self.names * self.inner.shape[1]
         found = []
         for k in range(self.inner.shape[1]):
-            name, _ = climb(self.names, self.inner[:, k, self.part != k][:, None])
+            others = self.part != k
+            name, _ = climb(self.names, self.inner[:, k, others][:, None], self.loss[:, :, others])
             found.append(name)
         return found
 
@@ -181,12 +185,14 @@ def _nested(
     return Nested(names, first, loss, p, inner)
 
 
-def climb(names: Sequence[str], loss: Floats) -> tuple[str, list[Trial]]:
-    """The ladder's outcome and its trials; loss [R, S, N] of the recipes, in the order in which they have their turn."""
+def climb(names: Sequence[str], loss: Floats, dealt: Floats | None = None) -> tuple[str, list[Trial]]:
+    """The ladder's outcome and its trials; loss [R, S, N] of the recipes, in the order in which they have their turn. `dealt`
+    [R, S', N]: losses whose spread over partitions a gain must exceed, if those of `loss` are of too few."""
+    dealt = loss if dealt is None else dealt
     best, trials = 0, [Trial(names[0], float(loss[0].mean()), None, None, [], True)]
     for r in range(1, len(names)):
         gain = paired_bootstrap(loss[best].mean(axis=0), loss[r].mean(axis=0), seed=BOOTSTRAP_SEED, draws=DRAWS)
-        by_partition = (loss[best] - loss[r]).mean(axis=1).tolist()
+        by_partition = (dealt[best] - dealt[r]).mean(axis=1).tolist()
         trial = Trial(names[r], float(loss[r].mean()), names[best], gain, by_partition, False)
         pays = gain.low > 0 and gain.mean > SPREADS * trial.spread
         trials.append(replace(trial, kept=pays))
