@@ -4,6 +4,8 @@ examples:
   python benchmarks/blending.py configs/right_whale_heads/ensemble.yaml
   python benchmarks/blending.py configs/survey/ensemble.yaml dataset=benchmark members=[classifier-0,embedding-0] \\
       --truth input/benchmark/truth/solution.csv
+  python benchmarks/blending.py configs/survey/ensemble.yaml dataset=benchmark members=[classifier-0,embedding-0] \\
+      --also classifier-1,embedding-1 --also classifier-2,embedding-2
   python benchmarks/blending.py configs/right_whale_heads/ensemble.yaml --only log_linear log_linear+prior trees
 
 All rows are out-of-fold and every recipe is fitted without the fifth of the photos that it answers (blend/nested.py): log loss is
@@ -13,9 +15,11 @@ step brings, such as a fitted power, weights in place of equal ones, a prior cor
 Calibration error: first guess, debiased, with its interval; beside it the plain ECE and what a perfect predictor with the same
 claims would show of it. `auto`: chosen anew without each fifth, the score of the choice itself. Below it the ladder that
 `choose: auto` climbs, with what each step gains over the best so far. With --truth the test rows as well, of recipes fitted on
-all out-of-fold rows, at power 1, at the config's `test_power`, and at the power that their truth asks for. Members must be fitted
-and predicted; goes to runs/DATASET/blending-NAME.json, NAME being the ensemble's, and the reliability diagrams of the winners'
-recipe, the pool and `auto` to blending-NAME.html beside it.
+all out-of-fold rows, at power 1, at the config's `test_power`, and at the power that their truth asks for. With --also the
+whole is measured again on the same models from other seeds: mean and standard deviation of each gain over the seeds, which is how
+far models that are fitted anew move it; a gain above twice that pays. Members must be fitted and predicted; goes to
+runs/DATASET/blending-NAME.json, NAME being the ensemble's (of other seeds NAME-seed2, ...), and the reliability diagrams of the
+winners' recipe, the pool and `auto` to blending-NAME.html beside it.
 """
 
 from __future__ import annotations
@@ -41,8 +45,8 @@ from whichwhale.blend.choice import trial_lines
 from whichwhale.blend.config import EnsembleConfig
 from whichwhale.blend.cosines import cosines_of_test
 from whichwhale.blend.evidence import Evidence
-from whichwhale.blend.neighbours import source_of, write_neighbours_of
-from whichwhale.blend.nested import Nested, nested
+from whichwhale.blend.neighbours import SUFFIX, source_of, write_neighbours_of
+from whichwhale.blend.nested import SPREADS, Nested, nested
 from whichwhale.blend.pool import mix_floor
 from whichwhale.blend.recipes import LADDER, fit, parse
 from whichwhale.blend.rows import rows_of_test, rows_out_of_fold
@@ -87,6 +91,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--truth", type=Path, help="CSV of the test photos' whales (Image,whaleID), where they are known")
     parser.add_argument("--only", nargs="+", metavar="RECIPE", default=list(ROWS), help="these ways to blend, and the winners'")
     parser.add_argument("--partitions", type=int, default=3, help="of the photos (default 3)")
+    parser.add_argument(
+        "--also",
+        action="append",
+        default=[],
+        metavar="MEMBER,MEMBER",
+        help="the same models from another seed; as often as there are",
+    )
     return carried_out(benchmark, parser.parse_args(arguments), by="benchmarks/blending.py")
 
 
@@ -98,7 +109,53 @@ def benchmark(options: argparse.Namespace) -> None:
         parse(name)
     names = list(dict.fromkeys([BASELINE, *options.only]))
     config = load(EnsembleConfig, options.config, options.override)
-    print(as_text(measure(config, names, options.partitions, options.truth)))
+    configs = [config, *_other_seeds(config, options.also)]
+    results = measure(config, names, options.partitions, options.truth)
+    if options.also:
+        of = [results, *(measure(one, names, options.partitions) for one in configs[1:])]
+        results |= {"seeds": [one["members"] for one in of], "over_seeds": over_seeds(of)}
+        write_json(config.runs / f"blending-{config.name}.json", results)
+    print(as_text(results))
+
+
+def _other_seeds(config: EnsembleConfig, also: Sequence[str]) -> list[EnsembleConfig]:
+    """The blend of other members, each with a name of its own. Raises ValueError: too few or many, or models named before."""
+    found, named = [], list(config.members)
+    for number, text in enumerate(also, 2):
+        members = text.split(",")
+        if len(members) != len(config.members):
+            raise ValueError(
+                f"--also {text}: {len(members)} members where the config has {len(config.members)}; name one for each"
+            )
+        if again := [name for name in members if name in named]:
+            raise ValueError(f"--also {text}: {again[0]} is named before; seeds must be models of their own")
+        named += members
+        found.append(
+            EnsembleConfig.model_validate(config.model_dump() | {"members": members, "name": f"{config.name}-seed{number}"})
+        )
+        if missing := [name for name in members if not (config.runs / name).is_dir() and not name.endswith(SUFFIX)]:
+            raise ValueError(f"--also {text}: {config.runs / missing[0]}: no such folder; fit the model first")
+    return found
+
+
+def over_seeds(results: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Of each way that all seeds have, the winners' aside: its gain over the winners' recipe, and over what it adds a step to."""
+    rows, found = [{row["name"]: row for row in one["rows"]} for one in results], []
+    for name in rows[0]:
+        if name == BASELINE or any(name not in one for one in rows):
+            continue
+        line: dict[str, Any] = {"name": name, "gain": _over([one[name]["gain"][0] for one in rows])}
+        if "step" in rows[0][name]:
+            line["step"] = _over([one[name]["step"]["gain"][0] for one in rows])
+        if "chosen" in rows[0][name]:
+            line["chosen"] = [one[name]["chosen"] for one in rows]
+        found.append(line)
+    return found
+
+
+def _over(gains: Sequence[float]) -> dict[str, Any]:
+    mean, sd = float(np.mean(gains)), float(np.std(gains, ddof=1))
+    return {"mean": mean, "sd": sd, "each": list(gains), "pays": mean > SPREADS * sd}
 
 
 def measure(config: EnsembleConfig, names: list[str], partitions: int, truth_file: Path | None = None) -> dict[str, Any]:
@@ -283,6 +340,16 @@ def as_text(results: dict[str, Any]) -> str:
     if "ladder" in results:
         lines += ["", "The ladder (gain over the best so far; in each partition):", *results["ladder"]]
         lines.append(f"Chosen: {results['chosen']}; without each part: {', '.join(results['without_parts'])}")
+    if "over_seeds" in results:
+        head = [f"over {len(results['seeds'])} seeds", "gain on the winners' (sd)", "", "gain of its step (sd)", ""]
+        rows = []
+        for row in results["over_seeds"]:
+            cells = [row["name"] + (f" ({', '.join(row['chosen'])})" if "chosen" in row else "")]
+            for one in (row["gain"], row.get("step")):
+                said = "" if one is None else "pays" if one["pays"] else "in doubt"
+                cells += ["" if one is None else f"{one['mean']:+.3f} ({one['sd']:.3f})", said]
+            rows.append(cells)
+        lines += ["", *markdown_table(head, rows)]
     if "test" in results:
         powers, rows = ("power_1", "test_power"), []
         for row in results["test"]:

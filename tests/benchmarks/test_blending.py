@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.test_ensemble import TEST, TRAIN, WHALES, place, with_embedding  # noqa: F401 (a fixture)
+from tests.test_ensemble import TEST, TRAIN, WHALES, model, place, with_embedding  # noqa: F401 (a fixture)
 from whichwhale import predictions
 from whichwhale.blend.recipes import LADDER
 
@@ -116,6 +116,38 @@ def test_the_winners_without_neighbours_stand_beside() -> None:
     assert "winners, without neighbours" not in alone
     assert both["winners, without neighbours"] == pytest.approx(alone["winners"], abs=1e-5)
     assert abs(both["winners"] - alone["winners"]) > 1e-3
+
+
+@pytest.mark.usefixtures("place")
+def test_gains_over_seeds(capsys: pytest.CaptureFixture) -> None:
+    """Mean and sd over lists of members, from what each list's own run says; `pays` is the house's rule of two sd."""
+    for seed in (3, 4):
+        model(Path(f"runs/sea/good{seed}"), seed, 1.0, TEST[:8])
+        model(Path(f"runs/sea/sharp{seed}"), seed + 10, 5.0, TEST[:7])
+    how = ["test=folds", "--only", "equal", "log_linear", "--partitions", "1"]
+    assert blending.main(["ensemble.yaml", *how, "--also", "good3,sharp3", "--also", "good4,sharp4"]) == 0
+    told, kept = capsys.readouterr().out, json.loads(Path("runs/sea/blending-ensemble.json").read_text())
+    assert kept["seeds"] == [["good", "sharp"], ["good3", "sharp3"], ["good4", "sharp4"]]
+    own = [json.loads(Path(f"runs/sea/blending-ensemble{name}.json").read_text()) for name in ("", "-seed2", "-seed3")]
+    assert own[2]["members"] == ["good4", "sharp4"]
+    each = [{row["name"]: row for row in one["rows"]} for one in own]
+    rows = {row["name"]: row for row in kept["over_seeds"]}
+    assert list(rows) == ["equal", "log_linear", "auto"] and len(rows["auto"]["chosen"]) == 3
+    for name, key in (("equal", "gain"), ("log_linear", "gain"), ("log_linear", "step")):
+        found = rows[name][key]
+        gains = [one[name]["gain"][0] if key == "gain" else one[name]["step"]["gain"][0] for one in each]
+        mean = sum(gains) / 3
+        sd = (sum((one - mean) ** 2 for one in gains) / 2) ** 0.5
+        assert (found["mean"], found["sd"]) == (pytest.approx(mean, abs=1e-12), pytest.approx(sd, abs=1e-12))
+        assert found["pays"] == (mean > 2 * sd) and f"{mean:+.3f} ({sd:.3f})" in told
+    assert len(set(gains)) == 3
+    for also, message in (
+        ("good3", "1 members where the config has 2"),
+        ("good3,sharp", "sharp is named before"),
+        ("good3,sharp9", "runs/sea/sharp9: no such folder; fit the model first"),
+    ):
+        assert blending.main(["ensemble.yaml", "--also", also]) == 2
+        assert message in capsys.readouterr().err
 
 
 def test_steps_are_held_against_what_they_are_added_to() -> None:
