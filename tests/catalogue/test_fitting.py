@@ -34,12 +34,12 @@ def calibrated(tmp_path_factory: pytest.TempPathFactory) -> Gallery:
     return with_calibration(gallery, fitted, cohort)
 
 
-def fresh(gallery: Gallery, rate: float) -> tuple[list[np.ndarray], list[str]]:
+def fresh(gallery: Gallery, rate: float, spread: float = SPREAD) -> tuple[list[np.ndarray], list[str]]:
     """New photos of the gallery's animals, and of animals that it doesn't have, whose share is `rate`."""
-    known = some_photos(ANIMALS, 6, seed=1, spread=SPREAD)
+    known = some_photos(ANIMALS, 6, seed=1, spread=spread)
     kept = known.table["animal"].isin(gallery.animals).to_numpy()
     wanted = round(kept.sum() * rate / (1 - rate))
-    strangers = some_photos(400, 1, seed=2, first=1000, spread=SPREAD)
+    strangers = some_photos(400, 1, seed=2, first=1000, spread=spread)
     vectors = np.concatenate([known.vectors[kept], strangers.vectors[:wanted]])
     return [vector[None] for vector in vectors], known.table["animal"][kept].tolist() + [""] * wanted
 
@@ -215,3 +215,23 @@ def test_removal_leaves_the_calibration(calibrated: Gallery, tmp_path: Path) -> 
     gallery, _ = remove(gallery.folder, animals=["a0"])
     assert gallery.manifest.calibration.animal == calibrated.manifest.calibration.animal
     assert gallery.cohort.shape == (64, 16)
+
+
+def test_bands_of_new_photos(tmp_path: Path) -> None:
+    spread, rate = 0.6, 0.3
+    gallery, _ = build(tmp_path / "whales", some_photos(ANIMALS, 5, spread=spread), CONFIG)
+    fitted, cohort, _ = fitting.calibrate(gallery)
+    assert fitted.bands.errors == [0.05, 0.05]
+    gallery = with_calibration(gallery, fitted, cohort)
+    queries, truth = fresh(gallery, rate, spread)
+    found = answer(Searcher(gallery), truth, [["x"]] * len(truth), queries, rate, top=1)
+    auto = [(one.matches[0].animal, true) for one, true in zip(found, truth, strict=True) if one.band == "auto"]
+    new = [true for one, true in zip(found, truth, strict=True) if one.band == "new"]
+    assert {one.band for one in found} <= {"auto", "review", "new"} and len(auto) > 0.3 * len(found)
+    assert np.mean([name != true for name, true in auto]) < 0.1
+    assert np.mean([true != "" for true in new] or [0]) < 0.2
+    # fewer errors, fewer photos in auto; and once told, they stay
+    strict, cohort, _ = fitting.calibrate(gallery, errors=(0.02, 0.05))
+    at = [one.new_rate for one in strict.bands.limits].index(rate)
+    assert strict.bands.limits[at].auto is None or strict.bands.limits[at].auto > fitted.bands.limits[at].auto
+    assert fitting.calibrate(with_calibration(gallery, strict, cohort))[0].bands == strict.bands

@@ -112,6 +112,7 @@ def test_what_the_model_learned_from_is_known(
     settings = ["calibration.encounters=[1]", "calibration.candidates=5", "pool.scale=16"]
     assert main(["build", "whales", "photos", "--model", str(fit), *settings]) == 0
     shown = capsys.readouterr().out
+    assert "bands for 5.0% wrong names in auto and 5.0% known animals in new" in shown
     assert "probabilities fitted on" in shown and ("too sure" in shown) == bool(doubt) and doubt in shown
     gallery = read("whales")
     assert dict(zip(gallery.table["photo"], gallery.table["learned"], strict=True)) == {
@@ -121,6 +122,9 @@ def test_what_the_model_learned_from_is_known(
     assert main(["search", "whales", "photos/w3/1.png", "--model", str(fit), "--json", "a.json"]) == 0
     shown, told = capsys.readouterr().out, json.loads(Path("a.json").read_text())
     assert ("too sure" in shown) == bool(doubt) and doubt in shown
+    limits = told["bands"]
+    assert limits["errors"] == [0.05, 0.05] and told["answers"][0]["band"] in ("auto", "review", "new")
+    assert f"(20 animals searched): {told['answers'][0]['band']}" in shown
     assert told["learned"] == bool(doubt) and (told["doubt"] or "").startswith(doubt) and bool(told["doubt"]) == bool(doubt)
 
 
@@ -363,3 +367,40 @@ def test_photos_of_ones_own_are_measured_and_asked(
     assert "1 photos left out: the model learned from them" in capsys.readouterr().out
     assert main([*embed, "vectors.txt"]) == 2
     assert "vectors go into an .npz" in capsys.readouterr().err
+
+
+def test_bands_of_stated_errors_and_catalogues_of_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    photos, new = some_photos(40, 4), some_photos(40, 1, seed=1)
+    for name, some in (("known", photos), ("new", new)):
+        np.savez(f"{name}.npz", vectors=some.vectors, photo=np.char.add(name, some.table["photo"].to_numpy(str)), model="m")
+    photos.table.assign(photo="known" + photos.table["photo"]).to_csv("labels.csv", index=False)
+    build = ["build", "whales", "--vectors", "known.npz", "--table", "labels.csv", "pool.scale=16", "calibration.encounters=[1]"]
+    assert main([*build, "--errors", "0", "0.1"]) == 2
+    assert "0 of the band auto is no share" in capsys.readouterr().err and not Path("whales").exists()
+    assert main([*build, "--errors", "0.02", "0.1"]) == 0
+    assert "bands for 2.0% wrong names in auto and 10.0% known animals in new" in capsys.readouterr().out
+    assert main(["calibrate", "whales"]) == 0  # as it was told before
+    assert "bands for 2.0% wrong names" in capsys.readouterr().out
+
+    ask = ["search", "whales", "--vectors", "new.npz", "--json", "a.json", "--new-rate", "0.1"]
+    assert main(ask) == 0
+    told = json.loads(Path("a.json").read_text())
+    limit = told["bands"]["auto"]
+    tops = [(one["matches"][0]["probability"], one["nobody"], one["band"]) for one in told["answers"]]
+    assert told["bands"]["errors"] == [0.02, 0.1] and sum(band == "auto" for _, _, band in tops) > 10
+    assert all((band == "auto") == (p >= nobody and p >= limit) for p, nobody, band in tops)
+
+    # a catalogue that was calibrated by code that knew no bands
+    manifest = json.loads(Path("whales/catalogue.json").read_text())
+    del manifest["calibration"]["bands"]
+    Path("whales/catalogue.json").write_text(json.dumps(manifest | {"schema": 1}))
+    capsys.readouterr()
+    assert main(ask) == 0
+    assert "calibrated before there were any" in capsys.readouterr().out
+    told = json.loads(Path("a.json").read_text())
+    assert told["bands"] is None and {one["band"] for one in told["answers"]} == {None}
+    assert main(["remove", "whales", "--photos", "knownp0_0.jpg"]) == 0
+    assert json.loads(Path("whales/catalogue.json").read_text())["schema"] == 2

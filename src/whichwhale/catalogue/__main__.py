@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from whichwhale.catalogue import answers as answering
-from whichwhale.catalogue import editing, fitting, generations, judging, reliability, trials, trust
+from whichwhale.catalogue import bands, editing, fitting, generations, judging, reliability, trials, trust
 from whichwhale.catalogue import gallery as galleries
 from whichwhale.catalogue import incoming as coming
 from whichwhale.catalogue import table as tables
@@ -93,7 +93,6 @@ def _parser() -> argparse.ArgumentParser:
     embedding.add_argument(
         "--table", type=Path, metavar="CSV", help="photo (or Image), animal (or whaleID), and any other columns"
     )
-    embedding.add_argument("--animal", help="whom all these photos show")
     removing = command("remove", _remove, "take out photos, or animals with all of theirs")
     removing.add_argument("--photos", nargs="+", default=[], metavar="PHOTO")
     removing.add_argument("--animals", nargs="+", default=[], metavar="ANIMAL")
@@ -150,6 +149,10 @@ def _add_queries(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--queries", type=Path, metavar="NPZ", help="held-out vectors to fit the probabilities on, not the catalogue's own"
     )
+    parser.add_argument(
+        "--errors", type=float, nargs=2, metavar=("AUTO", "NEW"),
+        help="share of wrong names in the band auto, of known animals in the band new (default: as before; at first 0.05 0.05)",
+    )  # fmt: skip
     parser.add_argument("--query-table", type=Path, metavar="CSV", help="whom they show: photo, animal")
 
 
@@ -199,10 +202,11 @@ def _build(options: argparse.Namespace) -> int:
     config = load(CatalogueConfig, None, overrides)
     incoming, failed = _incoming(options, [one for one in options.sources if one not in overrides])
     held_out = _held_out(options, incoming.model, str(options.catalogue))
+    errors = _errors(options)
     labelled, problems = _labelled(options, incoming)
     gallery, told = editing.build(options.catalogue, labelled, config, options.keep_doubles)
     print("\n".join([*told, f"{options.catalogue}: {len(gallery)} photos of {len(gallery.animals)} animals"]))
-    _calibrated(gallery, held_out)
+    _calibrated(gallery, held_out, errors)
     return _ended(failed, problems) if incoming.of_run else _ended([*failed, *problems])
 
 
@@ -218,12 +222,13 @@ def _add(options: argparse.Namespace) -> int:
 
 def _embed(options: argparse.Namespace) -> int:
     incoming, failed = coming.of_photos(options.sources, options.model)
-    incoming = _labelled(options, incoming)
-    coming.write(options.out, incoming)
-    print(
-        "\n".join([*incoming.told, f"{options.out}: {len(incoming)} photos' vectors of {incoming.model.dims} dimensions written"])
-    )
-    if "learned" not in incoming.table.columns or (incoming.table["learned"] == "").any():
+    labelled = incoming
+    if options.table is not None:
+        labelled = incoming.labelled(tables.read_labels(options.table), str(options.table))
+    coming.write(options.out, labelled)
+    written = f"{options.out}: {len(labelled)} photos' vectors of {labelled.model.dims} dimensions written"
+    print("\n".join([*labelled.told, written]))
+    if "learned" not in labelled.table.columns or (labelled.table["learned"] == "").any():
         print("Which photos the model learned from is not known of all of them.")
     return _ended(failed)
 
@@ -254,14 +259,18 @@ def _held_out(options: argparse.Namespace, model: Model, where: str) -> Incoming
 
 def _calibrate(options: argparse.Namespace) -> None:
     gallery = galleries.read(options.catalogue)
-    _calibrated(gallery, _held_out(options, gallery.manifest.model, str(options.catalogue)))
+    _calibrated(gallery, _held_out(options, gallery.manifest.model, str(options.catalogue)), _errors(options))
 
 
-def _calibrated(gallery: Gallery, held_out: Incoming | None) -> None:
+def _errors(options: argparse.Namespace) -> tuple[float, float] | None:
+    return None if options.errors is None else bands.check(options.errors)
+
+
+def _calibrated(gallery: Gallery, held_out: Incoming | None, errors: tuple[float, float] | None) -> None:
     """Fit, write, and tell how reliable it is."""
     if held_out is not None and (told := [*coming.unchecked(held_out.model), *held_out.told]):
         print("\n".join(f"queries: {line}" for line in told))
-    fitted, cohort, why_not = fitting.calibrate(gallery, held_out)
+    fitted, cohort, why_not = fitting.calibrate(gallery, held_out, errors)
     with writing(gallery.folder, "calibrate"):
         now = galleries.read(gallery.folder)
         generations.with_calibration(now, fitted, cohort, why_not)
@@ -270,6 +279,8 @@ def _calibrated(gallery: Gallery, held_out: Incoming | None) -> None:
         return
     print(f"probabilities fitted on {fitted.queries} queries; judged by fits that did not see the animal:")
     print(reliability.table(fitted.reliability))
+    if fitted.bands:
+        print(bands.text(fitted.bands))
     if doubt := trust.too_sure(fitted):
         print(doubt)
 
@@ -292,6 +303,8 @@ def _search(options: argparse.Namespace) -> int:
     found = answering.answer(searcher, names, of, queries, options.new_rate, options.top)
     if gallery.manifest.calibration is None:
         print(f"no probabilities: {gallery.manifest.uncalibrated or 'not calibrated yet, see `calibrate`'}")
+    elif gallery.manifest.calibration.bands is None:
+        print("no bands auto, review, new: this catalogue was calibrated before there were any; `calibrate` fits them")
     if doubt := trust.too_sure(gallery.manifest.calibration):
         print(doubt)
     if not (options.json or options.top5) or len(found) <= 20:

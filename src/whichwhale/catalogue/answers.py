@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from whichwhale.catalogue import bands
 from whichwhale.catalogue.calibration import NEW, REST, asked, probabilities, ratios
 from whichwhale.catalogue.errors import CatalogueError
+from whichwhale.catalogue.manifest import Calibration
 from whichwhale.catalogue.search import Ranking, Searcher
 from whichwhale.catalogue.trust import too_sure
 from whichwhale.score import top5
@@ -37,7 +39,7 @@ class Match:
 class Answer:
     """Of one query, a photo or an encounter of several: the most probable animals first; the probability of `nobody` whom the
     catalogue knows and that of all `others` of the `animals` searched that are not listed; `guesses`, the best five, `new_whale`
-    among them where the fitted threshold puts it."""
+    among them where the fitted threshold puts it; `band`: auto, review or new (bands.py), None if no limits were fitted."""
 
     query: str
     photos: list[str]
@@ -46,6 +48,7 @@ class Answer:
     others: float | None
     animals: int
     guesses: list[str]
+    band: str | None = None
 
 
 def answer(
@@ -80,12 +83,17 @@ def answer(
         ]
     asks = asked(rankings, queries, searcher.gallery.cohort, calibration.candidates, searcher.pool)
     table = probabilities(asks, calibration, new_rate)
+    limits = bands.at(calibration.bands, new_rate) if calibration.bands else None
     answers = []
     for name, of, ranking, p in zip(names, photos, rankings, table, strict=True):
         animals = [searcher.gallery.animals[place] for place in ranking.animal]
         ratio = ratios(p[None])[:, : len(animals)]
         (guesses,) = ranked_lists(ratio, animals, 5, calibration.threshold)
-        answers.append(_answer(searcher, name, of, ranking, p, top, guesses))
+        found = _answer(searcher, name, of, ranking, p, top, guesses)
+        if limits is not None:
+            likeliest = float(p[: len(ranking)].max(initial=0.0))
+            found = replace(found, band=bands.band(likeliest, float(p[NEW]), limits))
+        answers.append(found)
     return answers
 
 
@@ -112,7 +120,8 @@ def _answer(
 
 def as_numbers(answers: Sequence[Answer], searcher: Searcher, new_rate: float) -> dict[str, Any]:
     """For JSON; `learned`: the share of the photos behind the calibration that the model had learned from (null: not known), and
-    `doubt`, in words, why the probabilities may be too sure."""
+    `doubt`, in words, why the probabilities may be too sure; `bands`: the errors allowed, the least probability of an animal in
+    auto and of nobody in new."""
     manifest = searcher.gallery.manifest
     return {
         "schema": SCHEMA,
@@ -124,15 +133,23 @@ def as_numbers(answers: Sequence[Answer], searcher: Searcher, new_rate: float) -
         "new_rate": None if manifest.calibration is None else new_rate,
         "uncalibrated": manifest.uncalibrated or None,
         "learned": None if manifest.calibration is None else manifest.calibration.learned,
+        "bands": _limits(manifest.calibration, new_rate),
         "doubt": too_sure(manifest.calibration) or None,
         "answers": [asdict(one) for one in answers],
     }
 
 
+def _limits(calibration: Calibration | None, new_rate: float) -> dict[str, Any] | None:
+    if calibration is None or calibration.bands is None:
+        return None
+    auto, new = bands.at(calibration.bands, new_rate)
+    return {"errors": calibration.bands.errors, "auto": auto, "new": new}
+
+
 def text(one: Answer) -> str:
     """An answer to read."""
     about = f"{len(one.photos)} photos, " if len(one.photos) > 1 else ""
-    lines = [f"{one.query}  ({about}{one.animals} animals searched)"]
+    lines = [f"{one.query}  ({about}{one.animals} animals searched)" + (f": {one.band}" if one.band else "")]
     wide = max((len(match.animal) for match in one.matches), default=0)
     for match in one.matches:
         p = "      " if match.probability is None else f"{match.probability:6.1%}"

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
+from whichwhale.catalogue import bands
 from whichwhale.catalogue import trials as asking
 from whichwhale.catalogue.calibration import OF_NEW, OF_REST, Design, design, log_posterior, ratios
 from whichwhale.catalogue.gallery import Gallery
@@ -28,11 +29,14 @@ HALF = 0.5  # rate of strangers among the queries, each of which is asked both w
 THRESHOLD_RATE = 0.3
 
 
-def calibrate(gallery: Gallery, held_out: Incoming | None = None) -> tuple[Calibration | None, NDArray[np.float32], str]:
+def calibrate(
+    gallery: Gallery, held_out: Incoming | None = None, errors: tuple[float, float] | None = None
+) -> tuple[Calibration | None, NDArray[np.float32], str]:
     """The calibration of a gallery and its cohort's vectors; or None, and why there can't be one.
 
     Args:
         held_out: photos with known animals to ask, in place of the gallery's own.
+        errors: allowed of the bands auto and new; None: those of the gallery's calibration, if it has bands.
     """
     config, pool = gallery.manifest.config.calibration, gallery.manifest.config.pool
     nobody = np.zeros((0, gallery.manifest.model.dims), np.float32)
@@ -59,6 +63,9 @@ def calibrate(gallery: Gallery, held_out: Incoming | None = None) -> tuple[Calib
     knots, weights = fit(trials, len(gallery.animals))
     crossed = cross_fitted(trials, len(gallery.animals))
     parts = np.split(weights, [len(weights) - OF_REST - OF_NEW, len(weights) - OF_NEW])
+    before = gallery.manifest.calibration
+    if errors is None:
+        errors = bands.check(before.bands.errors) if before and before.bands else bands.ERRORS
     fitted = Calibration(
         scale=scale if pool.kind == "log_sum_exp" else None,
         knots=knots,
@@ -73,6 +80,7 @@ def calibrate(gallery: Gallery, held_out: Incoming | None = None) -> tuple[Calib
         queries=len(queries),
         learned=learned,
         reliability=reliability(trials, crossed, config.seed),
+        bands=bands.fit(trials, crossed, errors),
     )
     return fitted, gallery.vectors(cohort), ""
 

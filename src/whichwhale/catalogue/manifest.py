@@ -14,7 +14,8 @@ from whichwhale.config import Config
 from whichwhale.files import write_json
 
 MANIFEST = "catalogue.json"
-SCHEMA = 1
+SCHEMA = 2
+READABLE = (1, 2)  # 1 knew no bands
 UNNAMED = "unnamed"  # model of vectors of which nobody says whose they are
 
 
@@ -43,13 +44,31 @@ class IndexFile(Config):
     rows: int
 
 
+class BandLimits(Config):
+    """At the share `new_rate` of strangers: the least probability of an animal in the band auto, of nobody in the band new; null:
+    the band is empty. judged: the share of photos in each and how many of these are wrong, by limits of other animals."""
+
+    new_rate: float
+    auto: float | None
+    new: float | None
+    judged: dict[str, float | None]
+
+
+class Bands(Config):
+    """Which answers need nobody's eyes (bands.py). errors: the share of wrong names in auto, of known animals in new, that is
+    allowed; limits: by rising rate of strangers."""
+
+    errors: list[float] = pydantic.Field(min_length=2, max_length=2)
+    limits: list[BandLimits] = pydantic.Field(min_length=1)
+
+
 class Calibration(Config):
     """Plain numbers that turn scores into probabilities (calibration.py says how).
 
     animal, rest, new: the weights of the features; knots: where the cosine's slope may change; threshold: of the ratio of an
     animal's probability to that of nobody, where `new_whale` is put; cohort: file of the vectors float32 [C, D] that a query is
     compared with; photos, animals: what was in the catalogue; queries: how many were asked; learned: share of them that the model
-    had learned from, null if nobody knows.
+    had learned from, null if nobody knows; bands: null in catalogues of before there were any.
     """
 
     scale: float | None
@@ -65,6 +84,7 @@ class Calibration(Config):
     queries: int
     learned: float | None
     reliability: list[dict[str, Any]] = []
+    bands: Bands | None = None
 
 
 class Manifest(Config):
@@ -106,9 +126,10 @@ def read(folder: Path) -> Manifest:
     except (OSError, ValueError) as error:
         raise CatalogueError(f"{path}: not readable ({error}); copy the catalogue anew from where it is whole") from None
     schema = values.pop("schema", None) if isinstance(values, dict) else None
-    if schema != SCHEMA:
+    if schema not in READABLE:
         raise CatalogueError(
-            f"{path}: has schema {schema!r}, this code reads {SCHEMA}; build the catalogue anew, or use its version"
+            f"{path}: has schema {schema!r}, this code reads {', '.join(map(str, READABLE))}; build the catalogue anew, or use "
+            "its version"
         )
     try:
         return Manifest.model_validate(values)
