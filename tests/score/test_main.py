@@ -76,7 +76,10 @@ def test_lists_of_five(capsys: pytest.CaptureFixture[str]) -> None:
     Path("five.csv").write_text("Image,Id\nw_1.jpg,a b c d e\nw_2.jpg,new_whale a b c d\nw_3.jpg,a b c d e\n")
     assert main(["five.csv", "--truth", "truth.csv", "--train", "train.csv"]) == 0
     out = capsys.readouterr().out
-    assert "five.csv\nMAP@5            0.7500 over 2 photos; whales that the training photos do not show are new_whale" in out
+    assert (
+        "five.csv\nphotos scored    2; whales that the training photos do not show are new_whale\nMAP@5            0.7500 ("
+        in out
+    )
     assert main(["five.csv", "--sample", "sample.csv"]) == 2
     assert "unknown id" in capsys.readouterr().err
 

@@ -2,16 +2,17 @@
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 
 from whichwhale.command_line import carried_out, parser_of
 from whichwhale.files import write_json
-from whichwhale.score import submission, top5
+from whichwhale.score import lists, submission, top5
 from whichwhale.score.answers import read_answers
 from whichwhale.score.evaluation import read_truth
 from whichwhale.score.options import add_options, how
-from whichwhale.score.ranking import NEW_WHALE, map_at_5
+from whichwhale.score.ranking import NEW_WHALE
 from whichwhale.score.text import judge
 
 EXAMPLE = """example:
@@ -48,42 +49,39 @@ def run(options: argparse.Namespace) -> None:
     if folders := [path for path in paths if Path(path).is_dir()]:
         door = f"python -m whichwhale.blend score {' '.join(folders)}"
         raise ValueError(f"{folders[0]}: is a folder; the fits in it are put together and scored by `{door}`")
-    lists = [path for path in paths if not path.endswith(".npz") and top5.is_top5(path)]
+    listed = [path for path in paths if not path.endswith(".npz") and top5.is_top5(path)]
     if options.sample:
         for path in paths:
             if not path.endswith(".npz"):
-                (top5 if path in lists else submission).validate(path, options.sample)
+                (top5 if path in listed else submission).validate(path, options.sample)
                 print(f"{path}: a valid submission for {options.sample}")
     if not options.truth:
         return
     train, truth = read_truth(options.train) if options.train else None, read_truth(options.truth)
     told = how(options)
-    models = {path: read_answers(path) for path in paths if path not in lists}
+    models = {path: read_answers(path) for path in paths if path not in listed}
     text, numbers = judge(models, truth, train=train, partial=options.partial, **told)
-    for path in lists:
-        known = set(train.values()) if train else {name for answers in models.values() for name in answers.class_id} or None
-        score, scored = lists_score(top5.read(path), truth, known, options.partial)
-        numbers["scores"][path] = {"photos": scored, "map_at_5": score}
+    known = set(train.values()) if train else {name for answers in models.values() for name in answers.class_id} or None
+    places = {path: lists.Places.of(top5.read(path), truth, known, options.partial) for path in listed}
+    for path, one in places.items():
+        numbers["scores"][path] = lists.numbers(one, truth, train, options.seed)
         of = "the training photos" if train else "the other files"
         who = "" if known is None else f"; whales that {of} do not show are {NEW_WHALE}"
-        text = "\n\n".join(filter(None, [text, f"{path}\nMAP@5            {score:.4f} over {scored} photos{who}"]))
+        text = "\n\n".join(filter(None, [text, f"{path}\n{lists.text(numbers['scores'][path], who)}"]))
+    # a table of probabilities stands beside lists by the lists that it comes to
+    tables = models if listed else {}
+    places |= {
+        path: lists.Places.of(lists.lists_of(answers, options.new_whale), truth, known, options.partial)
+        for path, answers in tables.items()
+    }
+    for ours, theirs in combinations([path for path in paths if path in places], 2):
+        if ours in listed or theirs in listed:
+            found = lists.compare(places[ours], places[theirs], options.seed)
+            numbers["pairs"].append({"ours": ours, "theirs": theirs} | found)
+            text += f"\n\n{lists.comparison(ours, theirs, found)}"
     print(text)
     if options.json:
         write_json(options.json, numbers)
-
-
-def lists_score(table: top5.TopFive, truth: Mapping[str, str], known: set[str] | None, partial: bool) -> tuple[float, int]:
-    """MAP@5 of lists of guesses, and of how many photos; whales not among `known` are `new_whale`.
-
-    Raises ValueError if a photo of the truth is missing (unless `partial`), or all are.
-    """
-    guesses = dict(zip(table.image, table.guesses, strict=True))
-    missing = sorted(truth.keys() - guesses.keys())
-    scored = sorted(truth.keys() & guesses.keys())
-    if (missing and not partial) or not scored:
-        raise ValueError(f"{len(missing)} photos of the truth are not in the submission: {', '.join(missing[:10])}")
-    answers = [truth[image] if known is None or truth[image] in known else NEW_WHALE for image in scored]
-    return map_at_5([guesses[image] for image in scored], answers), len(scored)
 
 
 if __name__ == "__main__":
