@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from whichwhale.catalogue.evidence import CAPTION, GAP, WIDTH, cosine_map, picture, write
+from whichwhale.catalogue.evidence import CAPTION, GAP, WIDTH, cosine_map, file_names, picture, write
 
 E0, E1 = np.array([1.0, 0.0]), np.array([0.0, 1.0])
 
@@ -58,3 +58,11 @@ def test_the_picture(tmp_path: Path) -> None:
     )
     write(tmp_path / "seen" / "x.png", image)
     np.testing.assert_array_equal(cv2.imread(str(tmp_path / "seen" / "x.png"))[..., ::-1], image)
+
+
+def test_each_query_has_a_file_of_its_own() -> None:
+    queries = ["ä.jpg", "ö.jpg", "w0/1.jpg", "w0_1.jpg", "w0/1.png", "A.jpg", "a.jpg", "\u0061\u0308.jpg", "a?b.jpg", "encounter"]
+    assert file_names(queries) == [
+        *("ä.png", "ö.png", "w0_1.png", "w0_1-2.png", "w0_1-3.png", "A.png", "a-2.png", "\u0061\u0308-2.png", "a_b.png"),
+        "encounter.png",
+    ]

@@ -85,7 +85,7 @@ def test_two_photos_say_more_than_one(calibrated: Gallery) -> None:
     both = [pairs.vectors[at : at + 2] for at in range(0, len(pairs), 2)]
 
     def log_loss(queries: list[np.ndarray]) -> float:
-        found = answer(Searcher(calibrated), truth, [["x"]] * len(truth), queries, 0.1, top=10)
+        found = answer(Searcher(calibrated), truth, [["x", "y"][: len(one)] for one in queries], queries, 0.1, top=10)
         given = [{m.animal: m.probability for m in one.matches}.get(true, 1e-3) for one, true in zip(found, truth, strict=True)]
         return float(-np.log(given).mean())
 

@@ -291,9 +291,11 @@ def test_photos_and_rows_that_do_not_meet_are_named(few: Path, capsys: pytest.Ca
 
 def test_a_table_of_the_whole_catalogue_is_no_mistake(few: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Nor is a run whose test photos no table of training photos has."""
-    assert main(["build", "whales", "--vectors", "few.npz", "--table", "few.csv"]) == 0
     new = some_photos(1, 4, first=2).table
     pd.concat([pd.read_csv("few.csv", dtype=str), new]).to_csv("all.csv", index=False)
+    assert main(["build", "whales", "--vectors", "few.npz", "--table", "all.csv"]) == 0
+    told = "left out: all.csv: 4 rows are of photos that are not here: p2_0.jpg, p2_1.jpg, p2_2.jpg, p2_3.jpg\n"
+    assert capsys.readouterr().err == told
     assert main(["add", "whales", "--vectors", "more.npz", "--table", "all.csv"]) == 0
     shown = capsys.readouterr()
     assert shown.err == "" and "added 4: now 12" in shown.out

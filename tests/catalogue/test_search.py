@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.catalogue.made_up import some_photos
+from whichwhale.catalogue.answers import answer
 from whichwhale.catalogue.config import CatalogueConfig, IndexConfig, PoolConfig
 from whichwhale.catalogue.editing import add, build, remove
 from whichwhale.catalogue.errors import CatalogueError
@@ -41,6 +42,26 @@ def test_an_encounters_photos_count_together(folder: Path, made) -> None:
     query = some_photos(1, 3, seed=7, spread=1.5).vectors
     (found,) = Searcher(gallery).rank([query], 30)
     assert names(gallery, found) == by_hand(gallery, query, 30)
+
+
+@pytest.mark.parametrize("above", [50_000, 10])
+def test_the_pair_that_is_nearest_is_told(folder: Path, made, above: int) -> None:
+    """Of an encounter of a photo of a2 and one of a1, each animal's nearest pair; with the approximate index and without."""
+    gallery = made(4, 3, config=CatalogueConfig(index=IndexConfig(above=above, fetch=12)))
+    query = gallery.vectors(np.array([6, 4]))  # p2_0.jpg, p1_1.jpg
+    searcher = Searcher(gallery)
+    assert (searcher.index is None) == (above > 12)
+    (found,) = searcher.rank([query], 4)
+    pairs = {
+        gallery.animals[animal]: (int(own), int(row)) for animal, own, row in zip(found.animal, found.own, found.row, strict=True)
+    }
+    assert pairs["a2"] == (0, 6) and pairs["a1"] == (1, 4)
+    np.testing.assert_allclose((query[found.own] * gallery.vectors(found.row)).sum(1), found.cosine, rtol=1e-5)
+    (one,) = answer(searcher, ["e"], [["x.jpg", "y.jpg"]], [query], 0.1, 4)
+    told = {match.animal: (match.query_photo, match.best_photo) for match in one.matches}
+    assert told["a2"] == ("x.jpg", "p2_0.jpg") and told["a1"] == ("y.jpg", "p1_1.jpg")
+    with pytest.raises(CatalogueError, match="e: 1 names for 2 photos"):
+        answer(searcher, ["e"], [["x.jpg"]], [query], 0.1, 4)
 
 
 def test_filters_leave_photos_and_animals_out(folder: Path) -> None:

@@ -171,23 +171,31 @@ def _incoming(options: argparse.Namespace, sources: Sequence[str]) -> tuple[Inco
     return coming.of_photos(sources, options.model)
 
 
-def _labelled(options: argparse.Namespace, incoming: Incoming, known: Collection[str] = ()) -> tuple[Incoming, list[str]]:
-    """The photos whose animal is known, with what the table says; beside them what doesn't fit together, a line each: photos
-    that nobody names, and rows of photos that are neither here nor `known`."""
-    problems = []
+def _labelled(options: argparse.Namespace, incoming: Incoming) -> Incoming:
+    """With what the table says."""
     if options.table is not None:
-        labels = tables.read_labels(options.table)
-        incoming = incoming.labelled(labels, str(options.table))
-        if nowhere := sorted(set(labels["photo"]) - set(incoming.table["photo"]) - set(known)):
-            problems.append(f"{options.table}: {len(nowhere)} rows are of photos that are not here: {listed(nowhere)}")
+        incoming = incoming.labelled(tables.read_labels(options.table), str(options.table))
     if options.animal is not None:
         incoming = incoming.labelled(incoming.table[["photo"]].assign(animal=options.animal), "--animal")
+    return incoming
+
+
+def _named(options: argparse.Namespace, incoming: Incoming, known: Collection[str] = ()) -> tuple[Incoming, list[str], list[str]]:
+    """The photos whose animal is known, with what the table says; those that nobody names, a line; and a line of rows whose
+    photos are neither here nor `known`, which is no failure: a table may be of more than what is to go in. Nor has one to name
+    all that a run predicted."""
+    incoming, failed, told = _labelled(options, incoming), [], []
+    if options.table is not None:
+        rows = set(tables.read_labels(options.table)["photo"])
+        if nowhere := sorted(rows - set(incoming.table["photo"]) - set(known)):
+            told.append(f"{options.table}: {len(nowhere)} rows are of photos that are not here: {listed(nowhere)}")
     named = (incoming.table["animal"] != "").to_numpy() if "animal" in incoming.table.columns else np.zeros(len(incoming), bool)
     if named.any() and not named.all():
         nobody = incoming.table["photo"][~named].tolist()
-        problems.append(f"{len(nobody)} photos of which nobody says which animal they show: {listed(nobody)}")
+        line = f"{len(nobody)} photos of which nobody says which animal they show: {listed(nobody)}"
+        (told if incoming.of_run else failed).append(line)
         incoming = incoming.only(named)
-    return incoming, problems
+    return incoming, failed, told
 
 
 def _ended(failed: Sequence[str], told: Sequence[str] = ()) -> int:
@@ -203,21 +211,21 @@ def _build(options: argparse.Namespace) -> int:
     incoming, failed = _incoming(options, [one for one in options.sources if one not in overrides])
     held_out = _held_out(options, incoming.model, str(options.catalogue))
     errors = _errors(options)
-    labelled, problems = _labelled(options, incoming)
-    gallery, told = editing.build(options.catalogue, labelled, config, options.keep_doubles)
+    named, nameless, beside = _named(options, incoming)
+    gallery, told = editing.build(options.catalogue, named, config, options.keep_doubles)
     print("\n".join([*told, f"{options.catalogue}: {len(gallery)} photos of {len(gallery.animals)} animals"]))
     _calibrated(gallery, held_out, errors)
-    return _ended(failed, problems) if incoming.of_run else _ended([*failed, *problems])
+    return _ended([*failed, *nameless], beside)
 
 
 def _add(options: argparse.Namespace) -> int:
     incoming, failed = _incoming(options, options.sources)
     before = galleries.read(options.catalogue)
-    labelled, problems = _labelled(options, incoming, before.photos)
-    gallery, told = editing.add(options.catalogue, labelled, options.keep_doubles)
+    named, nameless, beside = _named(options, incoming, before.photos)
+    gallery, told = editing.add(options.catalogue, named, options.keep_doubles)
     added = f"added {len(gallery) - len(before)}"
     print("\n".join([*told, f"{added}: now {len(gallery)} photos of {len(gallery.animals)} animals"]))
-    return _ended(failed, problems) if incoming.of_run else _ended([*failed, *problems])
+    return _ended([*failed, *nameless], beside)
 
 
 def _embed(options: argparse.Namespace) -> int:
@@ -326,22 +334,22 @@ def _evidence(options: argparse.Namespace, gallery: Gallery, queries: pd.DataFra
     from whichwhale.identifier import load as load_identifier
 
     embedder, failed = load_identifier(options.model).embedder(), []
-    for one in found:
+    for one, name in zip(found, evidence.file_names([one.query for one in found]), strict=True):
         if not one.matches:
             continue
         match = one.matches[0]
         try:
-            ours, theirs = _path(queries, one.photos[0], options.photos), _path(gallery.table, match.best_photo, options.photos)
+            ours = _path(queries, match.query_photo, options.photos)
+            theirs = _path(gallery.table, match.best_photo, options.photos)
             (query, maps), (known, others) = embedder.look(ours), embedder.look(theirs)
         except ValueError as problem:
             failed.append(f"evidence of {one.query}: {problem}")
             continue
         p = "" if match.probability is None else f" {match.probability:.0%}"
-        captions = one.photos[0], f"{match.best_photo}: {match.animal}{p}"
+        captions = match.query_photo, f"{match.best_photo}: {match.animal}{p}"
         image = evidence.picture(query, known, evidence.cosine_map(maps, others), evidence.cosine_map(others, maps), captions)
-        path = options.evidence / f"{re.sub(r'[^-.A-Za-z0-9]', '_', str(Path(one.query).with_suffix('')))}.png"
-        evidence.write(path, image)
-        print(f"{path}: written")
+        evidence.write(options.evidence / name, image)
+        print(f"{options.evidence / name}: written")
     return failed
 
 

@@ -25,7 +25,7 @@ SCHEMA = 1
 @dataclass(frozen=True)
 class Match:
     """An animal, the calibrated probability that the query shows it (None: the catalogue has no calibration), its pooled score,
-    and the photo of it that is nearest to one of the query's, with the cosine of the two."""
+    and the photo of it that is nearest to one of the query's, `query_photo`, with the cosine of the two."""
 
     animal: str
     probability: float | None
@@ -33,6 +33,7 @@ class Match:
     photos: int
     best_photo: str
     cosine: float
+    query_photo: str
 
 
 @dataclass(frozen=True)
@@ -67,8 +68,11 @@ def answer(
         top: animals to list.
 
     Raises:
-        CatalogueError: a rate that is no share, more animals than the calibration gives probabilities to.
+        CatalogueError: a rate that is no share, more animals than the calibration gives probabilities to, not a name a photo.
     """
+    for name, of, query in zip(names, photos, queries, strict=True):
+        if len(of) != len(query):
+            raise CatalogueError(f"{name}: {len(of)} names for {len(query)} photos")
     calibration = searcher.gallery.manifest.calibration
     if top < 1 or (calibration is not None and top > calibration.candidates):
         raise CatalogueError(
@@ -110,6 +114,7 @@ def _answer(
             int(ranking.photos[place]),
             str(gallery.table["photo"].iloc[ranking.row[place]]),
             round(float(ranking.cosine[place]), 6),
+            photos[ranking.own[place]],
         )
         for place in order[:top]
     ]

@@ -7,6 +7,9 @@ shows is what the network compares; it is no proof.
 
 from __future__ import annotations
 
+import re
+import unicodedata
+from collections.abc import Sequence
 from pathlib import Path
 
 import cv2
@@ -64,6 +67,21 @@ def picture(
             sheet[y + CAPTION : y + CAPTION + height, x : x + WIDTH] = image
             cv2.putText(sheet, _ascii(words), (x + 4, y + 16), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (230, 230, 230), 1, cv2.LINE_AA)
     return sheet
+
+
+def file_names(queries: Sequence[str]) -> list[str]:
+    """A PNG's name for each query, no two the same: the query's own, without its ending and what no file may be called; a number
+    follows where another has that name already, be it in other cases or by another way of writing its accents."""
+    found, taken = [], set()
+    for query in queries:
+        stem, number = re.sub(r'[\x00-\x1f<>:"/\\|?*]', "_", str(Path(query).with_suffix(""))), 1
+        name = f"{stem}.png"
+        while (key := unicodedata.normalize("NFC", name).casefold()) in taken:
+            number += 1
+            name = f"{stem}-{number}.png"
+        taken.add(key)
+        found.append(name)
+    return found
 
 
 def write(path: Path, image: NDArray[np.uint8]) -> None:

@@ -58,7 +58,7 @@ def answers(
     names = names.where(names != "", photos.table["photo"])
     found = []
     for name, rows in sorted(photos.table.groupby(names, sort=True).indices.items()):
-        cosine, best = _best(photos, rows, fitted.parts, vectors, part, animal, len(animals))
+        cosine, best, own = _best(photos, rows, fitted.parts, vectors, part, animal, len(animals))
         ratio = fitted.fusion.log_ratio(cosine)
         with np.errstate(divide="ignore"):
             p = softmax(np.append(ratio + np.log1p(-new_rate) - np.log(len(animals)), np.log(new_rate)))
@@ -72,6 +72,7 @@ def answers(
                 int(counts[one]),
                 str(gallery.table["photo"].iloc[order[best[one, strongest[one]]]]) if best[one, strongest[one]] >= 0 else "",
                 round(float(np.nan_to_num(cosine[one, strongest[one]])), 6),
+                str(photos.table["photo"].iloc[own[one, strongest[one]]]) if best[one, strongest[one]] >= 0 else "",
             )
             for one in ranked[:top].tolist()
         ]
@@ -90,9 +91,11 @@ def _best(
     part: NDArray[np.int64],
     animal: NDArray[np.int64],
     animals: int,
-) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-    """Cosines [animals, K] of the most alike photos of each part (NaN: none), and the row of the animal's one (-1: none)."""
-    cosine, best = np.full((animals, len(parts)), np.nan), np.full((animals, len(parts)), -1)
+) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
+    """Cosines [animals, K] of the most alike photos of each part (NaN: none), the row of the animal's one among `vectors`, and
+    that of the sighting's among `photos` (-1: none)."""
+    shape = animals, len(parts)
+    cosine, best, own = np.full(shape, np.nan), np.full(shape, -1), np.full(shape, -1)
     for row in rows.tolist():
         name = photos.table["part"].iloc[row]
         if name not in parts:
@@ -101,5 +104,5 @@ def _best(
         here = np.flatnonzero(part == k)
         for at, value in zip(here.tolist(), (vectors[here] @ photos.vectors[row].astype(np.float64)).tolist(), strict=True):
             if not value <= cosine[animal[at], k]:  # NaN compares false
-                cosine[animal[at], k], best[animal[at], k] = value, at
-    return cosine, best
+                cosine[animal[at], k], best[animal[at], k], own[animal[at], k] = value, at, row
+    return cosine, best, own

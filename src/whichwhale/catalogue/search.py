@@ -26,14 +26,15 @@ WIDEN = 8  # times `fetch` proposals are asked for, if they name too few animals
 class Ranking:
     """The nearest animals of one query, nearest first; K of the `animals` that were searched.
 
-    animal [K]: places in the gallery's `animals`; score [K]: pooled cosines; photos [K]: of each that were searched; row [K] and
-    cosine [K]: its photo nearest to any of the query's, and how near.
+    animal [K]: places in the gallery's `animals`; score [K]: pooled cosines; photos [K]: of each that were searched; row [K],
+    own [K] and cosine [K]: its photo nearest to any of the query's, which of the query's that is, and how near the two are.
     """
 
     animal: NDArray[np.int64]
     score: NDArray[np.float32]
     photos: NDArray[np.int64]
     row: NDArray[np.int64]
+    own: NDArray[np.int64]
     cosine: NDArray[np.float32]
     animals: int
 
@@ -130,8 +131,8 @@ class Searcher:
         nearest, near = np.empty(len(best), np.int64), cosines.max(axis=0)
         for place, one in enumerate(best):
             nearest[place] = starts[one] + near[starts[one] : ends[one + 1]].argmax()
-        where = places[best]
-        return Ranking(self.animal[where], scores[best], self.counts[where], rows[nearest], near[nearest], len(self.animal))
+        where, own = places[best], cosines[:, nearest].argmax(axis=0)
+        return Ranking(self.animal[where], scores[best], self.counts[where], rows[nearest], own, near[nearest], len(self.animal))
 
     def _proposed(self, query: NDArray[np.float32], count: int) -> Ranking:
         assert self.index is not None
