@@ -32,6 +32,7 @@ from shortcut_answers import CATALOGUE, SETS, ask
 from shortcut_photos import make
 from shortcut_table import as_text, collect
 
+from whichwhale.catalogue import manifest
 from whichwhale.command_line import carried_out, parser_of
 from whichwhale.config import input_dir, runs_dir
 from whichwhale.files import write_json
@@ -107,13 +108,16 @@ def _changes(size: Size, dataset: str, name: str) -> list[str]:
 
 
 def catalogue_stages(dataset: str, model: str, rate: float) -> list[list[str]]:
-    """The commands that build a model's catalogue, where there is none, and ask it about all sets of photos."""
+    """The commands that build a model's catalogue, where there is none, or calibrate one whose build was stopped before it had
+    probabilities, and ask it about all sets of photos."""
     fit = runs_dir() / dataset / model / "fold0"
     home, commands = fit / CATALOGUE, []
     if not (home / "catalogue.json").exists():
         source = ["--vectors", str(fit / "predictions.npz"), "--roles", "train", "validation"]
         table = ["--table", str(input_dir() / dataset / "train.csv"), "--keep-doubles"]
         commands.append(["-m", "whichwhale.catalogue", "build", str(home), *source, *table])
+    elif manifest.read(home).calibration is None:
+        commands.append(["-m", "whichwhale.catalogue", "calibrate", str(home)])
     for kind in SETS:
         vectors, answers = fit / f"shortcut-{kind}.npz", fit / f"shortcut-{kind}.json"
         asking = ["--vectors", str(vectors), "--new-rate", f"{rate:.6f}", "--top", "1", "--json", str(answers)]

@@ -85,16 +85,26 @@ def ask(fit: Path, kind: str, photos: Sequence[Path]) -> None:
 
 
 def read(fit: Path, kind: str, photos: Sequence[str]) -> Answers:
-    """What was written of the photos by name, and what the catalogue answered."""
+    """What was written of the photos by name, and what the catalogue answered.
+
+    Raises:
+        ValueError: the catalogue had no probabilities, so that it could not have named anybody confidently.
+    """
     with np.load(file_of(fit, kind), allow_pickle=False) as file:
         own = {photo: (name, float(p)) for photo, name, p in zip(file["photo"], file["whale"], file["p"], strict=True)}
-    answered = json.loads(file_of(fit, kind).with_suffix(".json").read_text(encoding="utf-8"))["answers"]
-    first = {one["query"]: one["matches"][0] for one in answered}
+    path = file_of(fit, kind).with_suffix(".json")
+    said = json.loads(path.read_text(encoding="utf-8"))
+    first = {one["query"]: one["matches"][0] for one in said["answers"]}
+    if said["uncalibrated"] or any(match["probability"] is None for match in first.values()):
+        why = said["uncalibrated"] or "it was not calibrated"
+        raise ValueError(
+            f"{path}: answers without probabilities, for {fit / CATALOGUE} has none ({why}); nothing can be said of them"
+        )
     rows = []
     for photo in photos:
         name, p = own.get(photo, ("", 0.0))
         match = first.get(photo)
-        sure = match["probability"] if match and match["probability"] is not None else 0.0
+        sure = match["probability"] if match else 0.0
         rows.append((str(name), p, match["animal"] if match else "", sure, photo in own))
     name, p, guess, sure, found = zip(*rows, strict=True)
     return Answers(list(photos), np.array(name), np.array(p), np.array(guess), np.array(sure), np.array(found))

@@ -12,8 +12,11 @@ import pytest
 import shortcut
 import shortcut_photos
 import shortcut_table
-from shortcut_answers import Answers
+from shortcut_answers import CATALOGUE, Answers, file_of, read
 
+from tests.catalogue.made_up import some_photos
+from whichwhale.catalogue.config import CatalogueConfig
+from whichwhale.catalogue.editing import build
 from whichwhale.competition.photos import decode
 from whichwhale.score import NEW_WHALE
 from whichwhale.survey import plan, scene, skin
@@ -103,6 +106,27 @@ def test_figures_by_hand() -> None:
     assert plain["catalogue"]["unknown"][0] == 0 and plain["catalogue"]["known"][0] == pytest.approx(2 / 3)
     assert plain["catalogue"]["right"][0] == 1 and sure["other"]["catalogue"]["right"][0] == 0
     assert np.isnan(sure["own"]["catalogue"]["right"][0])  # nobody is named
+
+
+def test_a_catalogue_without_probabilities_names_nobody_and_proves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a build leaves it that was stopped before it calibrated."""
+    monkeypatch.setenv("WHICHWHALE_RUNS", str(tmp_path))
+    fit = tmp_path / "survey" / "net" / "fold0"
+    build(fit / CATALOGUE, some_photos(4, 3), CatalogueConfig())
+    first = shortcut.catalogue_stages("survey", "net", 0.2)[0]
+    assert first == ["-m", "whichwhale.catalogue", "calibrate", str(fit / CATALOGUE)]
+    np.savez(file_of(fit, "own"), photo=np.array(["a.jpg"]), whale=np.array(["w1"]), p=np.array(["0.9"]))
+    match = {"animal": "w1", "probability": None}
+    for uncalibrated, probability in (("too few", None), (None, None), (None, 0.25)):
+        told = {"uncalibrated": uncalibrated, "answers": [{"query": "a.jpg", "matches": [match | {"probability": probability}]}]}
+        file_of(fit, "own").with_suffix(".json").write_text(json.dumps(told))
+        if probability is None:
+            with pytest.raises(ValueError, match=f"answers without probabilities, .*{uncalibrated or 'it was not calibrated'}"):
+                read(fit, "own", ["a.jpg"])
+        else:
+            assert read(fit, "own", ["a.jpg", "b.jpg"]).sure.tolist() == [0.25, 0]
 
 
 def in_process(command: list[str]) -> int:
