@@ -312,7 +312,7 @@ def test_another_way_to_blend(place, ensemble, capsys):
     capsys.readouterr()
     assert ensemble.main(["ensemble.yaml", "choose=auto", "name=auto", "output=auto.csv.gz"]) == 0
     out = capsys.readouterr().out
-    assert "Blended by" in out and "chosen among 10 ways; without each of 5 parts" in out and "left out: " in out
+    assert "Blended by" in out and "chosen among 12 ways; without each of 5 parts" in out and "left out: " in out
     told = json.loads(Path("runs/sea/auto/blend.json").read_text())
     choice = told["scores"]["choice"]
     assert [trial["name"] for trial in choice["trials"]][:2] == ["equal", "log_linear"] and choice["asked"] == "auto"

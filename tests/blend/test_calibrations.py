@@ -6,10 +6,12 @@ from scipy.optimize import approx_fprime, minimize
 from scipy.special import log_softmax
 
 from tests.blend.made_up import evidence, loss
-from whichwhale.blend.calibrations import VECTOR_SD, Floor, Power, Prior, Vector
+from whichwhale.blend.calibrations import Floor, Power, Prior, Vector, VectorLoose, VectorTight
 from whichwhale.blend.isotonic import Isotonic
 from whichwhale.blend.memo import Memo
 from whichwhale.blend.pool import fit
+from whichwhale.blend.recipes import CALIBRATIONS, Fitted
+from whichwhale.blend.recipes import fit as fit_recipe
 from whichwhale.blend.weigh import weigh
 
 
@@ -77,20 +79,33 @@ def test_floor_is_the_best_of_a_grid() -> None:
     np.testing.assert_allclose(np.exp(found.apply(log_p, known)), (1 - found.share) * np.exp(log_p) + found.share / 6, rtol=1e-9)
 
 
-def test_vector_is_at_the_minimum_of_its_objective() -> None:
+@pytest.mark.parametrize(("kind", "sd"), [(VectorTight, 0.03), (Vector, 0.1), (VectorLoose, 0.3)])
+def test_vector_is_at_the_minimum_of_its_objective(kind: type[Vector], sd: float) -> None:
     known, truth, _ = evidence(5, members=1, photos=80)
     log_p = log_softmax(known.z[0] * 2, axis=1)
-    found = Vector.fit(log_p, known, truth, Memo())
+    found = kind.fit(log_p, known, truth, Memo())
 
     def objective(x: np.ndarray) -> float:
         scale, shift = x.reshape(2, 6)
-        held = (np.square(scale - scale.mean()).sum() + np.square(shift).sum()) / (2 * len(truth) * VECTOR_SD**2)
+        held = (np.square(scale - scale.mean()).sum() + np.square(shift).sum()) / (2 * len(truth) * sd**2)
         return loss(np.exp(Vector(known.class_id, scale.tolist(), shift.tolist()).apply(log_p, known)), truth) + held
 
     x = np.array(found.scale + found.shift)
     assert np.abs(approx_fprime(x, objective, 1e-6)).max() < 2e-3
     reordered = known.of_whales(known.class_id[::-1])
     np.testing.assert_allclose(found.apply(log_p[:, ::-1], reordered), found.apply(log_p, known)[:, ::-1], atol=1e-12)
+
+
+def test_the_looser_the_hold_the_farther_whales_go_and_each_is_stored_as_what_it_is() -> None:
+    known, truth, _ = evidence(5, members=1, photos=80)
+    spread = []
+    for name in ("vector_tight", "vector", "vector_loose"):
+        found = fit_recipe(f"log_linear+{name}", known, truth)
+        again = Fitted.of_plain(found.plain())
+        assert type(again.steps[0]) is CALIBRATIONS[name]
+        np.testing.assert_array_equal(again.probabilities(known), found.probabilities(known))
+        spread.append(np.std(found.steps[0].scale) + np.std(found.steps[0].shift))
+    assert spread == sorted(spread) and spread[0] < spread[2] / 2
 
 
 def test_isotonic_by_hand() -> None:

@@ -184,4 +184,4 @@ def test_names_and_refusals() -> None:
         Fitted.of_plain(plain | {"pool": {"kind": "Oracle"}})
     with pytest.raises(ValueError, match="does not know whale_z"):
         Fitted.of_plain(plain).probabilities(replace(known, class_id=[*known.class_id[:5], "whale_z"]))
-    assert {"power", "prior", "floor", "vector", "isotonic"} == set(CALIBRATIONS)
+    assert {"power", "prior", "floor", "vector_tight", "vector", "vector_loose", "isotonic"} == set(CALIBRATIONS)

@@ -6,6 +6,7 @@ Each is fitted on what the pool says of the rows that it was fitted on itself, s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,6 @@ from whichwhale.blend.evidence import Evidence
 from whichwhale.blend.memo import Memo
 
 Floats = NDArray[np.floating]
-VECTOR_SD = 0.1  # of a whale's scale and shift about those of all whales, before any photo is seen
 MOST_FLOOR = 0.5  # share of the probability that a floor may take
 
 
@@ -78,8 +78,11 @@ class Vector:
     """Vector scaling: p ~ exp(scale_c s_c + shift_c), s the centred log p; Guo et al. 2017, section 4.2.
 
     With 447 whales and a few photos of each the parameters need a hold: squares of scales' distances from their mean and of
-    shifts, as if each had a normal prior of sd 0.1. All of it pulls toward one scale, which is temperature scaling.
+    shifts, as if each had a normal prior of sd `SD`. All of it pulls toward one scale, which is temperature scaling. How strong
+    the hold should be is for the photos to say, so it comes in three strengths, each a way to blend of its own.
     """
+
+    SD: ClassVar[float] = 0.1  # of a whale's scale and shift about those of all whales, before any photo is seen
 
     class_id: list[str]
     scale: list[float]
@@ -89,7 +92,7 @@ class Vector:
     def fit(cls, log_p: Floats, evidence: Evidence, truth: NDArray[np.int64], memo: Memo) -> Vector:
         s = log_p - log_p.mean(axis=1, keepdims=True)
         photos, whales = s.shape
-        rows, hold = np.arange(photos), 1 / (photos * VECTOR_SD**2)
+        rows, hold = np.arange(photos), 1 / (photos * cls.SD**2)
         true_scale = np.bincount(truth, s[rows, truth], whales)
         true_shift = np.bincount(truth, minlength=whales).astype(np.float64)
 
@@ -116,6 +119,20 @@ class Vector:
         at = _places(self.class_id, evidence.class_id)
         scale, shift = (np.asarray(one, log_p.dtype)[at] for one in (self.scale, self.shift))
         return log_softmax((log_p - log_p.mean(axis=1, keepdims=True)) * scale + shift, axis=1)
+
+
+@dataclass(frozen=True)
+class VectorTight(Vector):
+    """Vector scaling, held tight."""
+
+    SD: ClassVar[float] = 0.03
+
+
+@dataclass(frozen=True)
+class VectorLoose(Vector):
+    """Vector scaling, held loosely."""
+
+    SD: ClassVar[float] = 0.3
 
 
 def _places(known: list[str], asked: list[str]) -> list[int]:

@@ -5,7 +5,8 @@
     again = Fitted.of_plain(json.loads(json.dumps(fitted.plain())))
 
 Pools: winners (the 2016 constants), equal and log_linear (blend/log_linear.py), arithmetic and mixture (blend/arithmetic.py),
-logit and trees (blend/stacks.py). What may follow: power, prior, floor, vector (blend/calibrations.py), isotonic
+logit and trees (blend/stacks.py). What may follow: power, prior, floor, vector and with another hold vector_tight
+and vector_loose (blend/calibrations.py), isotonic
 (blend/isotonic.py).
 """
 
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from scipy.special import softmax
 
 from whichwhale.blend.arithmetic import Mixture, Winners
-from whichwhale.blend.calibrations import Floor, Power, Prior, Vector
+from whichwhale.blend.calibrations import Floor, Power, Prior, Vector, VectorLoose, VectorTight
 from whichwhale.blend.evidence import Evidence
 from whichwhale.blend.isotonic import Isotonic
 from whichwhale.blend.log_linear import LogLinear
@@ -44,7 +45,9 @@ CALIBRATIONS: dict[str, type[Calibration]] = {
     "power": Power,
     "prior": Prior,
     "floor": Floor,
+    "vector_tight": VectorTight,
     "vector": Vector,
+    "vector_loose": VectorLoose,
     "isotonic": Isotonic,
 }
 _KINDS = {one.__name__: one for one in (Winners, LogLinear, Mixture, LogitStack, TreeStack, *CALIBRATIONS.values())}
@@ -59,7 +62,9 @@ LADDER = (
     "log_linear+prior",
     "log_linear+floor",
     "log_linear+prior+floor",
+    "log_linear+vector_tight",
     "log_linear+vector",
+    "log_linear+vector_loose",
     "logit",
     "trees",
 )
