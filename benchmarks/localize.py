@@ -6,6 +6,7 @@ examples:
   python benchmarks/localize.py --only               the table of what is there
   python benchmarks/localize.py --only retinanet ssdlite transformer    torchvision's detectors, and a crop learnt without boxes
   python benchmarks/localize.py --only --boxes theirs=theirs/annotations.csv    the table, and what somebody else's boxes give
+  python benchmarks/localize.py --only --other photos --truth photos.csv         how the rows do on somebody else's photos
   python benchmarks/localize.py --quick              toy networks and one epoch: tries the road, says nothing
   python benchmarks/localize.py --rows               what the rows are and which keys they change
 
@@ -16,9 +17,10 @@ one decode each: localizers are followed by one aligner, and so is the best box 
 row that was fitted on another split, or a detector on other photos, is refused. Errors are of the points at the end, in % of d;
 boxes are the localizer's. Log loss is that of one classifier, fitted once on true points with jitter, on passports cut by the
 points that were found; its one power is fitted on other photos. How well NAME_sd predicts the error is calibrated and told on
-different photos. The last table is of photos of another survey, wider, cut so that heads are 1.8 times as large, and recoloured;
-nothing was fitted on it. On a CPU as many fits run side by side as there are cores, each with one thread. All goes to
-runs/DATASET/localize.json, what the commands said to runs/DATASET/logs/. How fast photos become points tells
+different photos. The last table is of photos of another survey, wider, cut so that heads are 1.8 times as large, and recoloured
+(its waves, light and animals are of the same kind); nothing was fitted on it. With --other it is of the photos of that folder
+that --truth knows, and files have the folder's name. On a CPU as many fits run side by side as there are cores, each with one
+thread. All goes to runs/DATASET/localize.json, what the commands said to runs/DATASET/logs/. How fast photos become points tells
 benchmarks/localize_speed.py.
 """
 
@@ -85,6 +87,8 @@ def main(arguments: Sequence[str] | None = None, run: Run | None = None) -> int:
     parser.add_argument("--only", nargs="*", metavar="ROW", help=f"some of {names}; none: the table of what is there")
     parser.add_argument("--rows", action="store_true", help="list the rows and end")
     parser.add_argument("--boxes", nargs="*", default=[], metavar="NAME=PATH", help="somebody else's boxes (contract 1), as rows")
+    parser.add_argument("--other", type=Path, metavar="FOLDER", help="somebody else's photos, in place of the moved survey")
+    parser.add_argument("--truth", type=Path, help="their points and boxes, contract 1 or a folder of Sloth files")
     parser.add_argument("--quick", action="store_true", help="toy size")
     parser.add_argument("--jobs", type=int, default=0, metavar="N", help="fits side by side (default: cores; with a GPU 1)")
     parser.add_argument("--scale", type=float, metavar="X", help="of the rows' epochs (default 1)")
@@ -111,11 +115,14 @@ def _asked(options: argparse.Namespace, run: Run | None) -> int:
     size = Size(**(vars(size) | said))
     if bad := [name for name in ("whales", "photos", "others", "scale") if getattr(size, name) <= 0]:
         raise ValueError(f"--{bad[0]}: must be above 0")
+    if (options.other is None) != (options.truth is None):
+        raise ValueError("--other FOLDER are photos and --truth their annotations: say both, or neither")
+    elsewhere = None if options.other is None else (options.other, options.truth)
     dataset = options.dataset or ("localize_quick" if options.quick else "localize")
     jobs = options.jobs or (1 if torch.cuda.is_available() else usable_cores())
     wanted = [one for one in ROWS if options.only is None or one.name in {LOCALIZER, ALIGNER, CLASSIFIER, *options.only}]
     more = [told(text) for text in options.boxes]
-    return benchmark(size, dataset, wanted if options.only != [] else [], jobs, run, more)
+    return benchmark(size, dataset, wanted if options.only != [] else [], jobs, run, more, elsewhere)
 
 
 def told(text: str) -> Row:
@@ -126,11 +133,22 @@ def told(text: str) -> Row:
     return Row(name, f"boxes of {name}", "localizer", "", 0, boxes=Path(path))
 
 
-def benchmark(size: Size, dataset: str, rows: Sequence[Row], jobs: int, run: Run | None = None, more: Sequence[Row] = ()) -> int:
-    """Draw and fit what is not there yet, then measure, print and write the tables of all that is there."""
+def benchmark(
+    size: Size,
+    dataset: str,
+    rows: Sequence[Row],
+    jobs: int,
+    run: Run | None = None,
+    more: Sequence[Row] = (),
+    elsewhere: tuple[Path, Path] | None = None,
+) -> int:
+    """Draw and fit what is not there yet, then measure, print and write the tables of all that is there. `elsewhere`: other
+    photos and their truth, in place of the moved survey."""
     commands = Commands(jobs)
     home, failed = runs_dir() / dataset, []
-    where = Benchmark(input_dir() / dataset, input_dir() / f"{dataset}_moved", home, input_dir() / f"{dataset}_other")
+    where = Benchmark(input_dir() / dataset, input_dir() / f"{dataset}_moved", home, input_dir() / f"{dataset}_other", elsewhere)
+    if elsewhere:
+        where.unseen()  # what is wrong with it is said before anything is fitted
     if rows:
         draw(size, dataset, where, run or commands, jobs)
         failed = fit(size, dataset, where, rows, jobs, commands, run)
@@ -140,8 +158,8 @@ def benchmark(size: Size, dataset: str, rows: Sequence[Row], jobs: int, run: Run
     if results:
         surveys = {what: survey_of(folder) for what, folder in (("photos", where.photos), ("other", where.other))}
         about = {"surveys": surveys, "jobs": jobs, "commit": str(Checkout.of(ROOT)), "machine": machine}
-        write_json(home / "localize.json", about | {"rows": results})
-    print("\n" + as_text(results))
+        write_json(home / f"localize{where.tag}.json", about | {"rows": results})
+    print("\n" + as_text(results, where.elsewhere and where.elsewhere[0].resolve().name))
     return 1 if failed else 0
 
 

@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ import pandas as pd
 from localize_boxes import Told, read_detector
 from localize_rows import ALIGNER, CLASSIFIER, LOCALIZER, ROWS, Row, row
 from numpy.typing import NDArray
+from real_mix import labelled
 
 from whichwhale import annotations as contract
-from whichwhale.annotations.table import BOX
+from whichwhale.annotations.table import BOX, text
 from whichwhale.blend.assemble import centred
 from whichwhale.blend.pool import LEAST_FLOOR, cross_fit
 from whichwhale.competition import folds
@@ -64,13 +66,25 @@ def code(root: Path) -> str:
 @dataclass(frozen=True)
 class Benchmark:
     """Where everything lies: `photos` and `moved` are survey folders with annotations.csv, `home` the runs; `other` is the survey
-    that `moved` is made of."""
+    that `moved` is made of. `elsewhere`: somebody else's photos and their truth, in place of `moved`."""
 
     photos: Path
     moved: Path
     home: Path
     other: Path = Path()
+    elsewhere: tuple[Path, Path] | None = None
     fold: int = 0
+
+    @property
+    def tag(self) -> str:
+        """What files of somebody else's photos have in their names."""
+        return f"-{self.elsewhere[0].resolve().name}" if self.elsewhere else ""
+
+    def unseen(self) -> Unseen | None:
+        """The photos that no fit has anything to do with; None if there are none. Raises ValueError if their truth knows none."""
+        if self.elsewhere is None and not (self.moved / "annotations.csv").exists():
+            return None
+        return read_unseen(*(self.elsewhere or (self.moved / "imgs", self.moved / "annotations.csv")))
 
     def run(self, one: Row) -> Path:
         """The run folder of a row's fit."""
@@ -106,7 +120,7 @@ class Benchmark:
     def made_by(self, one: Row) -> list[str]:
         """All that a row's figures depend on, as text: weights, what the row changes, truths, and the code that finds and judges,
         so that a decoder which has been put right leaves no figure as it was."""
-        truths = [folder / name for folder in (self.photos, self.moved) for name in ("annotations.csv", "train.csv")]
+        truths = [self.photos / name for name in ("annotations.csv", "train.csv")]
         weights, truth = ([sha256(path) for path in paths if path.exists()] for paths in (self.needs(one), truths))
         return [*weights, *one.changes, *truth, code(SOURCE)]
 
@@ -145,11 +159,41 @@ def measure(benchmark: Benchmark, one: Row) -> dict[str, Any] | None:
         found |= _points(benchmark.locator(one), paths, truth, one)
         table = contract.read(_write(benchmark, one.name, found.pop("table")))
         found |= _worth(benchmark, one.name, table, images)
-        if one.boxes is None and (benchmark.moved / "annotations.csv").exists():
-            other = contract.read(benchmark.moved / "annotations.csv")
-            there = {image: benchmark.moved / "imgs" / image for image in other["Image"]}
-            moved = _points(benchmark.locator(one), there, other, one)
-            found["moved"] = {key: value for key, value in moved.items() if key not in ("table", "curve")}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_json(path, found := null_for_nan(found))
+    return found
+
+
+@dataclass(frozen=True, eq=False)
+class Unseen:
+    """Photos with their truth (contract 1), and a fingerprint of both."""
+
+    paths: dict[str, Path]
+    truth: pd.DataFrame
+    fingerprint: str
+
+
+@cache
+def read_unseen(photos: Path, truth: Path) -> Unseen:
+    """The photos in a folder that `truth` (a contract-1 table, or a folder of Sloth files) knows box and points of. Raises
+    ValueError if there are none."""
+    table, paths = labelled(photos, truth)
+    paths = {image: paths[image] for image in table["Image"]}
+    known = "".join(f"{image} {sha256(path)}\n" for image, path in paths.items()) + text(table)
+    return Unseen(paths, table, hashlib.sha256(known.encode()).hexdigest())
+
+
+def measure_unseen(benchmark: Benchmark, one: Row) -> dict[str, Any] | None:
+    """A row's figures on photos that no fit has anything to do with, or those of before if all is the same; None if there are no
+    such photos, or the row finds no points in them."""
+    if one.kind == "classifier" or one.boxes is not None or (unseen := benchmark.unseen()) is None:
+        return None
+    made_by = [*benchmark.made_by(one), unseen.fingerprint]
+    path = benchmark.home / "unseen" / f"{one.name}{benchmark.tag}.json"
+    if path.exists() and (kept := json.loads(path.read_text()))["made_by"] == made_by:
+        return kept
+    found = _points(benchmark.locator(one), unseen.paths, unseen.truth, one)
+    found = {"made_by": made_by} | {key: value for key, value in found.items() if key not in ("table", "curve")}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, found := null_for_nan(found))
     return found
@@ -280,7 +324,10 @@ def collect(benchmark: Benchmark, minutes: dict[str, float], more: Sequence[Row]
     """Figures of all rows that can be had, in the order of ROWS, then of `more`; `minutes` of training by row."""
     found = [kept for one in [*ROWS, *more] if (kept := measure(benchmark, one)) is not None]
     true = next((one for one in found if one["name"] == CLASSIFIER), None)
+    by_name = {one.name: one for one in [*ROWS, *more]}
     for one in found:
+        if (moved := measure_unseen(benchmark, by_name[one["name"]])) is not None:
+            one["moved"] = moved
         one["minutes"] = minutes.get(one["name"])
         if true is not None and one is not true:
             gap = paired_bootstrap(np.array(one["losses"]), np.array(true["losses"]), seed=0)

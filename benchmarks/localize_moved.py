@@ -1,4 +1,7 @@
-"""A survey that nobody trained on: other width, other sea, other head size, made of a drawn one by cropping and recolouring."""
+"""A survey that nobody trained on: other width, other colours, other head size, made of a drawn one by cropping and recolouring.
+
+Waves, light and animals are drawn by the same renderer. What another's does is for benchmarks/localize.py --other.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from whichwhale.competition.photos import decode
 from whichwhale.files import sha256, write_atomically, write_json
 
 SHARE = 0.55  # of the photo's width and height that is kept: heads are 1.8 times as large in it
-GAINS = (0.75, 1.05, 0.85)  # of R, G, B: a greener, darker sea
+GAINS = (0.75, 1.05, 0.85)  # of R, G, B: greener and darker
 GAMMA = 1.2
 KEY_FILE = "moved.json"  # what it was made of
 
@@ -65,5 +68,5 @@ def part(whole: tuple[int, int], box: NDArray[np.float64], where: NDArray[np.flo
 
 
 def recoloured(photo: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Another sea, another light."""
+    """The same photo, greener and darker."""
     return (255 * ((photo / 255.0) ** GAMMA * GAINS).clip(0, 1)).round().astype(np.uint8)

@@ -9,8 +9,9 @@ from localize_rows import ALIGNER, LOCALIZER
 from markdown_table import markdown_table
 
 
-def as_text(results: Sequence[dict[str, Any]]) -> str:
-    """The tables in Markdown, as the README can quote them."""
+def as_text(results: Sequence[dict[str, Any]], elsewhere: str | None = None) -> str:
+    """The tables in Markdown, as the README can quote them; `elsewhere`: what photos the last one is of, if not the moved
+    survey's."""
     if not results:
         return "nothing is fitted yet"
     true = next((one for one in results if one["kind"] == "classifier"), None)
@@ -44,7 +45,8 @@ def as_text(results: Sequence[dict[str, Any]]) -> str:
             other = one["moved"]
             boxes = (f"{other['inside']:.1%}", f"{other['iou']:.3f}")
             rows.append([one["title"], *_error(other), *boxes, _rank(other.get("rank"))])
-        lines += ["", "Another width, sea and head size:", "", *markdown_table(["row", *figures, "rank correlation"], rows)]
+        what = f"{moved[0]['moved']['photos']} photos of {elsewhere}" if elsewhere else "Another width, colour and head size"
+        lines += ["", f"{what}:", "", *markdown_table(["row", *figures, "rank correlation"], rows)]
     return "\n".join(lines)
 
 

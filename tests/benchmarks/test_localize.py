@@ -16,6 +16,7 @@ import localize_bare
 import localize_measured
 import localize_moved
 import localize_speed
+import localize_table
 import numpy as np
 import pandas as pd
 import pytest
@@ -139,7 +140,7 @@ def test_rows_are_fitted_measured_and_told(sea: Sea, monkeypatch: pytest.MonkeyP
     assert kept["heatmap"]["iou"] == kept["two-looks"]["iou"]  # the boxes are the same localizer's
     assert {name for name in finding if "own" in kept[name]} == {"heatmap"}  # the others find no points
     assert all(kept[name]["minutes"] > 0 for name in ("retinanet", "ssdlite", "transformer"))
-    assert "Another width, sea and head size" in sea.said
+    assert "Another width, colour and head size" in sea.said
     theirs = sea.folder / "theirs.csv"
     truth = read(sea.where.photos / "annotations.csv")
     write(theirs, truth[truth["Image"] != sea.where.held_out()[0]])
@@ -234,18 +235,16 @@ def test_another_survey_is_not_taken_for_the_one_that_was_asked_for(tmp_path: Pa
 
 def test_figures_are_of_one_truth_and_one_code(tmp_path: Path) -> None:
     where = localize_measured.Benchmark(tmp_path / "a", tmp_path / "m", tmp_path / "runs")
-    for folder in (where.photos, where.moved):
-        folder.mkdir()
-        (folder / "annotations.csv").write_text("1")
+    where.photos.mkdir()
+    (where.photos / "annotations.csv").write_text("1")
     for name in ("one-view", LOCALIZER, CLASSIFIER):
         (run := where.run(row(name))).mkdir(parents=True, exist_ok=True)
         (run / "model.safetensors").write_bytes(name.encode())
     before = where.made_by(row("one-view"))
-    assert before == where.made_by(row("one-view")) and len(set(before)) == len(before) - 1  # both truths are alike here
+    assert before == where.made_by(row("one-view"))
     assert where.made_by(row("look-again")) != before  # of the same fit
     changes = (
         where.photos / "annotations.csv",
-        where.moved / "annotations.csv",
         where.run(row(CLASSIFIER)) / "model.safetensors",
     )
     for path in changes:
@@ -264,6 +263,49 @@ def test_figures_are_of_one_truth_and_one_code(tmp_path: Path) -> None:
     assert localize_measured.code(root) != first
     for pattern in localize_measured.CODE:
         assert list(localize_measured.SOURCE.glob(pattern)), pattern
+
+
+def test_somebody_elses_photos_take_the_place_of_the_moved_survey(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    folder = tmp_path / "atlantic"
+    folder.mkdir()
+    for name in ("a.jpg", "b.jpg", "c.jpg"):
+        cv2.imwrite(str(folder / name), np.full((96, 144, 3), 90, np.uint8))
+    points = {
+        "bonnet_tip_x": 40.0,
+        "bonnet_tip_y": 30.0,
+        "bonnet_tip_v": 2,
+        "blowhole_x": 60.0,
+        "blowhole_y": 30.0,
+        "blowhole_v": 2,
+    }
+    box = {"x": 30.0, "y": 10.0, "width": 40.0, "height": 40.0}
+    rows = [{"Image": image, **box, **points} for image in ("a.jpg", "b.jpg", "elsewhere.jpg")]  # of c.jpg nothing is known
+    write(tmp_path / "truth.csv", build(rows, NAMES))
+    where = localize_measured.Benchmark(tmp_path, tmp_path, tmp_path / "runs", elsewhere=(folder, tmp_path / "truth.csv"))
+    config = LocalizerConfig(name=LOCALIZER, dataset="d", width=96, height=64, least_score=0, **SMALL_NET)
+    aligner = AlignerConfig(name=ALIGNER, dataset="d", size=64, least_score=0, **SMALL_NET)
+    for name, one in ((LOCALIZER, config), (ALIGNER, aligner)):
+        put(where.home / name, one, VARIANTS["heatmap"](one))
+    found = localize_measured.measure_unseen(where, row(LOCALIZER))
+    assert found["photos"] == 2 and found["error_50"] >= 0 and 0 <= found["iou"] <= 1 and found["ms"] > 0
+    assert (where.home / "unseen" / "heatmap-atlantic.json").exists()
+    with monkeypatch.context() as patch:
+        patch.setattr(localize_measured, "_points", lambda *_: pytest.fail("all is measured"))
+        assert localize_measured.measure_unseen(where, row(LOCALIZER)) == found
+        write(tmp_path / "truth.csv", build([rows[0] | {"x": 31.0}, *rows[1:]], NAMES))
+        localize_measured.read_unseen.cache_clear()
+        with pytest.raises(pytest.fail.Exception):
+            localize_measured.measure_unseen(where, row(LOCALIZER))
+    assert localize_measured.measure_unseen(where, row(CLASSIFIER)) is None
+    mine = {key: value for key, value in found.items() if not key.startswith("rank")}  # which come with a curve
+    table = localize_table.as_text([mine | {"title": "t", "kind": "whole", "log_loss": 1.0, "moved": found}], "atlantic")
+    assert "2 photos of atlantic:" in table
+    assert localize.main(["--only", "--other", str(folder)]) == 2
+    assert "say both, or neither" in capsys.readouterr().err
+    assert localize.main(["--only", "--other", str(folder / "no"), "--truth", str(tmp_path / "truth.csv")]) == 2
+    assert "no: no such folder of photos" in capsys.readouterr().err
 
 
 def test_a_row_that_fails_is_named_with_its_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
