@@ -12,16 +12,17 @@ examples:
 
 It draws a survey into input/DATASET (if one of other numbers lies there, that is refused), splits its labelled photos 80 to 20,
 and fits each row (benchmarks/localize_rows.py) on the 80 by train.py, as anybody would type it, at most 20 minutes each.
-Aligners learn from true boxes with jitter, since one split leaves no out-of-fold boxes. Then photos of the 20 go the whole way,
-one decode each: localizers are followed by one aligner, and so is the best box of a detector; aligners follow one localizer. A
-row that was fitted on another split, or a detector on other photos, is refused. Errors are of the points at the end, in % of d;
-boxes are the localizer's. Log loss is that of one classifier, fitted once on true points with jitter, on passports cut by the
-points that were found; its one power is fitted on other photos. How well NAME_sd predicts the error is calibrated and told on
-different photos. The last table is of photos of another survey, wider, cut so that heads are 1.8 times as large, and recoloured
-(its waves, light and animals are of the same kind); nothing was fitted on it. With --other it is of the photos of that folder
-that --truth knows, and files have the folder's name. On a CPU as many fits run side by side as there are cores, each with one
-thread. All goes to runs/DATASET/localize.json, what the commands said to runs/DATASET/logs/. How fast photos become points tells
-benchmarks/localize_speed.py.
+Aligners learn from true boxes with jitter, since one split leaves no out-of-fold boxes; one learns about such boxes
+(benchmarks/localize_inner.py), for which the localizer is fitted anew for each fold of the 80. Then photos of the 20 go the
+whole way, one decode each: localizers are followed by one aligner, and so is the best box of a detector; aligners follow one
+localizer. A row that was fitted on another split, or a detector on other photos, is refused. Errors are of the points at the
+end, in % of d; boxes are the localizer's. Log loss is that of one classifier, fitted once on true points with jitter, on
+passports cut by the points that were found; its one power is fitted on other photos. How well NAME_sd predicts the error is
+calibrated and told on different photos. The last table is of photos of another survey, wider, cut so that heads are 1.8 times as
+large, and recoloured (its waves, light and animals are of the same kind); nothing was fitted on it. With --other it is of the
+photos of that folder that --truth knows, and files have the folder's name. On a CPU as many fits run side by side as there are
+cores, each with one thread. All goes to runs/DATASET/localize.json, what the commands said to runs/DATASET/logs/. How fast
+photos become points tells benchmarks/localize_speed.py.
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import localize_inner
 import torch
 from localize_measured import Benchmark, collect
 from localize_moved import move
@@ -207,7 +209,7 @@ def overrides(size: Size, dataset: str, one: Row, fold: int) -> list[str]:
     common = [f"dataset={dataset}", f"data.root={dataset}", "folds.count=5", f"fold={fold}", f"name={one.name}"]
     common += [f"fit.epochs={max(1, round(size.scale * one.epochs))}", "fit.validate_every=100"]
     own = {
-        "aligner": ["boxes=''"],
+        "aligner": [f"boxes={localize_inner.NAME}" if one.inner else "boxes=''"],
         "classifier": [
             f"passports.annotations={dataset}/annotations.csv",
             f"auxiliary.table={dataset}/callosity.csv",
@@ -228,8 +230,10 @@ def fit(
     todo = [one for one in [*first, *(one for one in rows if one not in first)] if not one.fit and not _fitted(where, one)]
     began, failed = time.monotonic(), []
     alone, rest = (todo[:1], todo[1:]) if not (where.home / "folds.csv").exists() else ([], todo)
+    last = [one for one in rest if one.inner]  # LOCALIZER's own boxes are among theirs
+    parts = [alone, [one for one in rest if not one.inner], last]
     train = lambda one: _train(size, dataset, where, one, run or commands)  # noqa: E731
-    for one, fault in side_by_side([alone, rest], train, jobs, commands):
+    for one, fault in side_by_side(parts, train, jobs, commands):
         todo.remove(one)
         failed += [fault] if fault else []
         minutes = (time.monotonic() - began) / 60
@@ -244,6 +248,8 @@ def _fitted(where: Benchmark, one: Row) -> bool:
 def _train(size: Size, dataset: str, where: Benchmark, one: Row, run: Run) -> str:
     """Fit a row; returns what went wrong, or nothing."""
     log = where.home / "logs" / f"{one.name}.txt"
+    if one.inner and (fault := _inner_boxes(size, dataset, where, run)):
+        return f"{one.name}: {fault}"
     command = [
         sys.executable,
         str(ROOT / "train.py"),
@@ -252,6 +258,20 @@ def _train(size: Size, dataset: str, where: Benchmark, one: Row, run: Run) -> st
     ]
     if code := run(log, command):
         return f"{one.name}: train.py ended with {code}; {log}: {last_words(log)}"
+    return ""
+
+
+def _inner_boxes(size: Size, dataset: str, where: Benchmark, run: Run) -> str:
+    """Make the boxes that a row's training crops are drawn about; returns what went wrong, or nothing."""
+    log, one = where.home / "logs" / f"{localize_inner.NAME}.txt", row(LOCALIZER)
+    localize_inner.make(dataset, where.fold)
+    outer = overrides(size, dataset, one, where.fold)
+    inner = localize_inner.told(outer, dataset)
+    for script, arguments in (("train", inner), ("predict", inner), ("predict", outer)):
+        command = [sys.executable, str(ROOT / f"{script}.py"), str(CONFIGS / f"{one.config}.yaml"), *arguments]
+        if code := run(log, command):
+            return f"{script}.py ended with {code}; {log}: {last_words(log)}"
+    localize_inner.assemble(dataset, where.fold, one.name)
     return ""
 
 

@@ -22,6 +22,8 @@ class Row:
             RetinaNet 42 ms, so 20 epochs take 13 minutes; SSDLite 37 ms, 24 take 14; transformer 60 ms, 8 take 8
     fit     the row whose fit it predicts with, if it changes nothing that a fit depends on
     boxes   contract 1's table of somebody else's boxes, in place of a fit; the row ALIGNER follows
+    inner   its training crops lie about boxes as at test time (localize_inner.py), for which LOCALIZER is fitted once more for
+            each of the other folds: four more fits, which its minutes don't have
     """
 
     name: str
@@ -32,6 +34,7 @@ class Row:
     changes: tuple[str, ...] = ()
     fit: str = ""
     boxes: Path | None = None
+    inner: bool = False
 
 
 ROWS = [
@@ -55,6 +58,7 @@ ROWS = [
     Row("transformer", "localizer: spatial transformer, no labels but who it is", "localizer", "localizer_transformer", 8),
     Row("one-net", "one network, photo to points", "whole", "one_net", 11),
     Row("two-looks", "aligner: two looks", "aligner", "aligner", 22),
+    Row("boxes-drawn", "two looks, boxes drawn out-of-fold", "aligner", "aligner", 22, ("draw_boxes=true",), inner=True),
     Row("aligner-heatmap", "aligner: heat maps", "aligner", "aligner_heatmap", 22),
     Row("aligner-regression", "aligner: direct regression", "aligner", "aligner_regression", 22),
     Row("aligner-bins", "aligner: bins, 20 + 40 + 60 + 128, shared", "aligner", "aligner_bins", 22),

@@ -13,6 +13,7 @@ from pathlib import Path
 import cv2
 import localize
 import localize_bare
+import localize_inner
 import localize_measured
 import localize_moved
 import localize_speed
@@ -35,10 +36,13 @@ from whichwhale.config import load
 from whichwhale.detect.config import DetectConfig
 from whichwhale.identify.config import IdentifyConfig
 from whichwhale.localize import heatmap, levelling
+from whichwhale.localize.averaging import Views
+from whichwhale.localize.boxes import boxes_of_views, out_of_fold_boxes
 from whichwhale.localize.config import AlignerConfig, LocalizerConfig, SecondLookConfig, ViewsConfig
 from whichwhale.localize.found import Found
 from whichwhale.localize.locating import Fitted, Locator
 from whichwhale.localize.net import VARIANTS
+from whichwhale.localize.tables import FoldViews, write_views
 from whichwhale.localize.uncertainty import Doubts
 from whichwhale.runs import RunFolder
 
@@ -68,7 +72,8 @@ def test_every_row_is_a_config_that_its_room_takes(tiny: bool) -> None:
         assert config.fit.epochs == (1 if tiny else one.epochs)
         assert not one.fit or (row(one.fit).config == one.config and row(one.fit).kind == one.kind)
         if one.kind == "aligner":
-            assert config.boxes == ""  # one split leaves no out-of-fold boxes
+            # One split leaves no out-of-fold boxes, but for those of inner folds.
+            assert (config.boxes, config.draw_boxes) == ((localize_inner.NAME, True) if one.inner else ("", False))
     assert [row(name).kind for name in (LOCALIZER, ALIGNER, CLASSIFIER)] == ["localizer", "aligner", "classifier"]
 
 
@@ -109,7 +114,7 @@ def fitted(tmp_path_factory: pytest.TempPathFactory) -> Sea:
         patch.setenv("WHICHWHALE_RUNS", str(folder / "runs"))
         assert quick("--only", by=untouched) == 0
         assert "nothing is fitted yet" in said.getvalue()
-        assert quick("--only", "edges", "retinanet", "ssdlite", "transformer", "one-view") == 0
+        assert quick("--only", "edges", "retinanet", "ssdlite", "transformer", "one-view", "boxes-drawn") == 0
     return Sea(folder, said.getvalue())
 
 
@@ -126,7 +131,7 @@ def sea(fitted: Sea, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sea:
 def test_rows_are_fitted_measured_and_told(sea: Sea, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     kept = sea.rows()
     same_fit = ["two-looks", "one-view", "look-again", "more-views"]
-    finding = ["heatmap", "edges", "retinanet", "ssdlite", "transformer", *same_fit]
+    finding = ["heatmap", "edges", "retinanet", "ssdlite", "transformer", "two-looks", "boxes-drawn", *same_fit[1:]]
     assert list(kept) == [*finding, "classifier"]
     assert {one["photos"] for one in kept.values()} == {kept["heatmap"]["photos"]}
     for name in finding:
@@ -151,6 +156,71 @@ def test_rows_are_fitted_measured_and_told(sea: Sea, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(localize_measured, "_points", lambda *_: pytest.fail("everything is measured"))
     assert quick("--only", by=untouched) == 0
     assert "| two looks, one view |" in capsys.readouterr().out
+
+
+def test_inner_boxes_are_of_localizers_that_saw_neither_the_photo_nor_what_is_held_out(sea: Sea) -> None:
+    home, within = sea.where.home, sea.where.home.with_name("localize_quick_inner")
+    dealt = folds.read(home / "folds.csv").set_index("Image")["fold"]
+    table = read(home / localize_inner.NAME / "annotations.csv").set_index("Image")
+    assert (table.loc[dealt.index[dealt >= 0], "fold"] == dealt[dealt >= 0]).all()
+    for fold in (1, 2, 3, 4):
+        learned = set(pd.read_csv(within / LOCALIZER / f"fold{fold - 1}" / "trained_on.csv")["Image"])
+        assert learned and not learned & set(dealt.index[(dealt == 0) | (dealt == fold)])
+    boxes = boxes_of_views(home / localize_inner.NAME, dealt.reset_index())
+    assert set(boxes) == set(dealt.index[dealt >= 0])
+    config = load(AlignerConfig, sea.where.run(row("boxes-drawn")) / "config.yaml")
+    assert config.boxes == localize_inner.NAME and config.draw_boxes
+
+
+def test_inner_folds_are_the_others_one_after_the_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WHICHWHALE_INPUT", str(tmp_path / "input"))
+    monkeypatch.setenv("WHICHWHALE_RUNS", str(tmp_path / "runs"))
+    source, home = tmp_path / "input" / "sea", tmp_path / "runs" / "sea"
+    (source / "imgs").mkdir(parents=True)
+    home.mkdir(parents=True)
+    images = [f"{n}.jpg" for n in range(7)]
+    pd.DataFrame({"Image": images, "whaleID": "w"}).to_csv(source / "train.csv", index=False)
+    (source / "sample_submission.csv").write_text("Image,w\nt.jpg,1\n")
+    dealt = pd.DataFrame({"Image": images, "fold": [0, 1, 2, 0, 1, 2, -1], "kind": "closed"})
+    folds.write(home / "folds.csv", dealt)
+    localize_inner.make("sea", 1)
+    localize_inner.make("sea", 1)
+    inner = folds.read(tmp_path / "runs" / "sea_inner" / "folds.csv").set_index("Image")["fold"]
+    assert inner.to_dict() == {"0.jpg": 0, "2.jpg": 1, "3.jpg": 0, "5.jpg": 1, "6.jpg": -1}
+    assert (tmp_path / "input" / "sea_inner" / "imgs").resolve() == (source / "imgs").resolve()
+    told = localize_inner.told(["dataset=sea", "data.root=sea", "folds.count=3", "fold=1", "name=a", "fit.epochs=1"], "sea")
+    assert told == [
+        "dataset=sea_inner", "data.root=sea_inner", "truth.folder=sea", "folds.count=2", "name=a", "fit.epochs=1"
+    ]  # fmt: skip
+
+    def views(run: Path, x: float, images: list[str]) -> None:
+        run.mkdir(parents=True)
+        found = Views(np.full((len(images), 1, 1, 2), x), np.ones((len(images), 1, 1)), np.full((len(images), 1, 2), 4.0), None)
+        write_views(run / "views.npz", FoldViews(images, found, "x"))
+
+    def table(path: Path, *rows: tuple[str, int]) -> None:
+        box = {"x": 1.0, "y": 2.0, "width": 3.0, "height": 4.0}
+        write(path, build([{"Image": image, "fold": fold, **box} for image, fold in rows], NAMES))
+
+    within = tmp_path / "runs" / "sea_inner" / "l"
+    views(within / "fold0", 10.0, ["0.jpg", "3.jpg", "6.jpg"])
+    views(within / "fold1", 20.0, ["2.jpg", "5.jpg", "6.jpg"])
+    views(home / "l" / "fold1", 30.0, ["1.jpg", "4.jpg", "t.jpg"])
+    table(within / "annotations.csv", *((image, inner[image]) for image in images if inner.get(image, -1) >= 0),
+          ("6.jpg", -2), ("t.jpg", -2))  # fmt: skip
+    table(home / "l" / "fold1" / "annotations.csv", ("1.jpg", 1), ("4.jpg", 1), ("t.jpg", 1))
+    assert localize_inner.assemble("sea", 1, "l") == home / "inner-boxes"
+    found = out_of_fold_boxes(
+        home / "inner-boxes" / "annotations.csv", dealt, [*images, "t.jpg"]
+    )  # refuses what is not out-of-fold
+    assert set(found) == {*images, "t.jpg"}
+    boxes = boxes_of_views(home / "inner-boxes", dealt)
+    assert {image: box[0, 0] + 2 for image, box in boxes.items()} == {
+        "0.jpg": 10, "3.jpg": 10, "1.jpg": 30, "4.jpg": 30, "2.jpg": 20, "5.jpg": 20
+    }  # fmt: skip
+    folds.write(home / "folds.csv", dealt.assign(fold=[0, 1, 2, 0, 1, -1, 2]), replace=True)
+    with pytest.raises(ValueError, match="sea_inner: is made of other photos or another split"):
+        localize_inner.make("sea", 1)
 
 
 def test_a_detector_holds_out_the_same_photos_and_its_boxes_are_those_of_predict(sea: Sea) -> None:
