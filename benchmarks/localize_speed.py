@@ -172,7 +172,7 @@ def _find(parts: Sequence[Fitted]) -> None:
         for recorder in fitted.nets:
             with evaluating(recorder.net, fitted.config.fit.precision) as device:
                 for images in recorder.seen:
-                    recorder.net.find(images.to(device)).points.cpu()
+                    recorder.net.find(images.to(device))
 
 
 def _seconds(work: Callable[[], object]) -> float:

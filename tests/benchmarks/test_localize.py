@@ -34,6 +34,7 @@ from whichwhale.annotations.table import BOX
 from whichwhale.competition import folds
 from whichwhale.config import load
 from whichwhale.detect.config import DetectConfig
+from whichwhale.detect.variants import make_net
 from whichwhale.identify.config import IdentifyConfig
 from whichwhale.localize import heatmap, levelling
 from whichwhale.localize.averaging import Views
@@ -41,6 +42,7 @@ from whichwhale.localize.boxes import boxes_of_views, out_of_fold_boxes
 from whichwhale.localize.config import AlignerConfig, LocalizerConfig, SecondLookConfig, ViewsConfig
 from whichwhale.localize.found import Found
 from whichwhale.localize.locating import Fitted, Locator
+from whichwhale.localize.locating import load as load_locator
 from whichwhale.localize.net import VARIANTS
 from whichwhale.localize.tables import FoldViews, write_views
 from whichwhale.localize.uncertainty import Doubts
@@ -594,4 +596,12 @@ def test_speed_is_of_the_same_views(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert (told.share, told.share_of_finding) == (0.5, 0.6)
     table = localize_speed.decoders(list(paths.values()))
     assert all(list(by) == [1, 2, 4, 8] for by in table.values())
+    # A detector in the localizer's place.
+    config = DetectConfig(
+        name="parts", backbone=SMALL_NET["backbone"], frozen_norms=False, width=96, height=64,
+        pyramid={"strides": [8, 16], "width": 16, "depth": 1},
+    )  # fmt: skip
+    put(tmp_path / "parts", config, make_net(config, 1))
+    found = localize_speed.measure(load_locator(tmp_path / "parts"), paths, turns=1)
+    assert min(vars(found).values()) > 0
     assert "| simplejpeg |" in localize_speed.as_text(table)
