@@ -305,6 +305,26 @@ def test_a_table_of_the_whole_catalogue_is_no_mistake(few: Path, capsys: pytest.
     assert capsys.readouterr().err == "left out: 1 photos of which nobody says which animal they show: test.jpg\n"
 
 
+def test_an_outgrown_catalogue_says_what_to_run(vectors: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    settings = ["calibration.encounters=[1]", "calibration.cohort=16", "pool.scale=16"]
+    known, search = some_photos(40, 4), ["search", "whales", "--vectors", "new.npz", "--json", "a.json"]
+    for name, rows in (("third", slice(0, 48)), ("rest", slice(48, None))):
+        photo, animal = known.table["photo"][rows].to_numpy(str), known.table["animal"][rows].to_numpy(str)
+        np.savez(f"{name}.npz", vectors=known.vectors[rows], photo=photo, animal=animal, model="m")
+    assert main(["build", "whales", "--vectors", "third.npz", *settings]) == 0
+    assert main(search) == 0
+    assert "`calibrate` fits them anew" not in capsys.readouterr().out
+    assert main(["add", "whales", "--vectors", "rest.npz"]) == 0
+    for command in (search, ["list", "whales"]):
+        assert main(command) == 0
+        told = "fitted with 48 photos of 12 animals, now there are 160 of 40: `calibrate` fits them anew."
+        assert told in capsys.readouterr().out
+    assert main(["calibrate", "whales"]) == 0
+    capsys.readouterr()
+    assert main(search) == 0
+    assert "fits them anew" not in capsys.readouterr().out
+
+
 def test_vectors_that_name_no_model(few: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """They build no catalogue and go into none; one of old that names none says so each time."""
     for name in ("few", "more"):

@@ -88,6 +88,10 @@ def test_fit_judge_and_ask(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert stranger["matches"][0]["probability"] < stranger["nobody"] and stranger["guesses"][0] == "new_whale"
     for one in (known, stranger):
         assert sum(match["probability"] for match in one["matches"]) + one["nobody"] + one["others"] == pytest.approx(1)
+    capsys.readouterr()
+    write("again.npz", pd.concat([left.iloc[3:6], right.iloc[:2]]))
+    assert main([*asking[:4], "again.npz", *asking[5:], "--asked", "side=left|right"]) == 0
+    assert "2 of the photos are in the catalogue themselves, such as a40_right_" in capsys.readouterr().out
 
 
 def test_missing_parts_are_drawn_by_the_seed(folder: Path) -> None:

@@ -309,9 +309,9 @@ def _search(options: argparse.Namespace) -> int:
     ):
         print(f"{len(itself)} of the photos are in the catalogue themselves, such as {itself[0]}, and find themselves")
     found = answering.answer(searcher, names, of, queries, options.new_rate, options.top)
-    if gallery.manifest.calibration is None:
-        print(f"no probabilities: {gallery.manifest.uncalibrated or 'not calibrated yet, see `calibrate`'}")
-    elif gallery.manifest.calibration.bands is None:
+    if outgrown := trust.out_of_date(gallery):
+        print(outgrown)
+    if gallery.manifest.calibration is not None and gallery.manifest.calibration.bands is None:
         print("no bands auto, review, new: this catalogue was calibrated before there were any; `calibrate` fits them")
     if doubt := trust.too_sure(gallery.manifest.calibration):
         print(doubt)
@@ -372,9 +372,9 @@ def _list(options: argparse.Namespace) -> None:
     index = "exact" if manifest.index is None else f"approximate, {manifest.index.rows} photos in the index"
     print(f"search: {index}; photos of an animal pooled by {manifest.config.pool.kind}")
     fitted = manifest.calibration
-    if fitted is None:
-        print(f"no probabilities: {manifest.uncalibrated or 'not calibrated yet, see `calibrate`'}")
-    else:
+    if outgrown := trust.out_of_date(gallery):
+        print(outgrown)
+    if fitted is not None:
         print(f"probabilities: fitted on {fitted.queries} queries, with {fitted.photos} photos of {fitted.animals} animals in it")
     for name in table.columns.drop([tables.KEY, "photo", "animal", "path", "photo_sha"], errors="ignore"):
         counts = table[name].value_counts()

@@ -48,6 +48,9 @@ def answers(
         raise CatalogueError(f"{gallery.folder}: no photo that meets the conditions shows one of {listed(fitted.parts)}")
     unknown = sorted(set(photos.table["part"]) - set(fitted.parts) - {""})
     told = [f"part {listed(unknown)}: no weight was fitted for it, so it is left out"] if unknown else []
+    there = set(gallery.table["photo"].iloc[kept])
+    if itself := [photo for photo in photos.table["photo"] if photo in there]:
+        told.append(f"{len(itself)} of the photos are in the catalogue themselves, such as {itself[0]}, and find themselves")
     places = [fitted.parts.index(part) for part in gallery.table["part"].iloc[kept]]
     order = kept[np.lexsort((places, gallery.code[kept]))]
     part = np.array([fitted.parts.index(one) for one in gallery.table["part"].iloc[order]])

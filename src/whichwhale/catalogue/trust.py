@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from whichwhale.catalogue.gallery import Gallery
 from whichwhale.catalogue.manifest import Calibration
+
+GROWN = 2  # times as many photos or animals as were calibrated with: time to calibrate anew
 
 
 def too_sure(calibration: Calibration | None) -> str:
@@ -16,4 +19,21 @@ def too_sure(calibration: Calibration | None) -> str:
     return (
         f"The model had learned from {calibration.learned:.0%} of the calibration's photos: the probabilities are too sure. Give "
         "`calibrate` other photos as --queries."
+    )
+
+
+def out_of_date(gallery: Gallery) -> str:
+    """That `calibrate` should be run, and why; empty if the calibration is of about the catalogue that there is."""
+    fitted = gallery.manifest.calibration
+    if fitted is None:
+        why = gallery.manifest.uncalibrated or "not calibrated yet"
+        return f"no probabilities: {why}; once that has changed, `calibrate` fits them"
+    photos, animals = len(gallery), len(gallery.animals)
+    if GROWN * min(photos, fitted.photos) > max(photos, fitted.photos) and (
+        GROWN * min(animals, fitted.animals) > max(animals, fitted.animals)
+    ):
+        return ""
+    return (
+        f"The probabilities were fitted with {fitted.photos} photos of {fitted.animals} animals, now there are {photos} of "
+        f"{animals}: `calibrate` fits them anew."
     )
