@@ -2,7 +2,7 @@
 
     N="frozen siamese triplet arcface"
 
-    Real heads, 90 whales held out (runs/pretraining must be fitted: configs/survey/close_ups.yaml):
+    Real heads, 85 whales held out (runs/pretraining must be fitted: configs/survey/close_ups.yaml):
     for m in disjoint_frozen disjoint_siamese disjoint_triplet disjoint; do for s in train predict; do
         python $s.py configs/right_whale_heads/$m.yaml; done; done
     python benchmarks/catalogue.py runs/right_whale_heads_disjoint/disjoint{_frozen,_siamese,_triplet,}/fold0/predictions.npz \\
