@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tests.test_ensemble import TEST, TRAIN, WHALES, model, place, with_embedding  # noqa: F401 (a fixture)
+from tests.ensemble.conftest import place  # noqa: F401 (a fixture)
+from tests.ensemble.made_up import TEST, TRAIN, WHALES, model, with_embedding
 from whichwhale import predictions
 from whichwhale.blend.recipes import LADDER
 

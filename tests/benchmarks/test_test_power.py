@@ -8,7 +8,8 @@ import pytest
 import test_power
 
 import ensemble
-from tests.test_ensemble import TEST, WHALES, place  # noqa: F401 (a fixture)
+from tests.ensemble.conftest import place  # noqa: F401 (a fixture)
+from tests.ensemble.made_up import TEST, WHALES
 from whichwhale.score import submission
 
 
