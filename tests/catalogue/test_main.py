@@ -63,6 +63,53 @@ def test_vectors_alone(vectors: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert len(read("whales")) == 155
 
 
+def test_encounters_of_a_table_are_asked_together(vectors: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Each like one search of its photos with --encounter; photos of no encounter each alone."""
+    assert main(["build", "whales", "--vectors", "known.npz", "--table", "labels.csv", "pool.scale=16"]) == 0
+    some = some_photos(3, 3, seed=5)
+    name = np.char.add("new_", some.table["photo"].to_numpy(str))
+    np.savez("met.npz", vectors=some.vectors, photo=name, model="m")
+    met = ["noon", "dawn", "noon", "dusk", "", "dusk", "noon", "", ""]  # the last row is not in the table
+    pd.DataFrame({"Image": name[:8], "encounter": met[:8], "place": "x"}).to_csv("met.csv", index=False)
+    capsys.readouterr()
+    search = ["search", "whales", "--vectors", "met.npz", "--new-rate", "0.2"]
+    assert main([*search, "--table", "met.csv", "--json", "a.json", "--top5", "five.csv"]) == 0
+    shown = capsys.readouterr().out
+    assert "3 photos are of no encounter in met.csv and are asked alone: new_p1_1.jpg, new_p2_1.jpg, new_p2_2.jpg" in shown
+    assert "noon  (3 photos, 40 animals searched)" in shown
+    answers = {one["query"]: one for one in json.loads(Path("a.json").read_text())["answers"]}
+    assert list(answers) == ["noon", "dawn", "dusk", name[4], name[7], name[8]]
+    assert answers["noon"]["photos"] == [name[0], name[2], name[6]] and answers[name[8]]["photos"] == [name[8]]
+    five = top5.read("five.csv")
+    assert sorted(five.image) == sorted(name)
+    assert dict(zip(five.image, five.guesses, strict=True))[name[6]] == answers["noon"]["guesses"]
+    np.savez("dusk.npz", vectors=some.vectors[[3, 5]], photo=name[[3, 5]], model="m")
+    assert main(["search", "whales", "--vectors", "dusk.npz", "--new-rate", "0.2", "--encounter", "--json", "b.json"]) == 0
+    (alone,) = json.loads(Path("b.json").read_text())["answers"]
+    assert alone | {"query": "dusk"} == answers["dusk"]
+    assert main([*search, "--table", "labels.csv"]) == 2
+    assert "labels.csv: has no column encounter" in capsys.readouterr().err
+
+
+def test_what_is_known_is_set(vectors: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", "whales", "--vectors", "known.npz", "--table", "labels.csv", "pool.scale=16"]) == 0
+    capsys.readouterr()
+    assert main(["set", "whales", "status=unchecked", "place=a=b", "--where", "side=left", "--animals", "a1", "a2"]) == 0
+    assert capsys.readouterr().out == "4 photos changed; new columns: place\n"
+    assert main(["search", "whales", "--vectors", "new.npz", "--where", "status=approved", "--json", "a.json"]) == 0
+    assert json.loads(Path("a.json").read_text())["photos"] == 156
+    read("whales").table[["photo", "animal"]].assign(place="c").to_csv("places.csv", index=False)
+    assert main(["set", "whales", "--table", "places.csv"]) == 0
+    assert set(read("whales").table["place"]) == {"c"}
+    for wrong, message in (
+        (["status=x"], "say of which photos"),
+        (["status", "--animals", "a1"], "'status': what is known is column=value"),
+        (["x=y", "--table", "places.csv"], "leave COLUMN=VALUE and the other options out"),
+    ):
+        assert main(["set", "whales", *wrong]) == 2
+        assert message in capsys.readouterr().err
+
+
 def test_queries_that_the_model_learned_from_are_told(vectors: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A predictions.npz as queries: its training rows are passed over, and a file of nothing else is refused before anything."""
     new = some_photos(40, 2, seed=8)
@@ -196,7 +243,7 @@ def test_vectors_that_name_no_model(few: Path, capsys: pytest.CaptureFixture[str
         assert "whether it was one is not known" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", ["build", "add", "remove", "search", "merge", "split", "list", "calibrate"])
+@pytest.mark.parametrize("command", ["build", "add", "remove", "search", "merge", "split", "set", "list", "calibrate"])
 def test_each_command_has_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main([command, "--help"])

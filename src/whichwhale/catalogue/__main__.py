@@ -9,42 +9,42 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
-from whichwhale.catalogue import answers as answering
-from whichwhale.catalogue import bands, editing, fitting, generations, judging, reliability, trials, trust
+from whichwhale.catalogue import asking, bands, describing, editing, fitting, generations, judging, reliability, trials, trust
 from whichwhale.catalogue import gallery as galleries
 from whichwhale.catalogue import incoming as coming
 from whichwhale.catalogue import table as tables
-from whichwhale.catalogue.answers import Answer
 from whichwhale.catalogue.config import CatalogueConfig
 from whichwhale.catalogue.errors import CatalogueError, listed
 from whichwhale.catalogue.filters import matching
 from whichwhale.catalogue.gallery import Gallery
+from whichwhale.catalogue.given import add_source, incoming_of
 from whichwhale.catalogue.incoming import Incoming
 from whichwhale.catalogue.lock import writing
 from whichwhale.catalogue.manifest import Model
-from whichwhale.catalogue.search import Searcher
 from whichwhale.command_line import carried_out, parser_of
 from whichwhale.config import load
-from whichwhale.files import write_atomically, write_json
-from whichwhale.predictions import ROLE_NAMES
+from whichwhale.files import write_atomically
 
 FIT = "runs/heads/arcface"
-EXAMPLES = {
-    "build": f"""  python -m whichwhale.catalogue build whales --vectors {FIT}/fold0/predictions.npz --table train.csv
+EXAMPLES = (
+    {
+        "build": f"""  python -m whichwhale.catalogue build whales --vectors {FIT}/fold0/predictions.npz --table train.csv
   python -m whichwhale.catalogue build whales photos/ --model {FIT}/foldall --table photos.csv storage=float16 pool.kind=max""",
-    "add": f"  python -m whichwhale.catalogue add whales new.jpg --model {FIT}/foldall --animal Punctuation",
-    "embed": f"  python -m whichwhale.catalogue embed photos/ --model {FIT}/fold0 --table photos.csv --out vectors.npz",
-    "remove": "  python -m whichwhale.catalogue remove whales --photos blurred.jpg --animals 1234 1250",
-    "search": f"""  python -m whichwhale.catalogue search whales photo.jpg --model {FIT}/foldall --new-rate 0.05 --evidence seen/
-  python -m whichwhale.catalogue search whales a.jpg b.jpg --encounter --model {FIT}/foldall --where status=approved
-  python -m whichwhale.catalogue search whales --vectors {FIT}/fold0/predictions.npz --roles test --top5 answers.csv""",
-    "merge": "  python -m whichwhale.catalogue merge whales 1234 1250 --into 1234",
-    "split": "  python -m whichwhale.catalogue split whales 1234 --photos a.jpg b.jpg --to 1301",
-    "list": "  python -m whichwhale.catalogue list whales --where place=Fundy --animals",
-    "calibrate": "  python -m whichwhale.catalogue calibrate whales --queries held_out.npz --query-table held_out.csv",
-} | judging.EXAMPLES
+        "add": f"  python -m whichwhale.catalogue add whales new.jpg --model {FIT}/foldall --animal Punctuation",
+        "embed": f"  python -m whichwhale.catalogue embed photos/ --model {FIT}/fold0 --table photos.csv --out vectors.npz",
+        "remove": "  python -m whichwhale.catalogue remove whales --photos blurred.jpg --animals 1234 1250",
+        "merge": "  python -m whichwhale.catalogue merge whales 1234 1250 --into 1234",
+        "split": "  python -m whichwhale.catalogue split whales 1234 --photos a.jpg b.jpg --to 1301",
+        "set": """  python -m whichwhale.catalogue set whales status=approved date=2015-08-07 --photos a.jpg b.jpg
+  python -m whichwhale.catalogue set whales status=approved --where status=unchecked place=Fundy
+  python -m whichwhale.catalogue set whales --table photos.csv""",
+        "list": "  python -m whichwhale.catalogue list whales --where place=Fundy --animals",
+        "calibrate": "  python -m whichwhale.catalogue calibrate whales --queries held_out.npz --query-table held_out.csv",
+    }
+    | asking.EXAMPLES
+    | judging.EXAMPLES
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -79,7 +79,7 @@ def _parser() -> argparse.ArgumentParser:
     building = command("build", _build, "make a catalogue, and fit its probabilities")
     adding = command("add", _add, "add photos, of known animals or of new ones")
     for one in (building, adding):
-        _add_source(one)
+        add_source(one)
         one.add_argument("--table", type=Path, metavar="CSV", help="photo (or Image), animal (or whaleID), and any other columns")
         one.add_argument("--animal", help="whom all these photos show")
         one.add_argument("--keep-doubles", action="store_true", help="take in pictures that are there under two names")
@@ -96,27 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     removing = command("remove", _remove, "take out photos, or animals with all of theirs")
     removing.add_argument("--photos", nargs="+", default=[], metavar="PHOTO")
     removing.add_argument("--animals", nargs="+", default=[], metavar="ANIMAL")
-    searching = command("search", _search, "say who it is")
-    _add_source(searching)
-    searching.add_argument(
-        "--new-rate", type=float, default=0.1, help="share of strangers among such photos (default %(default)s)"
-    )
-    searching.add_argument("--top", type=int, default=5, help="animals to name (default %(default)s)")
-    searching.add_argument("--encounter", action="store_true", help="all photos show one animal")
-    searching.add_argument(
-        "--where", nargs="+", default=[], metavar="COLUMN=VALUE", help="search these photos only; also a|b, from..to"
-    )
-    searching.add_argument("--exact", action="store_true", help="don't ask the approximate index")
-    searching.add_argument("--json", type=Path, help="write the answers here")
-    searching.add_argument(
-        "--top5", type=Path, metavar="CSV", help="write Image,Id with five guesses a photo here (gzipped if .gz)"
-    )
-    searching.add_argument(
-        "--evidence", type=Path, metavar="FOLDER", help="write a PNG an answer: both passports, where they agree"
-    )
-    searching.add_argument(
-        "--photos", type=Path, metavar="FOLDER", help="where photos lie, if the catalogue doesn't know (for --evidence)"
-    )
+    asking.add_command(command)
     merging = command("merge", _merge, "several animals are one; also renames one")
     merging.add_argument("animals", nargs="+", metavar="ANIMAL")
     merging.add_argument("--into", required=True, metavar="ANIMAL")
@@ -124,6 +104,14 @@ def _parser() -> argparse.ArgumentParser:
     splitting.add_argument("animal")
     splitting.add_argument("--photos", nargs="+", required=True, metavar="PHOTO")
     splitting.add_argument("--to", required=True, metavar="ANIMAL")
+    setting = command("set", _set, "change what is known of photos: status, date, place, encounter, any column")
+    setting.add_argument("known", nargs="*", metavar="COLUMN=VALUE", help="what is known of them; nothing, if VALUE is empty")
+    setting.add_argument("--photos", nargs="+", default=[], metavar="PHOTO", help="of these photos")
+    setting.add_argument("--animals", nargs="+", default=[], metavar="ANIMAL", help="of all photos of these animals")
+    setting.add_argument(
+        "--where", nargs="+", default=[], metavar="COLUMN=VALUE", help="of these photos only; also a|b, from..to"
+    )
+    setting.add_argument("--table", type=Path, metavar="CSV", help="instead: of each photo (or Image) what its row says")
     listing = command("list", _list, "what is in it")
     listing.add_argument("--where", nargs="+", default=[], metavar="COLUMN=VALUE", help="these photos only; also a|b, from..to")
     listing.add_argument("--animals", action="store_true", help="a line an animal")
@@ -132,17 +120,6 @@ def _parser() -> argparse.ArgumentParser:
     _add_queries(calibrating)
     judging.add_commands(bare)
     return parser
-
-
-def _add_source(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("sources", nargs="*", metavar="PHOTO", help="photos and folders of photos; build takes key=value as well")
-    parser.add_argument("--model", type=Path, help="run folder of one fit, which embeds the photos")
-    parser.add_argument(
-        "--vectors", type=Path, metavar="NPZ", help="instead: a predictions.npz, or an .npz with vectors, photo and model"
-    )
-    parser.add_argument(
-        "--roles", nargs="+", default=list(ROLE_NAMES), choices=ROLE_NAMES, help="rows of a predictions.npz to take"
-    )
 
 
 def _add_queries(parser: argparse.ArgumentParser) -> None:
@@ -154,21 +131,6 @@ def _add_queries(parser: argparse.ArgumentParser) -> None:
         help="share of wrong names in the band auto, of known animals in the band new (default: as before; at first 0.05 0.05)",
     )  # fmt: skip
     parser.add_argument("--query-table", type=Path, metavar="CSV", help="whom they show: photo, animal")
-
-
-def _incoming(options: argparse.Namespace, sources: Sequence[str]) -> tuple[Incoming, list[str]]:
-    """What the command line names, and what could not be read."""
-    if options.vectors is not None:
-        if sources or options.model:
-            raise CatalogueError("give either photos and --model, or --vectors, not both")
-        return coming.of_file(options.vectors, options.roles), []
-    if not sources:
-        raise CatalogueError("name photos and a --model that embeds them, or --vectors")
-    if options.model is None:
-        raise CatalogueError(
-            "photos need a --model that embeds them, the run folder of one fit, such as runs/<dataset>/<model>/foldall"
-        )
-    return coming.of_photos(sources, options.model)
 
 
 def _labelled(options: argparse.Namespace, incoming: Incoming) -> Incoming:
@@ -208,7 +170,7 @@ def _ended(failed: Sequence[str], told: Sequence[str] = ()) -> int:
 def _build(options: argparse.Namespace) -> int:
     overrides = [one for one in options.sources if re.match(r"[\w.]+=", one) and not Path(one).exists()]
     config = load(CatalogueConfig, None, overrides)
-    incoming, failed = _incoming(options, [one for one in options.sources if one not in overrides])
+    incoming, failed = incoming_of(options, [one for one in options.sources if one not in overrides])
     held_out = _held_out(options, incoming.model, str(options.catalogue))
     errors = _errors(options)
     named, nameless, beside = _named(options, incoming)
@@ -219,7 +181,7 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _add(options: argparse.Namespace) -> int:
-    incoming, failed = _incoming(options, options.sources)
+    incoming, failed = incoming_of(options, options.sources)
     before = galleries.read(options.catalogue)
     named, nameless, beside = _named(options, incoming, before.photos)
     gallery, told = editing.add(options.catalogue, named, options.keep_doubles)
@@ -253,6 +215,24 @@ def _merge(options: argparse.Namespace) -> None:
 
 def _split(options: argparse.Namespace) -> None:
     print("\n".join(editing.split(options.catalogue, options.animal, options.photos, options.to)[1]))
+
+
+def _set(options: argparse.Namespace) -> None:
+    if options.table is not None:
+        if options.known or options.photos or options.animals or options.where:
+            raise CatalogueError("--table says of which photos what is known; leave COLUMN=VALUE and the other options out")
+        told = describing.describe_by(options.catalogue, tables.read_labels(options.table), str(options.table))[1]
+    else:
+        pairs = [one.partition("=") for one in options.known]
+        if wrong := [
+            one for one, (column, equals, _) in zip(options.known, pairs, strict=True) if not (equals and column.strip())
+        ]:
+            raise CatalogueError(f"{wrong[0]!r}: what is known is column=value, such as status=approved")
+        if not (options.photos or options.animals or options.where):
+            raise CatalogueError("say of which photos: --photos, --animals or --where")
+        known = {column.strip(): value for column, _, value in pairs}
+        told = describing.describe(options.catalogue, known, options.photos, options.animals, options.where)[1]
+    print("\n".join(told))
 
 
 def _held_out(options: argparse.Namespace, model: Model, where: str) -> Incoming | None:
@@ -291,76 +271,6 @@ def _calibrated(gallery: Gallery, held_out: Incoming | None, errors: tuple[float
         print(bands.text(fitted.bands))
     if doubt := trust.too_sure(fitted):
         print(doubt)
-
-
-def _search(options: argparse.Namespace) -> int:
-    gallery = galleries.read(options.catalogue)
-    searcher = Searcher(gallery, options.where, options.exact)
-    incoming, failed = _incoming(options, options.sources)
-    coming.refuse_other_model(incoming.model, gallery.manifest.model, str(options.catalogue))
-    print("".join(f"{line}\n" for line in coming.unchecked(incoming.model)), end="")
-    photos = incoming.table["photo"].tolist()
-    if options.encounter:
-        names, of, queries = ["encounter"], [photos], [incoming.vectors]
-    else:
-        names, of, queries = photos, [[photo] for photo in photos], [vector[None] for vector in incoming.vectors]
-    if (itself := [photo for photo in photos if photo in gallery.photos]) and set(itself) & set(
-        gallery.table["photo"][searcher.rows]
-    ):
-        print(f"{len(itself)} of the photos are in the catalogue themselves, such as {itself[0]}, and find themselves")
-    found = answering.answer(searcher, names, of, queries, options.new_rate, options.top)
-    if outgrown := trust.out_of_date(gallery):
-        print(outgrown)
-    if gallery.manifest.calibration is not None and gallery.manifest.calibration.bands is None:
-        print("no bands auto, review, new: this catalogue was calibrated before there were any; `calibrate` fits them")
-    if doubt := trust.too_sure(gallery.manifest.calibration):
-        print(doubt)
-    if not (options.json or options.top5) or len(found) <= 20:
-        print("\n".join(answering.text(one) for one in found))
-    if options.json:
-        write_json(options.json, answering.as_numbers(found, searcher, options.new_rate))
-    if options.top5:
-        answering.write_top5(options.top5, found, searcher)
-    if options.evidence:
-        failed = [*failed, *_evidence(options, gallery, incoming.table, found)]
-    return _ended(failed)
-
-
-def _evidence(options: argparse.Namespace, gallery: Gallery, queries: pd.DataFrame, found: Sequence[Answer]) -> list[str]:
-    """Write the pictures; gives those that could not be made."""
-    if options.model is None:
-        raise CatalogueError("--evidence shows what the network compares, so it needs --model")
-    from whichwhale.catalogue import evidence
-    from whichwhale.identifier import load as load_identifier
-
-    embedder, failed = load_identifier(options.model).embedder(), []
-    for one, name in zip(found, evidence.file_names([one.query for one in found]), strict=True):
-        if not one.matches:
-            continue
-        match = one.matches[0]
-        try:
-            ours = _path(queries, match.query_photo, options.photos)
-            theirs = _path(gallery.table, match.best_photo, options.photos)
-            (query, maps), (known, others) = embedder.look(ours), embedder.look(theirs)
-        except ValueError as problem:
-            failed.append(f"evidence of {one.query}: {problem}")
-            continue
-        p = "" if match.probability is None else f" {match.probability:.0%}"
-        captions = match.query_photo, f"{match.best_photo}: {match.animal}{p}"
-        image = evidence.picture(query, known, evidence.cosine_map(maps, others), evidence.cosine_map(others, maps), captions)
-        evidence.write(options.evidence / name, image)
-        print(f"{options.evidence / name}: written")
-    return failed
-
-
-def _path(table: pd.DataFrame, photo: str, folder: Path | None) -> Path:
-    if folder is not None and (folder / photo).is_file():
-        return folder / photo
-    rows = table[table["photo"] == photo]
-    known = str(rows["path"].iloc[0]) if "path" in table.columns and len(rows) else ""
-    if not known or not Path(known).is_file():
-        raise CatalogueError(f"where {photo} lies is not known; name its folder with --photos")
-    return Path(known)
 
 
 def _list(options: argparse.Namespace) -> None:

@@ -166,7 +166,7 @@ def text(one: Answer) -> str:
 
 
 def write_top5(path: str | Path, answers: Sequence[Answer], searcher: Searcher) -> None:
-    """The guesses as `Image,Id`, a row a query (score/top5.py).
+    """The guesses as `Image,Id`, a row a photo (score/top5.py); the photos of an encounter have its guesses.
 
     Raises:
         CatalogueError: fewer than five guesses; SubmissionError as `score.top5.write`.
@@ -177,4 +177,5 @@ def write_top5(path: str | Path, answers: Sequence[Answer], searcher: Searcher) 
             f"{len(searcher.animal)} animals were searched"
         )
     known = [searcher.gallery.animals[place] for place in searcher.animal]
-    top5.write(path, [one.query for one in answers], [one.guesses for one in answers], {*known, NEW_WHALE})
+    rows = [(photo, one.guesses) for one in answers for photo in one.photos]
+    top5.write(path, [photo for photo, _ in rows], [guesses for _, guesses in rows], {*known, NEW_WHALE})

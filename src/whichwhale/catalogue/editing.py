@@ -50,7 +50,7 @@ def build(folder: str | Path, incoming: Incoming, config: CatalogueConfig, keep_
         generations.clear(folder, None)
         incoming = without_doubles(incoming, None, config.storage, keep_doubles)
         gallery = generations.create(folder, incoming.model, config, incoming.table, incoming.vectors)
-    told = [*_mourned(died), *incoming.told]
+    told = [*mourned(died), *incoming.told]
     if len(gallery.animals) == 1:
         told.append(f"the catalogue knows one animal, {gallery.animals[0]}: search ranks nobody until there are more")
     return gallery, told
@@ -74,7 +74,7 @@ def add(folder: str | Path, incoming: Incoming, keep_doubles: bool = False) -> t
         incoming = without_doubles(incoming, gallery, gallery.manifest.config.storage, keep_doubles)
         if len(incoming):
             gallery = generations.append(gallery, incoming.table, incoming.vectors)
-    return gallery, [*_mourned(died), *unchecked(incoming.model), *incoming.told]
+    return gallery, [*mourned(died), *unchecked(incoming.model), *incoming.told]
 
 
 def remove(folder: str | Path, photos: Sequence[str] = (), animals: Sequence[str] = ()) -> tuple[Gallery, Told]:
@@ -89,14 +89,14 @@ def remove(folder: str | Path, photos: Sequence[str] = (), animals: Sequence[str
     with writing(Path(folder), "remove") as died:
         gallery = galleries.read(folder)
         rows = np.zeros(len(gallery), bool)
-        rows[_rows(gallery, photos)] = True
+        rows[rows_of(gallery, photos)] = True
         for animal in animals:
-            rows |= _of(gallery, animal)
+            rows |= rows_of_animal(gallery, animal)
         if rows.all():
             raise CatalogueError(f"{folder}: that would remove every photo; delete the folder if that is meant")
         if rows.any():
             gallery = generations.commit(gallery, gallery.table[~rows].reset_index(drop=True))
-    return gallery, [*_mourned(died), f"removed {int(rows.sum())} photos"]
+    return gallery, [*mourned(died), f"removed {int(rows.sum())} photos"]
 
 
 def merge(folder: str | Path, animals: Sequence[str], into: str) -> tuple[Gallery, Told]:
@@ -109,9 +109,9 @@ def merge(folder: str | Path, animals: Sequence[str], into: str) -> tuple[Galler
         gallery = galleries.read(folder)
         rows = np.zeros(len(gallery), bool)
         for animal in animals:
-            rows |= _of(gallery, animal)
+            rows |= rows_of_animal(gallery, animal)
         gallery = generations.commit(gallery, _renamed(gallery, rows, into))
-    return gallery, [*_mourned(died), f"{into} now has {int((gallery.table['animal'] == into).sum())} photos"]
+    return gallery, [*mourned(died), f"{into} now has {int((gallery.table['animal'] == into).sum())} photos"]
 
 
 def split(folder: str | Path, animal: str, photos: Sequence[str], to: str) -> tuple[Gallery, Told]:
@@ -122,7 +122,7 @@ def split(folder: str | Path, animal: str, photos: Sequence[str], to: str) -> tu
     """
     with writing(Path(folder), "split") as died:
         gallery = galleries.read(folder)
-        own, rows = _of(gallery, animal), _rows(gallery, photos)
+        own, rows = rows_of_animal(gallery, animal), rows_of(gallery, photos)
         if to == animal or not len(rows):
             raise CatalogueError(f"{folder}: split takes some photos of {animal} and another animal's name")
         if foreign := [photo for photo, row in zip(photos, rows, strict=True) if not own[row]]:
@@ -134,7 +134,7 @@ def split(folder: str | Path, animal: str, photos: Sequence[str], to: str) -> tu
         moved[rows] = True
         gallery = generations.commit(gallery, _renamed(gallery, moved, to))
     left, there = ((gallery.table["animal"] == name).sum() for name in (animal, to))
-    return gallery, [*_mourned(died), f"{animal} now has {left} photos, {to} {there}"]
+    return gallery, [*mourned(died), f"{animal} now has {left} photos, {to} {there}"]
 
 
 def _named(incoming: Incoming) -> Incoming:
@@ -166,18 +166,18 @@ def _left_by_a_build(folder: Path) -> bool:
     return {path.name for path in folder.iterdir()} <= ours
 
 
-def _mourned(died: str | None) -> Told:
+def mourned(died: str | None) -> Told:
     return [f"an earlier writer was killed: {died}; what it had not finished is gone, the rest is whole"] if died else []
 
 
-def _of(gallery: Gallery, animal: str) -> NDArray[np.bool_]:
+def rows_of_animal(gallery: Gallery, animal: str) -> NDArray[np.bool_]:
     rows = (gallery.table["animal"] == animal).to_numpy()
     if not rows.any():
         raise CatalogueError(f"{gallery.folder}: has no animal {animal!r}{_near(animal, gallery.animals)}")
     return rows
 
 
-def _rows(gallery: Gallery, photos: Sequence[str]) -> NDArray[np.int64]:
+def rows_of(gallery: Gallery, photos: Sequence[str]) -> NDArray[np.int64]:
     rows = gallery.photos.get_indexer(pd.Index(list(photos), dtype="str")) if photos else np.zeros(0, np.int64)
     if missing := [photo for photo, row in zip(photos, rows, strict=True) if row < 0]:
         raise CatalogueError(
