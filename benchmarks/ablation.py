@@ -36,9 +36,10 @@ from side_by_side import Commands, Run, last_words, side_by_side
 
 from whichwhale.checkout import Checkout
 from whichwhale.command_line import carried_out, parser_of
-from whichwhale.config import runs_dir
+from whichwhale.config import load, runs_dir
 from whichwhale.files import write_json
 from whichwhale.fit.machine import usable_cores
+from whichwhale.identify.config import IdentifyConfig
 from whichwhale.runs.fit import read_fit
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -110,6 +111,7 @@ def _asked(options: argparse.Namespace, run: Run | None) -> int:
 def ablation(options: Options, rows: Sequence[Row], jobs: int, run: Run | None = None) -> int:
     """Fit and predict what is not there yet of `rows`, seed by seed; then print and write the table of all that is there."""
     home = runs_dir() / options.dataset
+    refuse_other_settings(home, options)
     todo = [(row, seed) for seed in range(options.seeds) for row in rows if not ended(home, row, seed, options.fold)]
     # Those that take another row's fit come last; the base, which makes folds and passports, goes alone before all others.
     todo.sort(key=lambda one: (one[1], bool(one[0].fit)))
@@ -126,9 +128,30 @@ def ablation(options: Options, rows: Sequence[Row], jobs: int, run: Run | None =
     results = collect(home, options.dataset, options.config, options.fold, options.seeds)
     machine = {"cores": os.cpu_count(), "machine": platform.machine(), "torch": version("torch")}
     size = {"fold": options.fold, "epochs": options.epochs, "pixels": options.pixels, "jobs": jobs}
-    write_json(home / "ablation.json", {"size": size, "commit": str(Checkout.of(ROOT)), "machine": machine, "rows": results})
+    write_json(home / "ablation.json", {"size": size, "table by": str(Checkout.of(ROOT)), "machine": machine, "rows": results})
     print("\n" + as_text(results))
     return 1 if failed else 0
+
+
+def refuse_other_settings(home: Path, options: Options) -> None:
+    """Raise ValueError for a row that is there of other epochs, pictures or settings: figures of two kinds make no table."""
+    for row in ROWS:
+        for seed in range(options.seeds):
+            path = home / f"{row.name}-{seed}" / f"fold{options.fold}" / "config.yaml"
+            if not path.exists():
+                continue
+            there, asked = (
+                load(IdentifyConfig, *one).model_dump(exclude={"name", "views", "fold"})  # views are those of predictions
+                for one in ((path,), (options.config, options.overrides(row, seed)))
+            )
+            if other := [key for key in asked if there[key] != asked[key]]:
+                part = there[other[0]]
+                if isinstance(part, dict) and isinstance(asked[other[0]], dict):
+                    part = {key: value for key, value in part.items() if value != asked[other[0]][key]}
+                raise ValueError(
+                    f"{path.parent}: was fitted with other settings ({other[0]}: {part}); ask for the same --epochs and "
+                    "--pixels, or give another --dataset"
+                )
 
 
 def ended(home: Path, row: Row, seed: int, fold: int) -> bool:

@@ -83,7 +83,7 @@ def collect(home: Path, dataset: str, config: Path, fold: int, seeds: int) -> li
             scores = {"log_loss": float(losses[row.name][seed].mean()), "top_1": top_k(p, truth, 1), "top_5": top_k(p, truth, 5)}
             scores["neighbour"] = nearest(folder / "predictions.npz", truth_of)
             last = {"training_loss": fit.metrics[-1]["loss"], "peak_memory_mb": fit.metrics[-1]["peak_memory_mb"]}
-            entry["seeds"].append({"seed": seed} | scores | took | last)
+            entry["seeds"].append({"seed": seed, "commit": str(fit.provenance.get("commit", ""))} | scores | took | last)
         if entry["seeds"] or entry["collapsed"]:
             found.append(entry | {"photos": len(photos or []), "difference": _difference(losses, row.name, row.against)})
     return found
@@ -119,7 +119,8 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     alarm = f"stopped by the alarm in epoch {epochs}" if epochs else ""
     if not row["seeds"]:
         return (row["title"], alarm, *[""] * 7)
-    mean = {key: statistics.mean(one[key] for one in row["seeds"]) for key in row["seeds"][0]}
+    numbers = [key for key, value in row["seeds"][0].items() if not isinstance(value, str)]
+    mean = {key: statistics.mean(one[key] for one in row["seeds"]) for key in numbers}
     differs = row["difference"]
     told = f"{differs['mean']:+.3f} ({differs['low']:+.3f} to {differs['high']:+.3f})" if differs else ""
     seeds = ", ".join(f"{one:+.2f}" for one in differs["by_seed"]) if differs else ""

@@ -161,7 +161,9 @@ def _trained_on(config: EnsembleConfig, tables: Competition, rows: OutOfFold, tr
     labels, dealt = tables.labels(), config.folds(tables)
     fold = np.array([dealt.get(image, -1) for image in tables.train["Image"]], np.int64)
     counts = np.zeros((int(fold.max(initial=-1)) + 2, len(tables.class_id)), np.int64)  # of each fold; the last: of fold -1
-    np.add.at(counts, (fold, labels), 1)
+    aside = config.set_aside()  # which no fold model saw
+    learned = np.array([image not in aside for image in tables.train["Image"]], bool)
+    np.add.at(counts, (fold[learned], labels[learned]), 1)
     return counts.sum(0)[truth] - np.where(rows.fold >= 0, counts[rows.fold, truth], 0)
 
 

@@ -240,3 +240,27 @@ def test_folders_move_by_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: 
     monkeypatch.setenv("WHICHWHALE_RUNS", str(tmp_path / "r"))
     monkeypatch.setenv("WHICHWHALE_INPUT", str(tmp_path / "i"))
     assert (runs_dir(), input_dir()) == (tmp_path / "r", tmp_path / "i")
+
+
+class Pair(Config):
+    first: int = 1
+    second: int = 2
+
+    @pydantic.model_validator(mode="after")
+    def _in_order(self):
+        if self.first > self.second:
+            raise ValueError(f"first={self.first} comes after second={self.second}")
+        return self
+
+
+class Pairs(Pair):
+    inner: Pair = Pair()
+
+
+def test_a_fault_between_keys_is_told_without_all_that_holds_them(write) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(Pairs, path := write("first: 3\n"))
+    assert str(caught.value) == f"{path}: first=3 comes after second=2"
+    with pytest.raises(ConfigError) as caught:
+        load(Pairs, None, ["inner.first=5"])
+    assert str(caught.value) == "config: inner: first=5 comes after second=2"

@@ -108,8 +108,15 @@ def load(model: type[Model], path: str | Path | None, overrides: list[str] | tup
     try:
         return model.model_validate(values)
     except pydantic.ValidationError as error:
-        lines = [f"{'.'.join(str(part) for part in one['loc'])}: {one['msg']} (got {one['input']!r})" for one in error.errors()]
+        lines = [_told(one["loc"], one["msg"], one["input"]) for one in error.errors()]
         raise ConfigError(f"{path or 'config'}: " + "; ".join(lines)) from None
+
+
+def _told(place: tuple[int | str, ...], message: str, found: Any) -> str:
+    """A fault in a line. One between several keys is found in what holds them all, which nobody wants to read."""
+    where = ".".join(str(part) for part in place)
+    got = "" if isinstance(found, dict | Config) else f" (got {found!r})"
+    return (f"{where}: " if where else "") + message.removeprefix("Value error, ") + got
 
 
 def load_named(model: type[Model], path: str | Path, overrides: list[str] | tuple[str, ...] = ()) -> Model:

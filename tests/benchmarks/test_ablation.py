@@ -78,6 +78,11 @@ def test_rows_are_fitted_predicted_and_compared_with_the_base(heads: Path, capsy
     assert run(heads, "--only", "one-view", run=never) == 0
     assert run(heads, "--only", run=never) == 0
     assert capsys.readouterr().out.count("| base:") == 2
+    frozen = runs / "no-auxiliary-0" / "fold0" / "config.yaml"
+    frozen.write_text(frozen.read_text().replace("  epochs: 1\n", "  epochs: 2\n", 1))
+    assert run(heads, "--only", run=never) == 2
+    told = capsys.readouterr().err
+    assert "no-auxiliary-0/fold0: was fitted with other settings (fit: {'epochs': 2" in told and "--epochs and --pixels" in told
 
 
 def test_a_row_that_fails_is_named_with_its_log_and_the_others_go_on(heads: Path, capsys: pytest.CaptureFixture) -> None:
@@ -108,7 +113,8 @@ def test_a_fit_that_the_alarm_stopped_is_a_result(heads: Path, capsys: pytest.Ca
         return 2
 
     assert run(heads, "--only", "siamese", run=collapses) == 0
-    assert "| loss: contrastive pairs | stopped by the alarm in epoch 3 |" in " ".join(capsys.readouterr().out.split())
+    told = "| loss: contrastive pairs; 8 x 4, rate / 3 | stopped by the alarm in epoch 3 |"
+    assert told in " ".join(capsys.readouterr().out.split())
     before = len(asked)
     assert run(heads, "--only", "siamese", run=collapses) == 0 and len(asked) == before
 

@@ -1,5 +1,6 @@
 """Which rows end up in the out-of-fold and test tables, and what a missing class, photo or fit means."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +9,7 @@ from scipy.special import softmax
 
 from whichwhale.blend.assemble import AssembleError, Member, assemble, centred
 from whichwhale.blend.rows import rows_of_test, rows_out_of_fold
-from whichwhale.predictions import ROLE_TEST, ROLE_TRAIN, ROLE_VALIDATION, Predictions, write
+from whichwhale.predictions import ROLE_TEST, ROLE_TRAIN, ROLE_VALIDATION, Predictions, read, write
 
 WHALES = ["a", "b", "c"]
 LABELLED = ["w_1.jpg", "w_2.jpg", "w_3.jpg", "w_4.jpg"]
@@ -265,3 +266,11 @@ def test_nothing_was_set_aside(model):
     member = assemble(model, WHALES, LABELLED, "folds")
     with pytest.raises(AssembleError, match="m: no photo was set aside to calibrate on; fit it with folds.calibration=0.1"):
         rows_out_of_fold([member], LABELLED, {}, "calibration")
+
+
+def test_fits_that_showed_other_views_are_not_averaged(model):
+    table = read(model / "fold1/predictions.npz")
+    write(model / "fold1/predictions.npz", replace(table, averaging="mean of logits over views", views=4))
+    told = "fold1/predictions.npz: made otherwise than fold0: 'mean of logits over views' .4 views., not 'none' .1.; run predict"
+    with pytest.raises(AssembleError, match=told):
+        assemble(model, WHALES, LABELLED, "folds")

@@ -193,3 +193,16 @@ def test_in_evaluation_nothing_is_watched() -> None:
     still = objective("hard", True).eval()
     still({"image": torch.randn(4, SIZE), "whale": torch.tensor([0, 0, 1, 1])})
     assert still.alarm.steps == 0
+
+
+@pytest.mark.parametrize("patience", [1, 39, 40, 43])
+def test_a_fit_in_which_it_could_not_sound_is_told(patience: int) -> None:
+    """The shortest fit of a constant network that is stopped is the shortest that nothing is told of."""
+    alarm = AlarmConfig(patience=patience, every=5)
+    told = objective("hard", seeing=False, alarm=alarm).alarm.too_short
+    steps = next(steps for steps in range(1, 200) if not told(steps))
+    assert f"{steps - 1} steps where it takes {steps} to sound" in told(steps - 1)
+    train(objective("hard", seeing=False, alarm=alarm), steps - 1)
+    with pytest.raises(Collapsed):
+        train(objective("hard", seeing=False, alarm=alarm), steps)
+    assert not objective("softmax", seeing=True).alarm.too_short(1)  # it has none

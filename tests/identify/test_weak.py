@@ -204,4 +204,4 @@ def test_other_links_are_another_fit(config: Path, tmp_path: Path, capsys: pytes
     links = tmp_path / "input" / "links.csv"
     links.write_text("\n".join(links.read_text().splitlines()[:-1]) + "\n")
     assert train.main([str(config), "fit.epochs=1"]) == 2
-    assert "tables differs" in capsys.readouterr().err
+    assert "tables.links differs" in capsys.readouterr().err

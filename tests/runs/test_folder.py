@@ -88,7 +88,7 @@ def test_a_key_that_the_code_learnt_since_had_its_default(run: RunFolder) -> Non
 
 
 def test_other_data_are_refused_by_the_key(run: RunFolder) -> None:
-    with pytest.raises(RunError, match=r"\(tables differs\)"):
+    with pytest.raises(RunError, match=r"\(tables.train differs\)"):
         RunFolder.start(run.path, Model(), PROVENANCE | {"tables": {"train": "cd34"}})
     with pytest.raises(RunError, match=r"\(seed differs\)"):
         RunFolder.start(run.path, Model(), PROVENANCE | {"seed": 4})

@@ -92,7 +92,7 @@ def assemble(folder: str | Path, class_id: Sequence[str], labelled: Sequence[str
     Raises:
         AssembleError: a fold without predictions, an unknown class, a model without logits, a validation row of a photo that is
             unlabelled, that the same fit trained on, or that another fold model of the same partition left out as well, a
-            partition that lacks folds, test photos that differ between fits.
+            partition that lacks folds, test photos or views that differ between fits.
         PredictionsError: a damaged file.
     """
     folder = Path(folder)
@@ -102,6 +102,7 @@ def assemble(folder: str | Path, class_id: Sequence[str], labelled: Sequence[str
     left_out: dict[str, dict[int, _Row]] = {}
     tests: list[_TestRows] = []
     fits: list[Fit] = []
+    shown: dict[tuple[str, int], str] = {}  # how views were averaged -> the first fit that did so
     unseen = np.zeros(len(class_id), bool)
     trained: set[str] = set()
     for name, share in shares(_fold_numbers(folder), test).items():
@@ -110,6 +111,13 @@ def assemble(folder: str | Path, class_id: Sequence[str], labelled: Sequence[str
             fix = "; or say test=folds" if name == "foldall" else ""
             raise AssembleError(f"{path}: missing; fit or finish {name} of {folder.name}{fix}")
         predictions = read(path)
+        shown.setdefault((predictions.averaging, predictions.views), name)
+        if len(shown) > 1 and not (folder / IMPORTED).is_file():
+            first, other = shown.values()
+            raise AssembleError(
+                f"{path}: made otherwise than {first}: {predictions.averaging!r} ({predictions.views} views), not "
+                f"{next(iter(shown))[0]!r} ({next(iter(shown))[1]}); run predict.py for {first} and {other} with one config"
+            )
         logits = by_name(predictions, class_id, path)
         z, seen = centred(logits)
         fits.append(Fit(name, predictions.weights_sha, sha256(path)))

@@ -105,6 +105,14 @@ class EnsembleConfig(Config):
         dealt = dealt[dealt["fold"] >= 0]
         return dict(zip(dealt["Image"], dealt["fold"].tolist(), strict=True))
 
+    def set_aside(self) -> set[str]:
+        """The labelled photos that every fold model leaves out (folds.calibration); empty if there are none."""
+        path = self.runs / "folds.csv"
+        if not path.exists():
+            return set()
+        dealt = folds.read(path)
+        return set(dealt.loc[dealt["fold"] == folds.CALIBRATION, "Image"])
+
     @property
     def runs(self) -> Path:
         """Where the members' folders are."""

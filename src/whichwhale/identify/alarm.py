@@ -37,6 +37,7 @@ class CollapseAlarm(nn.Module):
         super().__init__()
         self.config, self.warmup, self.name = config, warmup, name
         self._worse, self._advice = head.worse_is_stuck, head.advice()
+        self._watches = type(head).pulse is not Head.pulse
         self.register_buffer("steps", torch.zeros((), dtype=torch.int64))
         self.register_buffer("seen", torch.zeros(2, dtype=torch.int64))  # steps that said something of excess, of spread
         self.register_buffer("means", torch.zeros(2))  # running means of excess and spread
@@ -85,6 +86,18 @@ class CollapseAlarm(nn.Module):
                     f"{self.name}: the embedding has collapsed: for {step - start} steps {what}. To mend it: {self._advice}. "
                     "Start anew under another name=..., or delete the run's folder first; alarm.on=false goes on regardless"
                 )
+
+    def too_short(self, steps: int) -> str:
+        """Why it can't sound in a fit of so many steps, for people; "" if it can, or if the head has nothing to watch."""
+        every = self.config.every
+        first = (self.warmup // every + 1) * every  # that is looked at
+        needed = first + -(-self.config.patience // every) * every + 1  # asked before the step that would come after
+        if steps >= needed or not self._watches:
+            return ""
+        return (
+            f"{self.name}: too short for the collapse alarm, {steps} steps where it takes {needed} to sound; a lower "
+            "alarm.patience would let it"
+        )
 
     def _stuck(self, excess: float) -> str:
         near = f"{100 * abs(excess):.1f} % {'above' if excess > 0 else 'below'}"

@@ -57,6 +57,8 @@ def fit_fold(experiment: Experiment, fold: Fold) -> RunFolder:
     net.know(torch.from_numpy(data.counts()))
     warmup = round(fit_config.fit.warmup * len(data.sampler.batches(0)))  # steps
     alarm = CollapseAlarm(config.alarm, net.head, warmup, f"{config.name} fold {fold}") if config.alarm.on else None
+    if alarm and run.writes and (told := alarm.too_short(fit_config.fit.epochs * len(data.sampler.batches(0)))):
+        print(told)
     rows = experiment.store.rows([item_of(image) for image in data.photos])
     validation_rows = experiment.store.rows([item_of(image) for image in data.held_out])
     bottleneck = Bottleneck(experiment.home, net, config, experiment.store) if config.bottleneck else None

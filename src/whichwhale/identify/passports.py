@@ -77,7 +77,7 @@ def view_passport(store: Store, row: int, view: PlaneView, move: Transform) -> N
 
 
 def prediction_views(config: ViewsConfig, view: PlaneView) -> list[Affine]:
-    """The plane-to-plane transforms of the test-time views, the plain one first."""
+    """The plane-to-plane transforms of the test-time views; the plain one comes first if turns and shifts begin with none."""
     mirrors = [identity(), scaling(1.0, -1.0)] if config.mirror else [identity()]
     return [
         compose(mirror, rotation(np.deg2rad(turn), view.centre), scaling(zoom, zoom, view.centre), translation(*shift))

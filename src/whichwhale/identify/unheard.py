@@ -36,7 +36,7 @@ def _augment(config: IdentifyConfig) -> Iterator[str]:
     if augment.geometry.mirror == 0 and config.views.mirror and config.mirrored == "same":
         yield "views.mirror=true averages mirror images, of which augment.geometry.mirror=0 shows the fit none"
     if augment.geometry.mirror == 1 and config.mirrored == "same":
-        yield "augment.geometry.mirror=1 shows the fit mirror images alone, and predictions begin with the plain view"
+        yield "augment.geometry.mirror=1 shows the fit mirror images alone, and predictions look at passports as they are too"
     if not augment.pca and _changed(augment, ["pca_spread"]):
         yield "augment.pca_spread means nothing while augment.pca is 0"
     if not augment.mix.on and (idle := _changed(augment.mix, ["chance", "until"])):
@@ -50,6 +50,12 @@ def _fit(config: IdentifyConfig) -> Iterator[str]:
     late = [kick.epoch for kick in fit.kicks if kick.epoch >= fit.epochs]
     if late and not (onward and onward.model):
         yield f"fit.kicks: none comes at epoch {', '.join(f'{epoch:g}' for epoch in late)}, with fit.epochs={fit.epochs}"
+    if not fit.plateau.most and (idle := _changed(fit.plateau, type(fit.plateau).model_fields)):
+        yield f"{_keys('fit.plateau', idle)}: no kick comes while fit.plateau.most is 0"
+    if fit.warmup >= fit.epochs and _changed(fit, ["warmup"]) and not (onward and onward.model):
+        yield f"fit.warmup={fit.warmup:g}: the rate rises to the end of fit.epochs={fit.epochs} and never falls"
+    if not config.auxiliary.weight and (idle := _changed(config.auxiliary, ["table", "column", "ignore"])):
+        yield f"{_keys('auxiliary', idle)}: no auxiliary target while auxiliary.weight is 0"
     if onward and not onward.model and config.fold and "all" not in config.fold:
         yield f"onward without onward.model is for the fit on all photos, and fold={list(config.fold)} has none"
 

@@ -141,7 +141,8 @@ class RunFolder:
         changes = [f"{key}: {old.get(key)!r} -> {new.get(key)!r}" for key in sorted(old | new) if old.get(key) != new.get(key)]
         written = self.provenance()
         given = json.loads(json.dumps(provenance))  # as it would be read back: a tuple is a list
-        changes += [f"{key} differs" for key in given if written.get(key) != given[key]]
+        was, now = _flat({key: written.get(key) for key in given}), _flat(given)
+        changes += [f"{key} differs" for key in sorted(was | now) if was.get(key) != now.get(key)]
         if changes:
             raise RunError(
                 f"{self.path}: holds a run of something else ({'; '.join(changes[:5])}). "
