@@ -74,7 +74,7 @@ def test_fits_rows_and_table(heads: Path, capsys: pytest.CaptureFixture) -> None
     # rows of other fits, or of another truth, don't stand beside each other
     file = several / "tiny" / "fold0" / "predictions.npz"
     kept = file.read_bytes()
-    predictions.write(file, dataclasses.replace(predictions.read(file), averaging="fitted anew"))
+    predictions.write(file, dataclasses.replace(predictions.read(file), weights_sha="fitted anew"))
     table = [*command, "--table", "--choose"]
     assert test_averaging.main([*table, "mixture"], run=here) == 0
     assert list(json.loads((runs / "heads" / "test_averaging.json").read_text())["ways"]) == ["mixture"]
