@@ -113,10 +113,10 @@ def assemble(folder: str | Path, class_id: Sequence[str], labelled: Sequence[str
         predictions = read(path)
         shown.setdefault((predictions.averaging, predictions.views), name)
         if len(shown) > 1 and not (folder / IMPORTED).is_file():
-            first, other = shown.values()
+            ((averaging, views), first), _ = shown.items()
             raise AssembleError(
                 f"{path}: made otherwise than {first}: {predictions.averaging!r} ({predictions.views} views), not "
-                f"{next(iter(shown))[0]!r} ({next(iter(shown))[1]}); run predict.py for {first} and {other} with one config"
+                f"{averaging!r} ({views}); run predict.py for {first} and {name} with one config"
             )
         logits = by_name(predictions, class_id, path)
         z, seen = centred(logits)

@@ -18,7 +18,7 @@ from whichwhale.catalogue.config import CatalogueConfig
 from whichwhale.catalogue.errors import CatalogueError, listed
 from whichwhale.catalogue.filters import matching
 from whichwhale.catalogue.gallery import Gallery
-from whichwhale.catalogue.given import add_source, incoming_of
+from whichwhale.catalogue.given import add_source, ended, incoming_of
 from whichwhale.catalogue.incoming import Incoming
 from whichwhale.catalogue.lock import writing
 from whichwhale.catalogue.manifest import Model
@@ -160,13 +160,6 @@ def _named(options: argparse.Namespace, incoming: Incoming, known: Collection[st
     return incoming, failed, told
 
 
-def _ended(failed: Sequence[str], told: Sequence[str] = ()) -> int:
-    """The exit code; what is `told` beside what failed is no failure."""
-    for problem in [*failed, *told]:
-        print(f"left out: {problem}", file=sys.stderr)
-    return 1 if failed else 0
-
-
 def _build(options: argparse.Namespace) -> int:
     overrides = [one for one in options.sources if re.match(r"[\w.]+=", one) and not Path(one).exists()]
     config = load(CatalogueConfig, None, overrides)
@@ -177,7 +170,7 @@ def _build(options: argparse.Namespace) -> int:
     gallery, told = editing.build(options.catalogue, named, config, options.keep_doubles)
     print("\n".join([*told, f"{options.catalogue}: {len(gallery)} photos of {len(gallery.animals)} animals"]))
     _calibrated(gallery, held_out, errors)
-    return _ended([*failed, *nameless], beside)
+    return ended([*failed, *nameless], beside)
 
 
 def _add(options: argparse.Namespace) -> int:
@@ -187,7 +180,7 @@ def _add(options: argparse.Namespace) -> int:
     gallery, told = editing.add(options.catalogue, named, options.keep_doubles)
     added = f"added {len(gallery) - len(before)}"
     print("\n".join([*told, f"{added}: now {len(gallery)} photos of {len(gallery.animals)} animals"]))
-    return _ended([*failed, *nameless], beside)
+    return ended([*failed, *nameless], beside)
 
 
 def _embed(options: argparse.Namespace) -> int:
@@ -200,7 +193,7 @@ def _embed(options: argparse.Namespace) -> int:
     print("\n".join([*labelled.told, written]))
     if "learned" not in labelled.table.columns or (labelled.table["learned"] == "").any():
         print("Which photos the model learned from is not known of all of them.")
-    return _ended(failed)
+    return ended(failed)
 
 
 def _remove(options: argparse.Namespace) -> None:

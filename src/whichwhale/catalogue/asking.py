@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -19,7 +18,7 @@ from whichwhale.catalogue import trust
 from whichwhale.catalogue.answers import Answer
 from whichwhale.catalogue.errors import CatalogueError, listed
 from whichwhale.catalogue.gallery import Gallery
-from whichwhale.catalogue.given import add_source, incoming_of
+from whichwhale.catalogue.given import add_source, ended, incoming_of
 from whichwhale.catalogue.incoming import Incoming
 from whichwhale.catalogue.search import Searcher
 from whichwhale.files import write_json
@@ -90,9 +89,7 @@ def _search(options: argparse.Namespace) -> int:
         answering.write_top5(options.top5, found, searcher)
     if options.evidence:
         failed = [*failed, *_evidence(options, gallery, incoming.table, found)]
-    for problem in failed:
-        print(f"left out: {problem}", file=sys.stderr)
-    return 1 if failed else 0
+    return ended(failed)
 
 
 def _encounters(path: Path) -> pd.DataFrame:

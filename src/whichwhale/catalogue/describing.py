@@ -58,8 +58,8 @@ def describe(
         if not rows.any():
             raise CatalogueError(f"{folder}: no photo meets {', '.join(conditions)}; `list --where` shows what there is")
         at = np.flatnonzero(rows)
-        told = _change(gallery, at, {column: np.full(len(at), value.strip(), object) for column, value in known.items()})
-    return galleries.read(folder), [*mourned(died), told]
+        gallery, told = _change(gallery, at, {column: np.full(len(at), value.strip(), object) for column, value in known.items()})
+    return gallery, [*mourned(died), told]
 
 
 def describe_by(folder: str | Path, labels: pd.DataFrame, where: str) -> tuple[Gallery, Told]:
@@ -91,12 +91,12 @@ def describe_by(folder: str | Path, labels: pd.DataFrame, where: str) -> tuple[G
         columns = {str(name): labels[name].to_numpy(object) for name in labels.columns if name not in FIXED}
         if not columns:
             raise CatalogueError(f"{where}: has no column to set beside {listed(list(labels.columns))}")
-        told.append(_change(gallery, at, columns))
-    return galleries.read(folder), [*mourned(died), *told]
+        gallery, changed = _change(gallery, at, columns)
+    return gallery, [*mourned(died), *told, changed]
 
 
-def _change(gallery: Gallery, at: NDArray[np.int64], columns: Mapping[str, NDArray[np.object_]]) -> str:
-    """Write the values [len(at)] of each column into rows `at`, and give what there is to tell."""
+def _change(gallery: Gallery, at: NDArray[np.int64], columns: Mapping[str, NDArray[np.object_]]) -> tuple[Gallery, str]:
+    """Write the values [len(at)] of each column into rows `at`; the catalogue then, and what there is to tell."""
     table, changed = gallery.table.copy(), np.zeros(len(at), bool)
     for name, values in columns.items():
         if name == "status":
@@ -106,8 +106,8 @@ def _change(gallery: Gallery, at: NDArray[np.int64], columns: Mapping[str, NDArr
         before[at] = values
         table[name] = pd.Series(before, table.index, "str")
     tables.check(table, str(gallery.folder))
-    if changed.any():
-        generations.commit(gallery, table)
     same, new = len(at) - int(changed.sum()), [name for name in columns if name not in gallery.table.columns]
+    if changed.any():
+        gallery = generations.commit(gallery, table)
     told = f"{int(changed.sum())} photos changed" + (f", {same} were so already" if same else "")
-    return told + (f"; new columns: {listed(new)}" if new else "")
+    return gallery, told + (f"; new columns: {listed(new)}" if new else "")

@@ -167,10 +167,12 @@ def _left_by_a_build(folder: Path) -> bool:
 
 
 def mourned(died: str | None) -> Told:
+    """What there is to tell if the writer before was killed, as `lock.writing` says."""
     return [f"an earlier writer was killed: {died}; what it had not finished is gone, the rest is whole"] if died else []
 
 
 def rows_of_animal(gallery: Gallery, animal: str) -> NDArray[np.bool_]:
+    """[N]: which photos show the animal. Raises CatalogueError if none does, naming the nearest name."""
     rows = (gallery.table["animal"] == animal).to_numpy()
     if not rows.any():
         raise CatalogueError(f"{gallery.folder}: has no animal {animal!r}{_near(animal, gallery.animals)}")
@@ -178,6 +180,7 @@ def rows_of_animal(gallery: Gallery, animal: str) -> NDArray[np.bool_]:
 
 
 def rows_of(gallery: Gallery, photos: Sequence[str]) -> NDArray[np.int64]:
+    """The photos' rows, in their order. Raises CatalogueError for one that is not there, naming the nearest name."""
     rows = gallery.photos.get_indexer(pd.Index(list(photos), dtype="str")) if photos else np.zeros(0, np.int64)
     if missing := [photo for photo, row in zip(photos, rows, strict=True) if row < 0]:
         raise CatalogueError(

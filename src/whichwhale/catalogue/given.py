@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -41,3 +42,10 @@ def incoming_of(options: argparse.Namespace, sources: Sequence[str]) -> tuple[In
             "photos need a --model that embeds them, the run folder of one fit, such as runs/<dataset>/<model>/foldall"
         )
     return coming.of_photos(sources, options.model)
+
+
+def ended(failed: Sequence[str], told: Sequence[str] = ()) -> int:
+    """The exit code; what is `told` beside what failed is no failure."""
+    for problem in [*failed, *told]:
+        print(f"left out: {problem}", file=sys.stderr)
+    return 1 if failed else 0
