@@ -1,7 +1,9 @@
 """Batches: each item once an epoch, in an order of its key; threads change nothing."""
 
+import os
 import threading
 
+import cv2
 import numpy as np
 import pytest
 import torch
@@ -101,3 +103,36 @@ def test_what_can_make_many_is_asked_for_a_share_a_thread(threads: int, count: i
     assert Items(100, Make(), threads).__getitems__(numbers) == [{"n": 10 * number} for number in numbers]
     assert sorted(sum(asked, [])) == numbers
     assert all(len(part) <= -(-count // threads) for part in asked) and len(asked) <= threads
+
+
+class Drawn:
+    """Items that say which process made them, and in which epoch."""
+
+    epoch = 0
+
+    def __call__(self, number: int) -> dict[str, np.ndarray]:
+        if number == 99:
+            raise ValueError("item 99 is broken")
+        drawn = np.random.default_rng((5, self.epoch, number)).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+        turned = cv2.warpAffine(drawn, np.float32([[0.9, 0.1, 2], [-0.1, 0.9, 3]]), (60, 40))
+        return {"image": turned, "process": np.int64(os.getpid())}
+
+
+def test_processes_make_the_same_batches_ahead() -> None:
+    make, batches = Drawn(), Shuffled(20, 6, 0).batches(0)
+    items = Items(20, make, 2)
+    list(load(items, batches, "cpu"))  # the threads of the pool, and OpenCV's, are there when the processes begin
+    for make.epoch in range(2):
+        here, there = (list(load(items, batches, "cpu", workers)) for workers in (0, 2))
+        assert len(here) == len(there) == len(batches)
+        for one, other in zip(here, there, strict=True):
+            assert torch.equal(one["image"], other["image"])
+            assert other["image"].is_contiguous(memory_format=torch.channels_last)
+        assert {*torch.cat([batch["process"] for batch in here]).tolist()} == {os.getpid()}
+        workers = {*torch.cat([batch["process"] for batch in there]).tolist()}
+        assert len(workers) == 2 and os.getpid() not in workers
+
+
+def test_an_item_that_fails_in_a_process_is_told() -> None:
+    with pytest.raises(ValueError, match="item 99 is broken"):
+        list(load(Items(100, Drawn(), 1), [[0, 1], [99, 2]], "cpu", 2))

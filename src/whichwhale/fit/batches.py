@@ -1,19 +1,22 @@
-"""Which items make the batches of an epoch, and how several threads make them."""
+"""Which items make the batches of an epoch, and how several threads or processes make them."""
 
 from __future__ import annotations
 
+import multiprocessing
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from typing import Any, Protocol
 
+import cv2
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from whichwhale.fit.machine import usable_cores
 
 Batch = dict[str, torch.Tensor]
+MOST_WORKERS = 16
 
 
 class Sampler(Protocol):
@@ -45,8 +48,8 @@ class Items(Dataset):
     """A data set whose items of a batch are made side by side by threads (OpenCV and numpy let go of Python's lock).
 
     `make(number)` returns a dict of arrays or numbers of one item. If it has a method `many(numbers)`, which returns a list of
-    them, each thread asks that for its share. Threads, not processes: they work between two training steps, when the cores are
-    free, and there is nothing to copy.
+    them, each thread asks that for its share. Threads, not processes, where a CPU trains: they work between two training steps,
+    when the cores are free, and there is nothing to copy. A process that makes batches for a GPU (`load`) has one thread.
     """
 
     def __init__(self, count: int, make: Callable[[int], dict[str, Any]], threads: int | None = None) -> None:
@@ -62,6 +65,8 @@ class Items(Dataset):
 
     def __getitems__(self, numbers: list[int]) -> list[dict[str, Any]]:
         many = getattr(self.make, "many", None)
+        if get_worker_info() is not None:  # a copy of this process, whose pool's threads were not copied
+            return many(numbers) if many else [self.make(number) for number in numbers]
         few = 1 if many is None else -(-len(numbers) // self.threads)
         parts = [slice(start, start + few) for start in range(0, len(numbers), few or 1)]
         made: list[dict[str, Any]] = [{}] * len(numbers)
@@ -94,10 +99,20 @@ def stack(items: list[dict[str, Any]]) -> Batch:
     return batch
 
 
-def load(items: Items, batches: list[list[int]], device: torch.device | str) -> Iterator[Batch]:
-    """Make the batches one after another and bring each to `device`."""
+def load(items: Items, batches: list[list[int]], device: torch.device | str, workers: int | None = None) -> Iterator[Batch]:
+    """Make the batches one after another and bring each to `device`.
+
+    A GPU would wait for them, so there `workers` processes (None: one a core, but for one) make them ahead while it works; 0: this
+    one does, as for a CPU. Batches are the same either way.
+    """
     pinned = torch.device(device).type == "cuda"
-    for batch in DataLoader(items, batch_sampler=batches, collate_fn=stack, pin_memory=pinned):
+    if workers is None:
+        forks = pinned and "fork" in multiprocessing.get_all_start_methods()
+        workers = min(max(items.threads - 1, 1), MOST_WORKERS, len(batches)) if forks else 0
+    more = {"num_workers": workers, "multiprocessing_context": "fork"} if workers else {}
+    if workers:
+        cv2.setNumThreads(0)  # OpenCV's own threads are not copied either, and would be waited for
+    for batch in DataLoader(items, batch_sampler=batches, collate_fn=stack, pin_memory=pinned, **more):
         yield {key: value.to(device, non_blocking=pinned) for key, value in batch.items()}
 
 
