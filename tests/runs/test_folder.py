@@ -53,6 +53,14 @@ def test_provenance_has_the_commit_and_the_versions(run: RunFolder) -> None:
     assert all(isinstance(name, str) for name in found["modified"])
 
 
+def test_provenance_names_the_gpu(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert "gpu" not in RunFolder.start(tmp_path / "without", Model(), {}).provenance()["machine"]
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "Some GPU 80GB")
+    assert RunFolder.start(tmp_path / "with", Model(), {}).provenance()["machine"]["gpu"] == "Some GPU 80GB"
+
+
 def test_outside_a_checkout_the_commit_is_unknown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))  # no git here
     found = RunFolder.start(tmp_path / "run", Model(), {}).provenance()

@@ -71,7 +71,7 @@ class RunFolder:
             code = Checkout.of(Path(__file__).parent)
             write_text(path / "changes.diff", code.diff)
             git = {"commit": code.commit, "modified": code.changed}
-            machine = {"python": platform.python_version(), "machine": platform.machine(), "cores": os.cpu_count()}
+            machine = {"python": platform.python_version(), "machine": platform.machine(), "cores": os.cpu_count()} | _gpu()
             write_json(path / "provenance.json", provenance | git | {"versions": _versions(), "machine": machine})
             write_text(path / "config.yaml", to_yaml(config))  # last: a folder with a config is whole
             run.set_status("new")
@@ -168,6 +168,13 @@ def _flat(value: object, prefix: str = "") -> dict[str, object]:
         return {prefix: value}
     inside = f"{prefix}." if prefix else ""
     return {key: leaf for name, part in value.items() for key, leaf in _flat(part, f"{inside}{name}").items()}
+
+
+def _gpu() -> dict[str, str]:
+    """The name of the GPU that a fit here would use, if there is one."""
+    import torch  # slow to import; who fits has done so
+
+    return {"gpu": torch.cuda.get_device_name()} if torch.cuda.is_available() else {}
 
 
 def _versions() -> dict[str, str]:
