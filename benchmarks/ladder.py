@@ -113,23 +113,33 @@ def climb(config: EnsembleConfig, tables: Competition, rows: OutOfFold, truth: N
     def plain(z: Floats) -> Floats:
         return answered(mix_floor(softmax(z, axis=1), config.floor), rows.has[0])
 
-    steps = []
-    if source_of(config.runs / first) is None and (z := one_view(config, tables, rows)) is not None:
-        steps.append(Step(f"{first}, one view", plain(z), *_took(config, first)))
-    steps.append(Step("+ views" if steps else first, plain(rows.z[0])))
+    def cost(name: str) -> tuple[float, float]:
+        return _took(config, name) if source_of(config.runs / name) is None else (0.0, 0.0)
+
+    z = one_view(config, tables, rows) if source_of(config.runs / first) is None else None
+    if z is None:
+        steps = [Step(first, plain(rows.z[0]), *cost(first))]
+    else:
+        steps = [Step(f"{first}, one view", plain(z), *cost(first)), Step("+ views", plain(rows.z[0]))]
     for count in range(1, len(config.members) + 1):
         z, has = rows.z[:count], rows.has[:count]
         p = cross_fit(z, truth, rows.fold, config.members[:count], config.l2, config.floor, has.all(0))
         name = config.members[count - 1]
-        cost = _took(config, name) if count > 1 and source_of(config.runs / name) is None else (0.0, 0.0)
-        steps.append(Step("+ one fitted power" if count == 1 else f"+ {name}", answered(p, has.any(0)), *cost))
+        took = cost(name) if count > 1 else (0.0, 0.0)
+        steps.append(Step("+ one fitted power" if count == 1 else f"+ {name}", answered(p, has.any(0)), *took))
     return steps
 
 
 def one_view(config: EnsembleConfig, tables: Competition, rows: OutOfFold) -> Floats | None:
     """Centred logits [N, C] of the first member's fold models on the plain view of each photo, the mean over partitions if there
-    are several; 0 where there is none. None if it is no model of this house."""
+    are several; 0 where there is none. None if it is no model of this house, or (said) not all of its weights are here."""
     folder, z = config.runs / config.members[0], np.zeros(rows.z.shape[1:])
+    predicted = sorted(path.parent for path in folder.glob("fold*/predictions.npz") if path.parent.name != "foldall")
+    gone = [path.name for path in predicted if not (path / "model.safetensors").exists()]
+    if gone and len(gone) < len(predicted):
+        print(f"{folder}: the weights of {', '.join(gone)} are not here, so there is no row of one view", file=sys.stderr)
+    if gone:
+        return None
     fits = sorted(path.parent for path in folder.glob("fold*/model.safetensors") if path.parent.name != "foldall")
     place, times = {image: row for row, image in enumerate(rows.images)}, np.zeros((len(z), 1))
     for path in fits:
@@ -151,7 +161,8 @@ def one_view(config: EnsembleConfig, tables: Competition, rows: OutOfFold) -> Fl
 
 def _took(config: EnsembleConfig, name: str) -> tuple[float, float]:
     """Minutes of all finished fits of a model, and the median of their images/s."""
-    fits = [read_fit(path.parent) for path in sorted((config.runs / name).glob("fold*/model.safetensors"))]
+    fits = [read_fit(path.parent) for path in sorted((config.runs / name).glob("fold*/metrics.jsonl"))]
+    fits = [fit for fit in fits if fit.status.get("state") == "fitted"]
     speeds = [speed for fit in fits for speed in fit.numbers("images_per_second")]
     return sum(sum(fit.numbers("seconds")) for fit in fits) / 60, float(np.median(speeds)) if speeds else 0.0
 

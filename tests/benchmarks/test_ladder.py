@@ -67,6 +67,15 @@ def test_steps_and_their_figures(blend: Path, heads: Path, capsys: pytest.Captur
     assert steps["+ two"]["minutes"] > 0 and steps["+ two_neighbours"]["minutes"] == 0
     assert "| + two_neighbours |" in told and "Test rows from both: log loss" in told
 
+    # weights of one fold that are not here: no row of one view rather than one with a fold of guesses; the rest as before
+    (home / "one" / "fold1" / "model.safetensors").unlink()
+    assert ladder.main([str(blend)]) == 0
+    assert "one: the weights of fold1 are not here" in capsys.readouterr().err
+    again = json.loads((home / "ladder.json").read_text())["steps"]
+    assert [step["name"] for step in again] == ["one", *names[2:]]
+    assert [step["log_loss"] for step in again] == [steps[name]["log_loss"] for name in names[1:]]
+    assert [again[0]["minutes"], again[2]["minutes"]] == [steps["one, one view"]["minutes"], steps["+ two"]["minutes"]]
+
 
 def test_the_way_to_blend_is_a_step_and_partitions_are_averaged(heads: Path, capsys: pytest.CaptureFixture) -> None:
     command = [str(heads / "tiny.yaml"), "dataset=heads", "name=one", "views={mirror: false}", *TINY, "folds.repeat=2"]

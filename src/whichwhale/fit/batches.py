@@ -102,8 +102,8 @@ def stack(items: list[dict[str, Any]]) -> Batch:
 def load(items: Items, batches: list[list[int]], device: torch.device | str, workers: int | None = None) -> Iterator[Batch]:
     """Make the batches one after another and bring each to `device`.
 
-    A GPU would wait for them, so there `workers` processes (None: one a core, but for one) make them ahead while it works; 0: this
-    one does, as for a CPU. Batches are the same either way.
+    A GPU would wait for them, so there `workers` processes (None: one a core, but for one) make them ahead while it works; 0:
+    this one does, as for a CPU. Batches are the same either way.
     """
     pinned = torch.device(device).type == "cuda"
     if workers is None:
