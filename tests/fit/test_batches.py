@@ -136,3 +136,23 @@ def test_processes_make_the_same_batches_ahead() -> None:
 def test_an_item_that_fails_in_a_process_is_told() -> None:
     with pytest.raises(ValueError, match="item 99 is broken"):
         list(load(Items(100, Drawn(), 1), [[0, 1], [99, 2]], "cpu", 2))
+
+
+def test_a_gpus_processes_are_one_a_core_but_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    class Loader(list):
+        def __init__(self, items: Items, **how: object) -> None:
+            asked.append((how["pin_memory"], how.get("num_workers", 0)))
+
+    monkeypatch.setattr("whichwhale.fit.batches.DataLoader", Loader)
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    many = in_order(400, 4)
+    for threads, batches in ((8, many), (1, many), (64, many), (8, many[:3]), (8, [])):
+        list(load(Items(400, Drawn(), threads), batches, "cuda"))
+    list(load(Items(400, Drawn(), 8), many, "cpu"))
+    assert asked == [(True, 7), (True, 1), (True, 16), (True, 3), (True, 0), (False, 0)]
+    asked.clear()
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
+    list(load(Items(400, Drawn(), 16), many, "cuda"))
+    assert asked == [(True, 3)]

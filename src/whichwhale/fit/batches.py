@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -102,13 +103,14 @@ def stack(items: list[dict[str, Any]]) -> Batch:
 def load(items: Items, batches: list[list[int]], device: torch.device | str, workers: int | None = None) -> Iterator[Batch]:
     """Make the batches one after another and bring each to `device`.
 
-    A GPU would wait for them, so there `workers` processes (None: one a core, but for one) make them ahead while it works; 0:
-    this one does, as for a CPU. Batches are the same either way.
+    A GPU would wait for them, so there `workers` processes (None: one a core, but for one, and of each of torchrun's processes
+    its share) make them ahead while it works; 0: this one does, as for a CPU. Batches are the same either way.
     """
     pinned = torch.device(device).type == "cuda"
     if workers is None:
         forks = pinned and "fork" in multiprocessing.get_all_start_methods()
-        workers = min(max(items.threads - 1, 1), MOST_WORKERS, len(batches)) if forks else 0
+        cores = items.threads // int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # torchrun's: how many fit side by side
+        workers = min(max(cores - 1, 1), MOST_WORKERS, len(batches)) if forks else 0
     more = {"num_workers": workers, "multiprocessing_context": "fork"} if workers else {}
     if workers:
         cv2.setNumThreads(0)  # OpenCV's own threads are not copied either, and would be waited for
