@@ -1,5 +1,6 @@
 """Training every kind of head: through the real scripts, stopped and resumed, and stopped by the alarm."""
 
+import json
 from pathlib import Path
 
 import cv2
@@ -79,6 +80,48 @@ def test_the_alarm_stops_a_training_and_says_what_to_change(
     assert "train.py: blind fold 0: the embedding has collapsed: for 4 steps" in told and "lower fit.lr" in told
     assert train.main([str(config), *quick]) == 2  # the same command does not train on
     assert train.main([str(config), *quick, "name=seen", "alarm.on=false", "fit.epochs=3"]) == 0
+
+
+def test_a_further_test_photo_leaves_fits_as_they_are(heads: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    config = tmp_path / "model.yaml"
+    config.write_text(CONFIG)
+    command = [str(config), "fold=0", "fit.epochs=1"]
+    run = tmp_path / "runs" / "heads" / "model" / "fold0"
+    assert train.main(command) == 0 and predict.main(command) == 0
+    weights = run.joinpath("model.safetensors").read_bytes()
+
+    cv2.imwrite(str(heads / "imgs" / "w_17.png"), np.full((48, 48, 3), 7, np.uint8))
+    sample = pd.read_csv(heads / "sample_submission.csv")
+    pd.concat([sample, sample.tail(1).assign(Image="w_17.png")]).to_csv(heads / "sample_submission.csv", index=False)
+    capsys.readouterr()
+    assert train.main(command) == 0 and "fitted already" in capsys.readouterr().out
+    assert predict.main(command) == 0
+    assert "w_17.png#0" in predictions.read(run / "predictions.npz").item
+    assert run.joinpath("model.safetensors").read_bytes() == weights
+
+    # A fit from before says which store it read: that holds for this store, and for no other.
+    about = json.loads((run / "provenance.json").read_text())
+    key = json.loads((tmp_path / "runs" / "heads" / "passports" / "store.json").read_text())["key"]
+    about["tables"]["passports"] = key
+    (run / "provenance.json").write_text(json.dumps(about))
+    assert train.main(command) == 0 and predict.main(command) == 0
+    cv2.imwrite(str(heads / "imgs" / "w_17.png"), np.full((48, 48, 3), 8, np.uint8))
+    capsys.readouterr()
+    assert train.main(command) == 2 and "tables.passports differs" in capsys.readouterr().err
+    assert predict.main(command) == 2 and "was fitted with other passports" in capsys.readouterr().err
+
+
+def test_another_picture_of_a_labelled_photo_is_another_fit(
+    heads: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    config = tmp_path / "model.yaml"
+    config.write_text(CONFIG)
+    command = [str(config), "fold=0", "fit.epochs=1"]
+    assert train.main(command) == 0
+    cv2.imwrite(str(heads / "imgs" / "w_3.png"), np.full((48, 48, 3), 7, np.uint8))
+    capsys.readouterr()
+    assert train.main(command) == 2 and "tables.passports differs" in capsys.readouterr().err
+    assert predict.main(command) == 2 and "was fitted with other passports" in capsys.readouterr().err
 
 
 class Stopped(Exception):  # noqa: N818

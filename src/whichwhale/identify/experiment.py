@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
@@ -22,6 +24,7 @@ from whichwhale.passport.given import given_store
 from whichwhale.passport.store import Store
 
 Fold = int | Literal["all"]
+PICTURES = "pictures "  # before a fingerprint of passports that is of their pixels
 
 
 @dataclass(frozen=True)
@@ -86,14 +89,26 @@ class Experiment:
         named = {photo for link in self.links for photo in (link.first, link.second)}
         return self.with_passport([photo for photo in self.data.test if photo in named])
 
-    def fingerprints(self, fold: Fold = "all") -> dict[str, str]:
-        """Of everything that a fit reads; a run folder keeps them."""
+    def fingerprints(self, fold: Fold = "all", written: Mapping[str, str] | None = None) -> dict[str, str]:
+        """Of everything that a fit reads; a run folder keeps them. Passports are those that it may learn from or hold out:
+        further test photos change nothing. `written` are those of a run folder, to compare with: older ones have the key of
+        the whole store."""
+        whole = written is not None and not written.get("passports", PICTURES).startswith(PICTURES)
         tables = {"auxiliary": repr(sorted(self.auxiliary.items()))}
         if self.config.weak is not None:
             tables["links"] = repr(sorted((one.first, one.second, one.must) for one in self.links))
         hashed = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in tables.items()}
         dealt = folds.fingerprint(self.partition(fold)[0])
-        return {"train": self.data.fingerprint(), "passports": self.store.key, "folds": dealt, **hashed}
+        return {"train": self.data.fingerprint(), "passports": self.store.key if whole else self._pictures, "folds": dealt, **hashed}
+
+    @cached_property
+    def _pictures(self) -> str:
+        """Fingerprint of the passports of all photos that any fit may learn from or hold out, and of their place in the plane."""
+        photos = [*self.with_passport(list(self.data.train["Image"])), *self.unlabelled()]
+        digest = hashlib.sha256(repr((self.store.plane_to_store.tolist(), photos)).encode())
+        for row in self.store.rows([item_of(photo) for photo in photos]):
+            digest.update(self.store.images[row])
+        return PICTURES + digest.hexdigest()
 
     @property
     def home(self) -> Path:

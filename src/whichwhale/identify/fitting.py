@@ -109,5 +109,7 @@ def _provenance(experiment: Experiment, fold: Fold, data: TrainingSet, start: on
     photos = {"training": data.labelled, "held out": len(data.held_out), "whales": len(data.seen)}
     if unlabelled := len(data.photos) - data.labelled:
         photos["without label"] = unlabelled
-    told = {"fold": fold, "seed": experiment.config.seed, "tables": experiment.fingerprints(fold), "photos": photos}
+    path = experiment.run_path(fold)
+    written = RunFolder(path).provenance().get("tables") if (path / "config.yaml").exists() else None  # of this fit, if it began
+    told = {"fold": fold, "seed": experiment.config.seed, "tables": experiment.fingerprints(fold, written), "photos": photos}
     return told | ({"onward": start.said} if start else {})

@@ -73,7 +73,8 @@ def predict_fold(experiment: Experiment, fold: Fold) -> RunFolder:
     run = RunFolder(experiment.run_path(fold))
     net, whales, config = fitted.read(run.path)
     config = config.model_copy(update={"views": experiment.config.views})  # all else stays as it was fitted
-    other = [name for name, value in experiment.fingerprints(fold).items() if run.provenance()["tables"].get(name) != value]
+    written = run.provenance()["tables"]
+    other = [name for name, value in experiment.fingerprints(fold, written).items() if written.get(name) != value]
     if other:
         raise RunError(f"{run.path}: was fitted with other {', '.join(other)}; fit it anew under another name=")
     training, held_out = experiment.photos(fold)
