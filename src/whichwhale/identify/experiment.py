@@ -99,7 +99,8 @@ class Experiment:
             tables["links"] = repr(sorted((one.first, one.second, one.must) for one in self.links))
         hashed = {name: hashlib.sha256(text.encode()).hexdigest() for name, text in tables.items()}
         dealt = folds.fingerprint(self.partition(fold)[0])
-        return {"train": self.data.fingerprint(), "passports": self.store.key if whole else self._pictures, "folds": dealt, **hashed}
+        passports = self.store.key if whole else self._pictures
+        return {"train": self.data.fingerprint(), "passports": passports, "folds": dealt, **hashed}
 
     @cached_property
     def _pictures(self) -> str:
