@@ -35,6 +35,15 @@ def test_what_is_written_comes_back_and_bytes_repeat(tmp_path):
     assert sorted(p.name for p in tmp_path.iterdir()) == ["b.npz", "runs"], "no temporary file stays"
 
 
+def test_what_pictures_were_seen_may_be_said(tmp_path):
+    write(tmp_path / "said.npz", dataclasses.replace(small(), pictures="pictures 12ab"))
+    assert read(tmp_path / "said.npz").pictures == "pictures 12ab"
+    write(tmp_path / "unsaid.npz", small())
+    assert "pictures" not in np.load(tmp_path / "unsaid.npz").files and read(tmp_path / "unsaid.npz").pictures == ""
+    with pytest.raises(PredictionsError, match="field pictures: a string expected"):
+        write(tmp_path / "wrong.npz", dataclasses.replace(small(), pictures=7))
+
+
 @settings(max_examples=30, deadline=None)
 @given(data=st.data())
 def test_any_valid_table_comes_back(tmp_path_factory, data):

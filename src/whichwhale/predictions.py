@@ -46,6 +46,7 @@ class Predictions:
     views        how many test-time views were averaged into each row (1: the plain photo)
     averaging    in which space they were averaged, in words ("none", "logits", "log_softmax", ...)
     weights_sha  fingerprint of the weights that made the rows ("" if unknown)
+    pictures     fingerprint of the pictures that they saw ("" if unknown; may be left out of the file)
     """
 
     item: np.ndarray
@@ -56,6 +57,7 @@ class Predictions:
     views: int = 1
     averaging: str = "none"
     weights_sha: str = ""
+    pictures: str = ""
 
     @classmethod
     def of(
@@ -69,6 +71,7 @@ class Predictions:
         views: int = 1,
         averaging: str = "none",
         weights_sha: str = "",
+        pictures: str = "",
     ) -> "Predictions":
         """From lists and float arrays of any width: casts to the contract's types; None means no columns."""
         none = np.zeros((len(item), 0), np.float32)
@@ -81,6 +84,7 @@ class Predictions:
             views,
             averaging,
             weights_sha,
+            pictures,
         )
 
 
@@ -98,6 +102,7 @@ def write(path: str | Path, predictions: Predictions) -> None:
     """
     _validate(predictions, str(path))
     arrays = {name: getattr(predictions, name) for name in (*_ARRAYS, "views", "averaging", "weights_sha")}
+    arrays |= {"pictures": predictions.pictures} if predictions.pictures else {}
 
     def save(file: BinaryIO) -> None:
         # numpy stamps every member 1980-01-01, hence equal bytes for equal content
@@ -127,7 +132,7 @@ def read(path: str | Path) -> Predictions:
             if schema.shape != () or schema.dtype.kind not in "iu" or int(schema) != SCHEMA:
                 raise PredictionsError(f"{path}: field schema: {schema}, but this code reads {SCHEMA}; write the file anew")
             fields: dict[str, Any] = {name: file[name] for name in _ARRAYS}
-            for name in ("views", "averaging", "weights_sha"):
+            for name in ("views", "averaging", "weights_sha", *({"pictures"} & set(file.files))):
                 value = file[name]
                 if value.shape != () or value.dtype.kind not in ("iu" if name == "views" else "U"):
                     raise PredictionsError(f"{path}: field {name}: one {'integer' if name == 'views' else 'string'} expected")
@@ -156,7 +161,7 @@ def _validate(predictions: Predictions, path: str) -> None:
             refuse(name, f"type {'unicode' if kind == 'U' else kind} expected, got {array.dtype}")
     if isinstance(p.views, bool) or not isinstance(p.views, (int, np.integer)) or p.views < 1:
         refuse("views", f"a whole number >= 1 expected, got {p.views!r}")
-    for name in ("averaging", "weights_sha"):
+    for name in ("averaging", "weights_sha", "pictures"):
         if not isinstance(getattr(p, name), str):
             refuse(name, f"a string expected, got {getattr(p, name)!r}")
     rows, classes = len(p.item), len(p.class_id)

@@ -2,6 +2,8 @@
 
 import os
 import threading
+from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -112,7 +114,7 @@ class Drawn:
 
     def __call__(self, number: int) -> dict[str, np.ndarray]:
         if number == 99:
-            raise ValueError("item 99 is broken")
+            raise ValueError(f"item 99 is broken, says {os.getpid()}")
         drawn = np.random.default_rng((5, self.epoch, number)).integers(0, 256, (40, 60, 3), dtype=np.uint8)
         turned = cv2.warpAffine(drawn, np.float32([[0.9, 0.1, 2], [-0.1, 0.9, 3]]), (60, 40))
         return {"image": turned, "process": np.int64(os.getpid())}
@@ -134,8 +136,9 @@ def test_processes_make_the_same_batches_ahead() -> None:
 
 
 def test_an_item_that_fails_in_a_process_is_told() -> None:
-    with pytest.raises(ValueError, match="item 99 is broken"):
+    with pytest.raises(ValueError, match="item 99 is broken") as told:
         list(load(Items(100, Drawn(), 1), [[0, 1], [99, 2]], "cpu", 2))
+    assert f"says {os.getpid()}" not in str(told.value)
 
 
 def test_a_gpus_processes_are_one_a_core_but_for_one(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -156,3 +159,22 @@ def test_a_gpus_processes_are_one_a_core_but_for_one(monkeypatch: pytest.MonkeyP
     monkeypatch.setenv("LOCAL_WORLD_SIZE", "4")
     list(load(Items(400, Drawn(), 16), many, "cuda"))
     assert asked == [(True, 3)]
+
+
+@pytest.mark.parametrize(("free", "workers"), [(10**9, 7), (2 * 57_664 * 5, 5), (57_664, 0)])
+def test_processes_hold_no_more_than_half_of_the_shared_memory(
+    free: int, workers: int, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    asked = []
+
+    class Loader(list):
+        def __init__(self, items: Items, **how: object) -> None:
+            asked.append(how.get("num_workers", 0))
+
+    monkeypatch.setattr("whichwhale.fit.batches.DataLoader", Loader)
+    monkeypatch.setattr("whichwhale.fit.batches.SHARED", tmp_path)
+    monkeypatch.setattr("whichwhale.fit.batches.shutil.disk_usage", lambda folder: SimpleNamespace(free=free))
+    monkeypatch.delenv("LOCAL_WORLD_SIZE", raising=False)
+    # a picture of 40 x 60 px and the number of a process: 7,208 bytes, four in a batch, two batches a process: 57,664
+    list(load(Items(400, Drawn(), 8), in_order(400, 4), "cuda"))
+    assert asked == [workers]

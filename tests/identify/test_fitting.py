@@ -1,6 +1,7 @@
 """Training every kind of head: through the real scripts, stopped and resumed, and stopped by the alarm."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -99,12 +100,24 @@ def test_a_further_test_photo_leaves_fits_as_they_are(heads: Path, tmp_path: Pat
     assert "w_17.png#0" in predictions.read(run / "predictions.npz").item
     assert run.joinpath("model.safetensors").read_bytes() == weights
 
+    # Another picture of a test photo is another row of predictions.
+    before = predictions.read(run / "predictions.npz")
+    cv2.imwrite(str(heads / "imgs" / "w_17.png"), np.random.default_rng(9).integers(0, 255, (48, 48, 3), dtype=np.uint8))
+    assert predict.main(command) == 0
+    changed = (before.logits != predictions.read(run / "predictions.npz").logits).any(1)
+    assert before.item[changed].tolist() == ["w_17.png#0"]
+    capsys.readouterr()
+    assert predict.main(command) == 0 and "written already" in capsys.readouterr().out
+
     # A fit from before says which store it read: that holds for this store, and for no other.
     about = json.loads((run / "provenance.json").read_text())
     key = json.loads((tmp_path / "runs" / "heads" / "passports" / "store.json").read_text())["key"]
     about["tables"]["passports"] = key
     (run / "provenance.json").write_text(json.dumps(about))
+    predictions.write(run / "predictions.npz", replace(predictions.read(run / "predictions.npz"), pictures=""))
+    capsys.readouterr()
     assert train.main(command) == 0 and predict.main(command) == 0
+    assert "written already" in capsys.readouterr().out
     cv2.imwrite(str(heads / "imgs" / "w_17.png"), np.full((48, 48, 3), 8, np.uint8))
     capsys.readouterr()
     assert train.main(command) == 2 and "tables.passports differs" in capsys.readouterr().err

@@ -1,5 +1,9 @@
 """A store of crops that are aligned already."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -7,7 +11,7 @@ from PIL import Image
 from whichwhale.passport import given
 from whichwhale.passport.given import given_store
 from whichwhale.passport.plane import PlaneView
-from whichwhale.passport.store import MATRIX
+from whichwhale.passport.store import MATRIX, Store
 
 
 def test_crops_are_taken_as_they_are_and_made_once(tmp_path, monkeypatch) -> None:
@@ -42,3 +46,27 @@ def test_a_store_of_the_same_crops_is_used_where_it_lies(tmp_path, capsys: pytes
     own = given_store(tmp_path / "second", photos, view, [first.folder])
     assert own.folder == tmp_path / "second" and own.images[0, 0, 0, 0] == 11
     assert (first.images[0, 0, 0] == (10, 20, 30)).all()
+
+
+def test_of_several_that_need_a_store_one_makes_it(tmp_path, monkeypatch, capsys: pytest.CaptureFixture) -> None:
+    for k in range(4):
+        Image.new("RGB", (16, 16), (10, 20, k)).save(tmp_path / f"{k}.png")
+    photos, view = {f"{k}.png#0": tmp_path / f"{k}.png" for k in range(4)}, PlaneView(width=16, height=16)
+    written, late = [], threading.Event()
+    write = given.write_store
+
+    def write_store(folder: Path, **about: object) -> Store:
+        written.append(folder)
+        assert late.wait(60)  # the others have asked by then
+        return write(folder, **about)
+
+    monkeypatch.setattr(given, "write_store", write_store)
+    with ThreadPoolExecutor(4) as pool:
+        asked = [pool.submit(given_store, tmp_path / "store", photos, view) for _ in range(4)]
+        told = ""
+        while told.count("another process is making it; waiting") < 3:
+            told += capsys.readouterr().out
+        late.set()
+        stores = [one.result() for one in asked]
+    assert written == [tmp_path / "store"]
+    assert all((store.images == stores[0].images).all() and len(store.images) == 4 for store in stores)

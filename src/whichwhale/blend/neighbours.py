@@ -117,6 +117,7 @@ def with_neighbours(table: Predictions, gallery: Gallery, own: NDArray[np.int64]
         views=table.views,
         averaging=f"log-sum-exp of {gallery.scale:g} cos over each whale's training photos; embeddings: {table.averaging}",
         weights_sha=table.weights_sha,
+        pictures=table.pictures,
     )
 
 
@@ -233,4 +234,4 @@ def scale_of(member: Path) -> float:
 def _same(one: Predictions, other: Predictions) -> bool:
     names = ("item", "role", "class_id", "logits")
     alike = all(np.array_equal(getattr(one, name), getattr(other, name), equal_nan=name == "logits") for name in names)
-    return alike and all(getattr(one, name) == getattr(other, name) for name in ("views", "averaging", "weights_sha"))
+    return alike and all(getattr(one, name) == getattr(other, name) for name in ("views", "averaging", "weights_sha", "pictures"))

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import shutil
 from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
 from typing import Any, Protocol
 
 import cv2
@@ -18,6 +20,8 @@ from whichwhale.fit.machine import usable_cores
 
 Batch = dict[str, torch.Tensor]
 MOST_WORKERS = 16
+AHEAD = 2  # batches that each of them holds ready, as torch has it
+SHARED = Path("/dev/shm")
 
 
 class Sampler(Protocol):
@@ -110,12 +114,21 @@ def load(items: Items, batches: list[list[int]], device: torch.device | str, wor
     if workers is None:
         forks = pinned and "fork" in multiprocessing.get_all_start_methods()
         cores = items.threads // int(os.environ.get("LOCAL_WORLD_SIZE", 1))  # torchrun's: how many fit side by side
-        workers = min(max(cores - 1, 1), MOST_WORKERS, len(batches)) if forks else 0
-    more = {"num_workers": workers, "multiprocessing_context": "fork"} if workers else {}
+        workers = min(max(cores - 1, 1), MOST_WORKERS, len(batches), _room(items, batches)) if forks else 0
+    more = {"num_workers": workers, "prefetch_factor": AHEAD, "multiprocessing_context": "fork"} if workers else {}
     if workers:
         cv2.setNumThreads(0)  # OpenCV's own threads are not copied either, and would be waited for
     for batch in DataLoader(items, batch_sampler=batches, collate_fn=stack, pin_memory=pinned, **more):
         yield {key: value.to(device, non_blocking=pinned) for key, value in batch.items()}
+
+
+def _room(items: Items, batches: list[list[int]]) -> int:
+    """How many processes may hold batches in half of the shared memory that is free: a container may have next to none."""
+    if not (SHARED.is_dir() and batches):
+        return MOST_WORKERS
+    item = stack([items[batches[0][0]]])
+    held = AHEAD * max(map(len, batches)) * sum(value.nbytes for value in item.values())
+    return shutil.disk_usage(SHARED).free // 2 // held
 
 
 def in_order(count: int, batch_size: int) -> list[list[int]]:

@@ -104,10 +104,16 @@ class Experiment:
 
     @cached_property
     def _pictures(self) -> str:
-        """Fingerprint of the passports of all photos that any fit may learn from or hold out, and of their place in the plane."""
+        """Of the passports of all photos that any fit may learn from or hold out, and of their places in the store, by which
+        augmentation is drawn."""
         photos = [*self.with_passport(list(self.data.train["Image"])), *self.unlabelled()]
-        digest = hashlib.sha256(repr((self.store.plane_to_store.tolist(), photos)).encode())
-        for row in self.store.rows([item_of(photo) for photo in photos]):
+        items = [item_of(photo) for photo in photos]
+        return self.pictures(items, repr(self.store.rows(items).tolist()))
+
+    def pictures(self, items: list[str], more: str = "") -> str:
+        """Fingerprint of the passports of `items`: their pixels, names and order, what of the plane they show, and `more`."""
+        digest = hashlib.sha256(repr((self.store.plane_to_store.tolist(), items, more)).encode())
+        for row in self.store.rows(items):
             digest.update(self.store.images[row])
         return PICTURES + digest.hexdigest()
 

@@ -18,7 +18,7 @@ from whichwhale.geometry import Affine, mirrors
 from whichwhale.identify import fitted
 from whichwhale.identify.bottleneck import Bottleneck
 from whichwhale.identify.config import IdentifyConfig
-from whichwhale.identify.experiment import Experiment, Fold, item_of
+from whichwhale.identify.experiment import PICTURES, Experiment, Fold, item_of
 from whichwhale.identify.net import Identifier
 from whichwhale.identify.passports import prediction_views, view_passport
 from whichwhale.passport.store import Store
@@ -85,9 +85,12 @@ def predict_fold(experiment: Experiment, fold: Fold) -> RunFolder:
     views = config.views.model_dump_json(exclude=unsaid)
     apart = NO_MIRROR if config.mirrored == "twin" else ""
     about = {"averaging": f"{AVERAGING}{apart}; {views}", "weights_sha": sha256(run.weights)}
+    about["pictures"] = experiment.pictures(items)
     if run.predictions.exists():
         old = predictions.read(run.predictions)
-        same = {key: getattr(old, key) for key in about} == about
+        # Files from before say nothing of pictures, but their run folders do of the whole store.
+        known = about if old.pictures or written["passports"].startswith(PICTURES) else about | {"pictures": ""}
+        same = {key: getattr(old, key) for key in about} == known
         if same and np.array_equal(old.item, items) and np.array_equal(old.role, role):
             print(f"{run.predictions}: written already")
             return run

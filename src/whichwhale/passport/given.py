@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -15,7 +16,7 @@ from whichwhale.competition.photos import PhotoError, decode
 from whichwhale.files import sha256
 from whichwhale.geometry import resizing
 from whichwhale.passport.plane import PlaneView
-from whichwhale.passport.store import MATRIX, SCHEMA, Store, StoreError, find_store, write_store
+from whichwhale.passport.store import MATRIX, SCHEMA, Store, StoreError, find_store, making, write_store
 
 
 def given_store(folder: str | Path, photos: dict[str, Path], view: PlaneView, elsewhere: Iterable[Path] = ()) -> Store:
@@ -28,9 +29,11 @@ def given_store(folder: str | Path, photos: dict[str, Path], view: PlaneView, el
     digests = {item: sha256(path) if path.is_file() else None for item, path in photos.items()}
     made_of = [SCHEMA, "given", digests, view.model_dump(mode="json")]
     key = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
-    try:
+    with suppress(StoreError):
         return find_store(folder, key, elsewhere)
-    except StoreError:
+    with making(folder):
+        with suppress(StoreError):
+            return find_store(folder, key, elsewhere)
         return write_store(
             folder,
             key=key,
