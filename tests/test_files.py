@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from whichwhale.files import null_for_nan, sha256, write_atomically, write_json, write_text
+from whichwhale.files import null_for_nan, one_maker, sha256, write_atomically, write_json, write_text
 
 
 def test_a_write_makes_the_folders_and_leaves_nothing_beside(tmp_path: Path) -> None:
@@ -63,3 +65,24 @@ def test_sha256(tmp_path: Path) -> None:
     (tmp_path / "large").write_bytes(b"whale" * 100_000)
     assert sha256(tmp_path / "empty") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
     assert sha256(tmp_path / "large") == hashlib.sha256(b"whale" * 100_000).hexdigest()
+
+
+def test_one_makes_a_folder_and_the_others_wait(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    folder, made = tmp_path / "runs" / "store", []
+
+    def make() -> None:
+        with one_maker(folder):
+            if not folder.exists():
+                made.append(folder)
+                while capsys.readouterr().out.count("another process is making it") < 1:
+                    time.sleep(0.01)
+                folder.mkdir()
+
+    with ThreadPoolExecutor(2) as pool:
+        for one in [pool.submit(make) for _ in range(2)]:
+            one.result(60)
+    assert made == [folder] and [path.name for path in folder.parent.iterdir()] == ["store"]
+    with pytest.raises(KeyError), one_maker(folder):  # and who fails gives it back
+        raise KeyError
+    with one_maker(folder):
+        assert capsys.readouterr().out == ""

@@ -1,12 +1,14 @@
-"""Files that are never half-written: write beside, then rename."""
+"""Files that are never half-written: write beside, then rename; and what several processes need is made by one."""
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -37,6 +39,24 @@ def write_text(path: str | Path, text: str) -> None:
 def write_json(path: str | Path, value: Any) -> None:
     """Write `value` as indented JSON, atomically; NaN is refused since JSON has none."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
+
+
+@contextmanager
+def one_maker(folder: str | Path) -> Iterator[None]:
+    """Inside, no other process on this machine makes `folder`, nor one beside it: one makes it, the others wait and then find it
+    made. The lock is of the folder that it lies in: nothing is left behind, and a process that dies gives it back."""
+    home = Path(folder).parent
+    home.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(home, os.O_RDONLY)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print(f"{folder}: another process is making it, or one beside it; waiting")
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def null_for_nan(value: Any) -> Any:

@@ -64,7 +64,7 @@ def test_of_several_that_need_a_store_one_makes_it(tmp_path, monkeypatch, capsys
     with ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(given_store, tmp_path / "store", photos, view) for _ in range(4)]
         told = ""
-        while told.count("another process is making it; waiting") < 3:
+        while told.count("another process is making it") < 3:
             told += capsys.readouterr().out
         late.set()
         stores = [one.result() for one in asked]

@@ -26,11 +26,11 @@ from tqdm import tqdm
 
 from whichwhale.competition import photos
 from whichwhale.competition.photos import PhotoError, decode
-from whichwhale.files import sha256
+from whichwhale.files import one_maker, sha256
 from whichwhale.geometry import Affine, apply, compose, invert, scale_of, scaling, warp
 from whichwhale.passport.config import PassportConfig
 from whichwhale.passport.points import Animal, animals
-from whichwhale.passport.store import MATRIX, SCHEMA, Store, StoreError, find_store, making, write_store
+from whichwhale.passport.store import MATRIX, SCHEMA, Store, StoreError, find_store, write_store
 
 CODE_VERSION = 1  # raise it with any change of code, here or in geometry and decoding, that changes a pixel of a store
 
@@ -67,7 +67,7 @@ def store_from_points(
             return find_store(folder, key, elsewhere)
         view = config.store_view()
         jobs = [list(group) for _, group in groupby(herd, key=lambda animal: animal.image)]
-        with making(folder):
+        with one_maker(folder):
             with suppress(StoreError):
                 return find_store(folder, key, elsewhere)
             done = _in_order(pool, lambda job: cut(paths[job[0].image], job, config), jobs)

@@ -13,10 +13,10 @@ import numpy as np
 from tqdm import tqdm
 
 from whichwhale.competition.photos import PhotoError, decode
-from whichwhale.files import sha256
+from whichwhale.files import one_maker, sha256
 from whichwhale.geometry import resizing
 from whichwhale.passport.plane import PlaneView
-from whichwhale.passport.store import MATRIX, SCHEMA, Store, StoreError, find_store, making, write_store
+from whichwhale.passport.store import MATRIX, SCHEMA, Store, StoreError, find_store, write_store
 
 
 def given_store(folder: str | Path, photos: dict[str, Path], view: PlaneView, elsewhere: Iterable[Path] = ()) -> Store:
@@ -31,7 +31,7 @@ def given_store(folder: str | Path, photos: dict[str, Path], view: PlaneView, el
     key = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
     with suppress(StoreError):
         return find_store(folder, key, elsewhere)
-    with making(folder):
+    with one_maker(folder):
         with suppress(StoreError):
             return find_store(folder, key, elsewhere)
         return write_store(

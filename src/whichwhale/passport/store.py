@@ -8,13 +8,11 @@ store.json   schema, key, kind (points | given), plane-to-store transform [2, 3]
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import platform
 import shutil
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,24 +94,6 @@ def find_store(folder: str | Path, key: str, elsewhere: Iterable[Path] = ()) -> 
             print(f"{folder}: the same passports lie in {other} and are used from there")
             return found
         raise error
-
-
-@contextmanager
-def making(folder: str | Path) -> Iterator[None]:
-    """Inside, no other process on this machine makes the store `folder`, nor one beside it: one makes it, the others wait and
-    then find it made. The lock is of the folder that it lies in: nothing is left behind, and a process that dies gives it back."""
-    home = Path(folder).parent
-    home.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(home, os.O_RDONLY)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            print(f"{folder}: another process is making it; waiting")
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(descriptor)
 
 
 def write_store(

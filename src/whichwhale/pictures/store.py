@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from whichwhale.competition.photos import PhotoError
-from whichwhale.files import write_json
+from whichwhale.files import one_maker, write_json
 from whichwhale.fit.machine import usable_cores
 from whichwhale.geometry import Affine, compose, invert, scale_of, warp
 from whichwhale.pictures.reading import Reader
@@ -75,20 +75,23 @@ def pictures(
         key = hashlib.sha256(json.dumps([SCHEMA, size, known]).encode()).hexdigest()
         if (opened := _open(folder, key)) is not None:
             return opened
-        beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir(parents=True)
-        try:
-            shape = (len(paths), size[1], size[0], 3)
-            array = np.lib.format.open_memmap(beside / "pictures.npy", mode="w+", dtype=np.uint8, shape=shape)
-            rows = _fill(array, paths, known, pool, what, read)
-            array.flush()
-            pd.DataFrame(rows, columns=COLUMNS).to_csv(beside / "index.csv", index=False)
-            write_json(beside / "pictures.json", {"schema": SCHEMA, "key": key})
-            shutil.rmtree(folder, ignore_errors=True)
-            os.replace(beside, folder)
-        finally:
+        with one_maker(folder):
+            if (opened := _open(folder, key)) is not None:
+                return opened
+            beside = folder.with_name(f".{folder.name}.{os.getpid()}.part")
             shutil.rmtree(beside, ignore_errors=True)
+            beside.mkdir(parents=True)
+            try:
+                shape = (len(paths), size[1], size[0], 3)
+                array = np.lib.format.open_memmap(beside / "pictures.npy", mode="w+", dtype=np.uint8, shape=shape)
+                rows = _fill(array, paths, known, pool, what, read)
+                array.flush()
+                pd.DataFrame(rows, columns=COLUMNS).to_csv(beside / "index.csv", index=False)
+                write_json(beside / "pictures.json", {"schema": SCHEMA, "key": key})
+                shutil.rmtree(folder, ignore_errors=True)
+                os.replace(beside, folder)
+            finally:
+                shutil.rmtree(beside, ignore_errors=True)
     opened = _open(folder, key)
     assert opened is not None
     return opened
@@ -113,8 +116,11 @@ def _open(folder: Path, key: str) -> Pictures | None:
         return None
     if about != {"schema": SCHEMA, "key": key}:
         return None
-    images = np.load(folder / "pictures.npy", mmap_mode="r", allow_pickle=False)
-    index = pd.read_csv(folder / "index.csv", dtype={"Image": str, "status": str}, keep_default_na=False, na_values=[""])
+    try:
+        images = np.load(folder / "pictures.npy", mmap_mode="r", allow_pickle=False)
+        index = pd.read_csv(folder / "index.csv", dtype={"Image": str, "status": str}, keep_default_na=False, na_values=[""])
+    except FileNotFoundError:  # another process is making it anew
+        return None
     return Pictures(folder, key, images, index, index[MATRIX].to_numpy(np.float64).reshape(-1, 2, 3))
 
 
