@@ -1,8 +1,9 @@
 """Files are whole or not there."""
 
+import fcntl
 import hashlib
 import json
-import time
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -67,21 +68,29 @@ def test_sha256(tmp_path: Path) -> None:
     assert sha256(tmp_path / "large") == hashlib.sha256(b"whale" * 100_000).hexdigest()
 
 
-def test_one_makes_a_folder_and_the_others_wait(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
-    folder, made = tmp_path / "runs" / "store", []
+def test_one_makes_a_folder_and_the_others_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
+    folder, made, waits, flock = tmp_path / "runs" / "store", [], threading.Event(), fcntl.flock
+
+    def lock(descriptor: int, how: int) -> None:
+        if how == fcntl.LOCK_EX:
+            waits.set()
+        flock(descriptor, how)
 
     def make() -> None:
         with one_maker(folder):
             if not folder.exists():
                 made.append(folder)
-                while capsys.readouterr().out.count("another process is making it") < 1:
-                    time.sleep(0.01)
+                assert waits.wait(60)
                 folder.mkdir()
 
+    monkeypatch.setattr(fcntl, "flock", lock)
     with ThreadPoolExecutor(2) as pool:
         for one in [pool.submit(make) for _ in range(2)]:
             one.result(60)
     assert made == [folder] and [path.name for path in folder.parent.iterdir()] == ["store"]
+    assert capsys.readouterr().out.count(f"{folder}: another process is making it") == 1
     with pytest.raises(KeyError), one_maker(folder):  # and who fails gives it back
         raise KeyError
     with one_maker(folder):

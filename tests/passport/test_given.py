@@ -1,5 +1,6 @@
 """A store of crops that are aligned already."""
 
+import fcntl
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -48,25 +49,28 @@ def test_a_store_of_the_same_crops_is_used_where_it_lies(tmp_path, capsys: pytes
     assert (first.images[0, 0, 0] == (10, 20, 30)).all()
 
 
-def test_of_several_that_need_a_store_one_makes_it(tmp_path, monkeypatch, capsys: pytest.CaptureFixture) -> None:
+def test_of_several_that_need_a_store_one_makes_it(tmp_path, monkeypatch) -> None:
     for k in range(4):
         Image.new("RGB", (16, 16), (10, 20, k)).save(tmp_path / f"{k}.png")
     photos, view = {f"{k}.png#0": tmp_path / f"{k}.png" for k in range(4)}, PlaneView(width=16, height=16)
-    written, late = [], threading.Event()
-    write = given.write_store
+    written, waiting = [], threading.Semaphore(0)
+    write, flock = given.write_store, fcntl.flock
 
     def write_store(folder: Path, **about: object) -> Store:
         written.append(folder)
-        assert late.wait(60)  # the others have asked by then
+        for _ in range(3):
+            assert waiting.acquire(timeout=60)  # the others wait by then
         return write(folder, **about)
 
+    def lock(descriptor: int, how: int) -> None:
+        if how == fcntl.LOCK_EX:
+            waiting.release()
+        flock(descriptor, how)
+
     monkeypatch.setattr(given, "write_store", write_store)
+    monkeypatch.setattr(fcntl, "flock", lock)
     with ThreadPoolExecutor(4) as pool:
         asked = [pool.submit(given_store, tmp_path / "store", photos, view) for _ in range(4)]
-        told = ""
-        while told.count("another process is making it") < 3:
-            told += capsys.readouterr().out
-        late.set()
-        stores = [one.result() for one in asked]
+        stores = [one.result(60) for one in asked]
     assert written == [tmp_path / "store"]
     assert all((store.images == stores[0].images).all() and len(store.images) == 4 for store in stores)
