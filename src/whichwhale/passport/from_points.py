@@ -13,7 +13,6 @@ import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
 from itertools import groupby
 from pathlib import Path
 from typing import TypeVar
@@ -26,11 +25,11 @@ from tqdm import tqdm
 
 from whichwhale.competition import photos
 from whichwhale.competition.photos import PhotoError, decode
-from whichwhale.files import one_maker, sha256
+from whichwhale.files import sha256
 from whichwhale.geometry import Affine, apply, compose, invert, scale_of, scaling, warp
 from whichwhale.passport.config import PassportConfig
 from whichwhale.passport.points import Animal, animals
-from whichwhale.passport.store import MATRIX, SCHEMA, Store, StoreError, find_store, write_store
+from whichwhale.passport.store import MATRIX, SCHEMA, Store, StoreError, find_or_make, write_store
 
 CODE_VERSION = 1  # raise it with any change of code, here or in geometry and decoding, that changes a pixel of a store
 
@@ -63,24 +62,16 @@ def store_from_points(
         progress = tqdm(paths.values(), desc="reading photos", unit="photo", delay=2)
         digests = dict(zip(paths, _in_order(pool, _fingerprint, progress), strict=True))
         key = _key(herd, digests, config)
-        with suppress(StoreError):
-            return find_store(folder, key, elsewhere)
         view = config.store_view()
         jobs = [list(group) for _, group in groupby(herd, key=lambda animal: animal.image)]
-        with one_maker(folder):
-            with suppress(StoreError):
-                return find_store(folder, key, elsewhere)
+
+        def make() -> Store:
             done = _in_order(pool, lambda job: cut(paths[job[0].image], job, config), jobs)
             bar = tqdm(done, total=len(jobs), desc="passports", unit="photo", delay=2)
-            return write_store(
-                folder,
-                key=key,
-                kind="points",
-                plane_to_store=view.matrix(),
-                size=view.size,
-                count=len(herd),
-                passports=(one for group in bar for one in group),
-            )
+            about = {"key": key, "kind": "points", "plane_to_store": view.matrix(), "size": view.size}
+            return write_store(folder, **about, count=len(herd), passports=(one for group in bar for one in group))
+
+        return find_or_make(folder, key, elsewhere, make)
 
 
 def _key(herd: list[Animal], digests: dict[str, str | None], config: PassportConfig) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 
 import cv2
@@ -13,10 +12,10 @@ import numpy as np
 from tqdm import tqdm
 
 from whichwhale.competition.photos import PhotoError, decode
-from whichwhale.files import one_maker, sha256
+from whichwhale.files import sha256
 from whichwhale.geometry import resizing
 from whichwhale.passport.plane import PlaneView
-from whichwhale.passport.store import MATRIX, SCHEMA, Store, StoreError, find_store, write_store
+from whichwhale.passport.store import MATRIX, SCHEMA, Store, find_or_make, write_store
 
 
 def given_store(folder: str | Path, photos: dict[str, Path], view: PlaneView, elsewhere: Iterable[Path] = ()) -> Store:
@@ -29,20 +28,12 @@ def given_store(folder: str | Path, photos: dict[str, Path], view: PlaneView, el
     digests = {item: sha256(path) if path.is_file() else None for item, path in photos.items()}
     made_of = [SCHEMA, "given", digests, view.model_dump(mode="json")]
     key = hashlib.sha256(json.dumps(made_of, sort_keys=True).encode()).hexdigest()
-    with suppress(StoreError):
-        return find_store(folder, key, elsewhere)
-    with one_maker(folder):
-        with suppress(StoreError):
-            return find_store(folder, key, elsewhere)
-        return write_store(
-            folder,
-            key=key,
-            kind="given",
-            plane_to_store=view.matrix(),
-            size=view.size,
-            count=len(photos),
-            passports=_read(photos, view),
-        )
+
+    def make() -> Store:
+        about = {"key": key, "kind": "given", "plane_to_store": view.matrix(), "size": view.size}
+        return write_store(folder, **about, count=len(photos), passports=_read(photos, view))
+
+    return find_or_make(folder, key, elsewhere, make)
 
 
 def _read(photos: dict[str, Path], view: PlaneView) -> Iterator[tuple[np.ndarray | None, dict]]:

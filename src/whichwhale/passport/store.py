@@ -12,7 +12,8 @@ import json
 import os
 import platform
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,7 +21,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from whichwhale.files import write_json
+from whichwhale.files import one_maker, write_json
 from whichwhale.geometry import Affine
 
 SCHEMA = 1
@@ -94,6 +95,16 @@ def find_store(folder: str | Path, key: str, elsewhere: Iterable[Path] = ()) -> 
             print(f"{folder}: the same passports lie in {other} and are used from there")
             return found
         raise error
+
+
+def find_or_make(folder: Path, key: str, elsewhere: Iterable[Path], make: Callable[[], Store]) -> Store:
+    """As `find_store`; if there is none, `make()` it, while other processes that need it wait and then find it."""
+    with suppress(StoreError):
+        return find_store(folder, key, elsewhere)
+    with one_maker(folder):
+        with suppress(StoreError):
+            return find_store(folder, key, elsewhere)
+        return make()
 
 
 def write_store(
