@@ -141,7 +141,7 @@ def _points(size: Size, data: tuple[str, ...]) -> list[Stage]:
         small = ("width=96", "height=64") if name == "localizer" else ("size=96", "second.width=64", "second.height=32")
         changes = (*data, f"fit.epochs={epochs}", *((*TINY_NET, *small, "fit.lr=8e-3") if size.tiny else ()))
         config = load(LocalizerConfig if name == "localizer" else AlignerConfig, CONFIGS / f"{name}.yaml", changes)
-        views = len(config.views.rotations) * (1 + config.views.mirror)
+        views = config.views.count
         looked_at = (size.training + size.folds * size.test) * views  # each labelled photo by one fold model
         found += _fit(size, "points", name, changes, _pixels(config), epochs, looked_at, config.backbone)
     return found

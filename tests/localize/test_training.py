@@ -116,6 +116,15 @@ def test_prediction_views_keep_the_middle_and_are_all_different() -> None:
     assert apply(quarter, [0.0, 0.0]) == pytest.approx([2.0, 0.0])
 
 
+def test_prediction_views_are_enlarged_about_the_middle_each_zoom_at_each_rotation() -> None:
+    config = ViewsConfig(rotations=[0, 180], zooms=[1.0, 2.0, 0.5], mirror=False)
+    moves = prediction_moves(config, (5, 3))
+    assert len(moves) == config.count == 6 and ViewsConfig(rotations=[0, 180], mirror=True).count == 4
+    right = [apply(move, [3.0, 1.0]).tolist() for move in moves]  # one px right of the middle
+    expected = [[3.0, 1.0], [1.0, 1.0], [4.0, 1.0], [0.0, 1.0], [2.5, 1.0], [1.5, 1.0]]
+    assert np.array(right) == pytest.approx(np.array(expected))
+
+
 class Dots(nn.Module):
     """Finds the dots where they are; but where they don't lie level, too far down by 3 px of the view."""
 

@@ -41,11 +41,18 @@ class TruthConfig(Config):
 
 
 class ViewsConfig(Config):
-    """The views of a picture whose predictions are averaged: each rotation (degrees), and its mirror image if asked."""
+    """The views of a picture whose predictions are averaged: each rotation (degrees) at each zoom (2: twice as large), and its
+    mirror image if asked."""
 
     rotations: list[float] = pydantic.Field([0.0], min_length=1)
+    zooms: list[Annotated[float, pydantic.Field(gt=0)]] = pydantic.Field([1.0], min_length=1)
     mirror: bool = True
     batch_size: int = pydantic.Field(32, ge=1)
+
+    @property
+    def count(self) -> int:
+        """How many views there are."""
+        return len(self.rotations) * len(self.zooms) * (1 + self.mirror)
 
 
 class HeatmapConfig(Config):
@@ -350,7 +357,7 @@ class AlignerConfig(LocateConfig):
             raise ValueError(
                 "draw_boxes draws from a localizer's views: boxes names none; say boxes=localizer, or leave draw_boxes out"
             )
-        if self.look_again and len(self.views.rotations) * (1 + self.views.mirror) < 2:
+        if self.look_again and self.views.count < 2:
             raise ValueError("look_again goes by how far the views lie apart, and there is one view: say more views.rotations")
         return self
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from whichwhale.competition import folds
 from whichwhale.files import sha256
 from whichwhale.fit.batches import Items, in_order, load
 from whichwhale.fit.machine import evaluating
-from whichwhale.geometry import Affine, apply, compose, identity, invert, rotation, scale_of, scaling, translation
+from whichwhale.geometry import Affine, apply, compose, invert, rotation, scale_of, translation
 from whichwhale.localize.averaging import Views, average
 from whichwhale.localize.config import AlignerConfig, LocateConfig
 from whichwhale.localize.config import ViewsConfig as PredictionViews
@@ -27,7 +28,7 @@ from whichwhale.localize.net import VARIANTS
 from whichwhale.localize.tables import FoldViews, assembled_table, calibrate, fold_table, read_views, write_views
 from whichwhale.pictures.frames import move_extent
 from whichwhale.pictures.store import Pictures
-from whichwhale.pictures.views import to_view, view_picture
+from whichwhale.pictures.views import moved_about_middle, to_view, view_picture
 from whichwhale.runs import RunFolder
 
 UNCERTAINTY = "uncertainty.json"  # beside the assembled annotations.csv
@@ -147,9 +148,11 @@ def predict(
 
 def prediction_moves(config: PredictionViews, size: tuple[int, int]) -> list[Affine]:
     """View-to-view transforms of the views of a picture, the plain one first if it is among them."""
-    middle = ((size[0] - 1) / 2, (size[1] - 1) / 2)
-    mirrors = [identity(), scaling(-1.0, 1.0, middle)] if config.mirror else [identity()]
-    return [compose(mirror, rotation(np.deg2rad(turn), middle)) for turn in config.rotations for mirror in mirrors]
+    mirrors = (False, True) if config.mirror else (False,)
+    return [
+        moved_about_middle(size, mirrored, np.deg2rad(turn), zoom, (0.0, 0.0))
+        for zoom, turn, mirrored in product(config.zooms, config.rotations, mirrors)
+    ]
 
 
 def _assemble(experiment: Experiment, source: str) -> None:
