@@ -16,8 +16,9 @@ install: .venv/installed
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
+# Two processes of one thread each; a file's tests stay in one process, which makes what they share once.
 test: install
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 # The whole road on a simulated survey: photos, localizer, aligner, passports, two models, blend, submission, report.
 ifdef QUICK
