@@ -13,6 +13,7 @@ from whichwhale.blend.record import record
 from whichwhale.blend.reproduce import reproduce
 from whichwhale.blend.scores import as_text
 from whichwhale.checkout import Checkout
+from whichwhale.command_line import carried_out
 from whichwhale.config import ConfigError, load, read_yaml
 from whichwhale.files import write_json, write_text
 from whichwhale.predictions import write
@@ -34,19 +35,18 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("config", type=Path, help="YAML (keys: src/whichwhale/blend/config.py), or reproduce=SUBMISSION")
     parser.add_argument("override", nargs="*", metavar="key=value", help="say otherwise than the config, e.g. floor=1e-5")
     options = parser.parse_args(arguments)
-    try:
-        if str(options.config).startswith(REPRODUCE):
-            if options.override:
-                raise ConfigError(f"{options.override[0]}: a submission is made again as its record says; give reproduce= alone")
-            print("\n".join(reproduce(Path(str(options.config).removeprefix(REPRODUCE)))))
-            return 0
-        if "members" not in read_yaml(options.config) and not any(text.startswith("members=") for text in options.override):
-            raise ConfigError(f"{options.config}: names no members, so is no blend's; a model's is for train.py and predict.py")
-        run(load(EnsembleConfig, options.config, options.override), shlex.join(["python", "ensemble.py", *arguments]))
-    except ValueError as problem:
-        print(problem, file=sys.stderr)
-        return 2
-    return 0
+    return carried_out(_carry_out, options, arguments)
+
+
+def _carry_out(options: argparse.Namespace, arguments: list[str]) -> None:
+    if str(options.config).startswith(REPRODUCE):
+        if options.override:
+            raise ConfigError(f"{options.override[0]}: a submission is made again as its record says; give reproduce= alone")
+        print("\n".join(reproduce(Path(str(options.config).removeprefix(REPRODUCE)))))
+        return
+    if "members" not in read_yaml(options.config) and not any(text.startswith("members=") for text in options.override):
+        raise ConfigError(f"{options.config}: names no members, so is no blend's; a model's is for train.py and predict.py")
+    run(load(EnsembleConfig, options.config, options.override), shlex.join(["python", "ensemble.py", *arguments]))
 
 
 def run(config: EnsembleConfig, command: str) -> None:

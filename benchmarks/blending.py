@@ -168,9 +168,8 @@ def measure(config: EnsembleConfig, names: list[str], partitions: int, truth_fil
     rows = rows_out_of_fold(members, labelled, config.folds(tables), config.fit_on)
     here = rows.answered
     images = [image for image, there in zip(rows.images, here, strict=True) if there]
-    prior = rows.prior(truth_of(rows.images, tables), tables.labels(), len(tables.class_id))
     truth, usable = truth_of(images, tables), rows.complete[here]
-    known = evidence_of(config, tables, members, rows, prior)
+    known = evidence_of(config, tables, members, rows)
     test = None if answers is None else _asked(config, tables, members, *answers)
     if test is not None and not len(test[1]):
         raise ValueError(f"{', '.join(config.members)}: none of them predicts a photo of {truth_file}; run predict.py")

@@ -196,9 +196,8 @@ def measure(
     own = members(way.rows_alone)
     rows = rows_out_of_fold(own, labelled, config.folds(tables), way.fit_on)
     shown = truth_of(rows.images, tables)
-    prior = rows.prior(shown, tables.labels(), len(tables.class_id))
     fitted = rows.complete[rows.answered]
-    learned, shown = evidence_of(config, tables, own, rows, prior).rows(fitted), shown[rows.complete]
+    learned, shown = evidence_of(config, tables, own, rows).rows(fitted), shown[rows.complete]
     found = fit(recipe, learned, shown, config.l2, config.floor, tables.prior())
     own = members(way.test_alone)
     z, by = rows_of_test(own, photos)

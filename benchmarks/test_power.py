@@ -64,8 +64,7 @@ def benchmark(options: argparse.Namespace) -> None:
     write_neighbours_of(config.members, config.runs, tables, config.neighbours_scale)
     blended = blend(config.model_copy(update={"test": "folds"}), tables)  # what is fitted has nothing to do with test rows
     pool, rows = blended.pool, blended.rows
-    prior = rows.prior(blended.truth, tables.labels(), len(tables.class_id))
-    known = evidence_of(config, tables, blended.members, rows, prior).rows(rows.complete[rows.answered])
+    known = evidence_of(config, tables, blended.members, rows).rows(rows.complete[rows.answered])
     outside = loss(1.0, log_answer(pool, known), blended.truth[rows.complete])
     labelled, way = tables.train["Image"].tolist(), DEFAULT if pool.chosen is None else pool.chosen["name"]
     print(f"{config.dataset}: {', '.join(config.members)}; {way}; {len(photos)} test photos of known whales")

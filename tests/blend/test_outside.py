@@ -196,6 +196,8 @@ def test_nothing_of_ours_is_overwritten(place: Path) -> None:
     taken("oof.csv")
     with pytest.raises(OutsideError, match="choose another name, or say --replace"):
         taken("oof.csv")
+    with pytest.raises(OutsideError, match=r"oof\.csv: is named twice"):
+        take_in([Path("oof.csv"), Path("oof.csv")], EnsembleConfig(dataset="sea", members=["m"]), "m")
     for name in ("", "a/b", ".hidden"):
         with pytest.raises(OutsideError, match="must be that of a folder"):
             taken("oof.csv", name=name) if name else take_in([Path("oof.csv")], EnsembleConfig(dataset="sea", members=["m"]), "")

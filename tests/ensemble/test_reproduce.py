@@ -6,9 +6,12 @@ import json
 import shutil
 from pathlib import Path
 
+import pytest
+
 from tests.ensemble.made_up import TEST, WHALES, with_embedding
 from whichwhale import predictions
 from whichwhale.blend import pool as pools
+from whichwhale.blend import reproduce as reproducing
 from whichwhale.blend.blended import blend as blend_of
 from whichwhale.blend.config import EnsembleConfig
 from whichwhale.files import sha256
@@ -57,10 +60,16 @@ def test_neighbours_of_another_scale_are_no_obstacle(place, ensemble, capsys):
     assert "member good_neighbours, fold0: differs" in error and "the model of good_neighbours, fold0: differs" in error
 
 
-def test_numbers_of_a_way_that_other_arithmetic_fits_are_taken_from_the_record(place, ensemble, capsys):
+@pytest.fixture
+def same_code(monkeypatch):
+    """The code that makes a submission again is that which made it, and clean."""
+    monkeypatch.setattr(reproducing.Checkout, "of", classmethod(lambda cls, folder: cls("c" * 40, [], "")))
+
+
+def test_numbers_of_a_way_that_other_arithmetic_fits_are_taken_from_the_record(same_code, place, ensemble, capsys):
     assert ensemble.main(["ensemble.yaml", "choose=log_linear+prior", "output=s.csv"]) == 0
     kept = json.loads(Path("s.json").read_text())
-    kept["pool"]["chosen"]["steps"][0]["exponent"] += 0.5  # as if fitted elsewhere
+    kept["pool"]["chosen"]["steps"][0]["exponent"] += 5e-4  # as if fitted elsewhere
     blended = blend_of(config := EnsembleConfig.model_validate(kept["config"]), config.competition())
     recorded = dataclasses.replace(blended.pool, chosen=kept["pool"]["chosen"])
     submission.write("s.csv", TEST, WHALES, blended.answers(recorded))
@@ -69,10 +78,11 @@ def test_numbers_of_a_way_that_other_arithmetic_fits_are_taken_from_the_record(p
     capsys.readouterr()
     assert ensemble.main(["reproduce=s.csv"]) == 0
     out = capsys.readouterr().out
-    assert "with the recorded weights: byte for byte" in out and "fitted anew they are off by 0.5 at most" in out
+    assert "with the recorded weights: byte for byte" in out
+    assert "fitted anew they are off by 0.0005 at most: another processor" in out
 
 
-def test_weights_that_other_arithmetic_fits_are_taken_from_the_record(place, ensemble, capsys):
+def test_weights_that_other_code_fits_are_taken_from_the_record(same_code, place, ensemble, capsys):
     assert ensemble.main(["ensemble.yaml"]) == 0
     record = Path("submissions/sea.json")
     kept = json.loads(record.read_text())
@@ -82,12 +92,36 @@ def test_weights_that_other_arithmetic_fits_are_taken_from_the_record(place, ens
     blended = blend_of(config, config.competition())
     submission.write("submissions/sea.csv.gz", TEST, WHALES, blended.answers(blend))
     text = hashlib.sha256(submission.content("submissions/sea.csv.gz")).hexdigest()
-    kept |= {"sha256": sha256("submissions/sea.csv.gz"), "content_sha256": text}
+    kept |= {"sha256": sha256("submissions/sea.csv.gz"), "content_sha256": text, "commit": "d" * 40, "modified": []}
     record.write_text(json.dumps(kept))
     capsys.readouterr()
     assert ensemble.main(["reproduce=submissions/sea.csv.gz"]) == 0
     out = capsys.readouterr().out
     assert "with the recorded weights: byte for byte" in out and "fitted anew they are off by" in out
+    assert f"another code (recorded commit {'d' * 40}, this is {'c' * 40} (clean))" in out
+    record.write_text(json.dumps(kept | {"commit": "c" * 40}))
+    assert ensemble.main(["reproduce=submissions/sea.csv.gz"]) == 2  # the same code doesn't come to such weights
+    assert "other bytes came of them" in capsys.readouterr().err
+
+
+def test_a_fit_that_was_added_and_a_wrong_name_are_told(place, ensemble, capsys):
+    assert ensemble.main(["ensemble.yaml"]) == 0
+    Path("submissions/sea").write_bytes(b"")
+    for wrong in ("submissions/sea", "submissions/sea.csv"):
+        assert ensemble.main([f"reproduce={wrong}"]) == 2
+        assert "its record is of sea.csv.gz; say submissions/sea.csv.gz" in capsys.readouterr().err
+    assert not Path("submissions/sea.csv").exists()
+    assert ensemble.main(["reproduce="]) == 2
+    assert "names no submission" in capsys.readouterr().err
+    last = max(int(path.name[4:]) for path in Path("runs/sea/good").glob("fold[0-9]*"))
+    shutil.copytree("runs/sea/good/fold0", f"runs/sea/good/fold{last + 1}")
+    assert ensemble.main(["reproduce=submissions/sea.csv.gz"]) == 2
+    assert f"member good, fold{last + 1}: was not there then, and would count" in capsys.readouterr().err
+    shutil.rmtree("runs/sea/sharp")
+    shutil.rmtree("input/sea")
+    assert ensemble.main(["reproduce=submissions/sea.csv.gz"]) == 2
+    error = capsys.readouterr().err
+    assert "the data set:" in error and "member sharp: gone" in error
 
 
 def test_what_stands_in_the_way_is_named(place, ensemble, capsys):
@@ -131,7 +165,7 @@ def test_other_bytes_from_the_same_parts_are_told(place, ensemble, capsys):
     assert ensemble.main(["reproduce=submissions/sea.csv.gz"]) == 2
     message = capsys.readouterr().err
     assert "every part is there and the same, but other bytes came of them" in message
-    assert f"code: recorded commit {'f' * 40}" in message
+    assert f"another code (recorded commit {'f' * 40}" in message
     assert not Path("submissions/sea.csv.gz").exists()
     record.write_text(json.dumps(kept | {"sha256": "0" * 64}))
     assert ensemble.main(["reproduce=submissions/sea.csv.gz"]) == 0

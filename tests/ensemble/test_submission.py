@@ -34,7 +34,8 @@ def test_from_files_to_a_valid_submission(place, ensemble, capsys):
         "Out-of-fold scores on 56 photos of sea",
         "Out-of-fold: 56 photos with a row of every member, on which the weights are fitted; 0 with rows of some members only;",
         "good: 1 labelled photos always train, 0 of them the only one of their whale, and have no out-of-fold row; 0 are in",
-        "Test photos: 1 without any prediction get the class prior, 1 are predicted by some members only.",
+        "Test photos: 1 without any prediction get the class prior, 1 are predicted by some members only, with weights fitted "
+        "for these.",
     ):
         assert line in out
     blend = pools.read("runs/sea/ensemble/blend.json")

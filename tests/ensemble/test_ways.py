@@ -10,9 +10,12 @@ import pytest
 from tests.ensemble.made_up import TRAIN, WHALES
 from whichwhale import predictions
 from whichwhale.blend import pool as pools
+from whichwhale.blend.assemble import assemble
 from whichwhale.blend.blended import blend as blend_of
+from whichwhale.blend.blended import evidence_of
 from whichwhale.blend.config import EnsembleConfig
 from whichwhale.blend.parts import partition
+from whichwhale.blend.rows import rows_out_of_fold
 from whichwhale.blend.scores import CROSS_FITTED, OTHER_PARTS, SAME_ROWS
 from whichwhale.score import submission
 
@@ -30,6 +33,28 @@ def test_a_test_power_sharpens_test_rows_alone(place, ensemble):
     np.testing.assert_allclose(sharp[rows], squared, atol=2e-5)  # but for the floor and the six digits
     np.testing.assert_allclose(sharp[8], plain[8])  # the class prior
     assert "to the power 2." in Path("power2.txt").read_text()
+
+
+@pytest.mark.parametrize("way", ["log_linear", "log_linear+prior", "trees"])
+def test_a_photo_that_one_member_predicts_has_the_answer_that_this_one_alone_would_give(place, ensemble, way):
+    assert ensemble.main(["ensemble.yaml", f"choose={way}", "output=both.csv"]) == 0
+    assert ensemble.main(["ensemble.yaml", f"choose={way}", "members=[good]", "name=alone", "output=alone.csv"]) == 0
+    both, alone = submission.read("both.csv"), submission.read("alone.csv")
+    row = both.image.index("x_7.jpg")  # of good alone; x_8.jpg has none
+    np.testing.assert_allclose(both.p[row], alone.p[row], rtol=1e-5)
+    assert np.abs(both.p[0] - alone.p[0]).max() > 1e-3
+    (part,) = pools.read("runs/sea/ensemble/blend.json").partial
+    assert part["members"] == ["good"] and ("chosen" in part) == (way != "log_linear")
+    assert "partial" not in json.loads(Path("runs/sea/alone/blend.json").read_text())
+    assert ensemble.main(["reproduce=both.csv"]) == 0
+
+
+def test_what_ways_know_of_the_prior_tells_nothing_of_a_photo(place):
+    config = EnsembleConfig(dataset="sea", members=["good", "sharp"])
+    tables = config.competition()
+    members = [assemble(config.runs / name, tables.class_id, list(TRAIN)) for name in config.members]
+    known = evidence_of(config, tables, members, rows_out_of_fold(members, list(TRAIN), {}))
+    np.testing.assert_allclose(known.prior, tables.prior()[None])  # one row for all: the other folds' counts would name the fold
 
 
 def test_another_way_to_blend(place, ensemble, capsys):

@@ -1,3 +1,4 @@
+import gzip
 import math
 from pathlib import Path
 
@@ -114,3 +115,9 @@ def test_truth_refused(tmp_path: Path, text: str, message: str) -> None:
         read_truth(tmp_path / "truth.csv")
     with pytest.raises(ValueError, match="no such file"):
         read_truth(tmp_path / "absent.csv")
+
+
+def test_truth_may_be_gzipped_and_have_other_columns(tmp_path: Path) -> None:
+    text = "\ufeffplace,whaleID,Image\r\nsea,a,w_1.jpg\r\nsea,b,w_2.jpg\r\n"
+    (tmp_path / "truth.csv.gz").write_bytes(gzip.compress(text.encode("utf-8")))
+    assert read_truth(tmp_path / "truth.csv.gz") == {"w_1.jpg": "a", "w_2.jpg": "b"}

@@ -80,6 +80,11 @@ def test_lists_of_five(capsys: pytest.CaptureFixture[str]) -> None:
         "five.csv\nphotos scored    2; whales that the training photos do not show are new_whale\nMAP@5            0.7500 ("
         in out
     )
+    assert main(["five.csv", "--truth", "truth.csv"]) == 2  # whom new_whale would be right for nobody knows
+    assert "five.csv: names new_whale, and nothing says which whales are known" in capsys.readouterr().err
+    Path("named.csv").write_text("Image,whaleID\nw_1.jpg,c\nw_2.jpg,new_whale\n")
+    assert main(["five.csv", "--truth", "named.csv"]) == 0
+    assert "MAP@5            0.6667 (" in capsys.readouterr().out
     assert main(["five.csv", "--sample", "sample.csv"]) == 2
     assert "unknown id" in capsys.readouterr().err
 
@@ -105,6 +110,9 @@ def test_a_folder_belongs_to_another_door(capsys: pytest.CaptureFixture[str]) ->
 def test_problems_end_with_2_and_say_why(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["ours.csv.gz", "--truth", "absent.csv"]) == 2
     assert capsys.readouterr().err == "absent.csv: no such file\n"
+    for wrong in ("nan", "-0.1", "1.5"):
+        assert main(["ours.csv.gz", "--truth", "truth.csv", f"--new-whale={wrong}"]) == 2
+        assert "is a probability, between 0 and 1" in capsys.readouterr().err
     Path("sample.csv").write_text("Image,a,b,c\nw_1.jpg,0,0,0\n")
     assert main(["ours.csv.gz", "--sample", "sample.csv"]) == 2
     assert "photo not in the sample (2):\n    line 3 (w_2.jpg)" in capsys.readouterr().err

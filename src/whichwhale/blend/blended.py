@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from whichwhale.blend import partial
 from whichwhale.blend.answering import answer
 from whichwhale.blend.assemble import Member, assemble
 from whichwhale.blend.choice import Choice, choose
@@ -52,16 +53,13 @@ class Blended:
 
     def answers(self, pool: Pool | None = None) -> Floats:
         """p [T, C] of the test photos; those without any prediction get the class prior. `pool`: with other weights."""
-        p = answer(pool or self.pool, self.test_evidence(), means=True)
+        p = partial.answers(pool or self.pool, self.test_evidence())
         p[self.predicted_by == 0] = mix_floor(self.tables.prior()[None], self.config.floor)
         return p
 
     def test_evidence(self) -> Evidence:
         """What is known of the test photos."""
-        config, tables = self.config, self.tables
-        unsure = None if self.choice is None else uncertainty(config.runs, config.members, tables.test)
-        cosines = cosines_of_test(self.members, tables.test)
-        return Evidence.of(config.members, tables.class_id, self.test_z, tables.prior(), unsure, cosines)
+        return test_evidence(self.config, self.tables, self.members, self.test_z)
 
     def notes(self, p: Floats) -> list[str]:
         """What a reader of the scores and of the answers p [T, C] must know, a line each."""
@@ -108,7 +106,7 @@ def blend(config: EnsembleConfig, tables: Competition, elsewhere: Mapping[str, P
     scores, honest = score_all(rows, truth, config.members, pool, prior)
     choice = pool_honest = None
     if config.choose != DEFAULT:
-        known = evidence_of(config, tables, members, rows, prior)
+        known = evidence_of(config, tables, members, rows)
         choice = _choose(config, tables, rows, truth, known)
         scores = [replace(one, name=DEFAULT) if one.name == "blend" else one for one in scores]
         if choice.fitted.name != DEFAULT:
@@ -118,8 +116,19 @@ def blend(config: EnsembleConfig, tables: Competition, elsewhere: Mapping[str, P
         scores += more
         pool.scores["choice"] = choice.as_dict()
     pool.scores["out_of_fold"] = [score.as_dict() for score in scores]
-    tested = rows_of_test(members, tables.test)
-    return Blended(config, tables, members, rows, truth, pool, scores, honest, *tested, choice, pool_honest)
+    test_z, by = rows_of_test(members, tables.test)
+    if ((by > 0) & (by < len(members))).any():
+        here, asked = rows.answered, test_evidence(config, tables, members, test_z)
+        images = [image for image, there in zip(rows.images, here, strict=True) if there]
+        known = evidence_of(config, tables, members, rows)
+        pool = partial.with_partial(pool, known, truth[here], images, asked, tables.prior())
+    return Blended(config, tables, members, rows, truth, pool, scores, honest, test_z, by, choice, pool_honest)
+
+
+def test_evidence(config: EnsembleConfig, tables: Competition, members: Sequence[Member], z: Floats) -> Evidence:
+    """What is known of the test photos, of which z [M, T, C] are the members' rows."""
+    unsure = None if config.choose == DEFAULT else uncertainty(config.runs, config.members, tables.test)
+    return Evidence.of(config.members, tables.class_id, z, tables.prior(), unsure, cosines_of_test(members, tables.test))
 
 
 def _choose(config: EnsembleConfig, tables: Competition, rows: OutOfFold, truth: NDArray[np.int64], known: Evidence) -> Choice:
@@ -136,12 +145,11 @@ def _choose(config: EnsembleConfig, tables: Competition, rows: OutOfFold, truth:
     )
 
 
-def evidence_of(
-    config: EnsembleConfig, tables: Competition, members: Sequence[Member], rows: OutOfFold, prior: Floats
-) -> Evidence:
-    """What is known of the photos that are answered, whose prior [N, C] is that of the other folds."""
+def evidence_of(config: EnsembleConfig, tables: Competition, members: Sequence[Member], rows: OutOfFold) -> Evidence:
+    """What is known of the photos that are answered. The prior is one for all, as for test photos: the other folds' counts would
+    tell which whales a photo's own fold lacks or has, so a little of the answer, which nested parts couldn't notice."""
     unsure, cosines = uncertainty(config.runs, config.members, rows.images), cosines_of_labelled(members, rows.images)
-    return Evidence.of(config.members, tables.class_id, rows.z, prior, unsure, cosines).rows(rows.answered)
+    return Evidence.of(config.members, tables.class_id, rows.z, tables.prior(), unsure, cosines).rows(rows.answered)
 
 
 def truth_of(images: Sequence[str], tables: Competition) -> NDArray[np.int64]:

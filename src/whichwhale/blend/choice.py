@@ -77,13 +77,27 @@ def choose(
     tried = nested(evidence, truth, images, list(dict.fromkeys([*names, DEFAULT])), l2=l2, floor=floor, usable=usable, **how)
     done, pool = tried.of(names), tried.of([DEFAULT]).honest()
     name, trials = done.choose()
-    order = np.array(sorted(np.flatnonzero(usable), key=lambda row: images[row]))  # not the caller's order of photos and whales
+    found = fit_in_order(name, evidence, truth, images, usable, l2, floor, prior)
+    honest, pool = (p.astype(np.float64) for p in (done.honest(), pool))
+    return Choice(asked, found, trials if auto else [], done.choices(), honest, pool)
+
+
+def fit_in_order(
+    name: str,
+    evidence: Evidence,
+    truth: NDArray[np.int64],
+    images: Sequence[str],
+    usable: NDArray[np.bool_],
+    l2: float,
+    floor: float,
+    prior: NDArray[np.float64],
+) -> Fitted:
+    """A recipe fitted on the usable photos, taken in the order of the names of photos and whales and not in the caller's."""
+    order = np.array(sorted(np.flatnonzero(usable), key=lambda row: images[row]))
     whales = sorted(evidence.class_id)
     column = np.array([whales.index(whale) for whale in evidence.class_id])
     at = np.argsort(column)
-    found = fit(name, evidence.rows(order).of_whales(whales), column[truth[order]], l2, floor, prior[at])
-    honest, pool = (p.astype(np.float64) for p in (done.honest(), pool))
-    return Choice(asked, found, trials if auto else [], done.choices(), honest, pool)
+    return fit(name, evidence.rows(order).of_whales(whales), column[truth[order]], l2, floor, prior[at])
 
 
 def trial_lines(trials: Sequence[Trial]) -> list[str]:

@@ -60,6 +60,8 @@ def take_in(files: Sequence[Path], config: EnsembleConfig, name: str, replace: b
         raise OutsideError(f"{home}: is there and was not made from files; choose another name")
     if home.exists() and not replace:
         raise OutsideError(f"{home}: is there already; choose another name, or say --replace")
+    if len(set(files)) < len(files):
+        raise OutsideError(f"{next(path for path in files if files.count(path) > 1)}: is named twice; name each file once")
     read = {path: predictions.read(path) for path in files if path.suffix == ".npz"}
     roles = [set(table.role.tolist()) for table in read.values()]
     fits = any(ROLE_TRAIN in each for each in roles) or sum(ROLE_VALIDATION in each for each in roles) > 1
@@ -120,7 +122,7 @@ def _write_rows(
         (folder / f"fold{number}").mkdir(parents=True)
         predictions.write(folder / f"fold{number}" / "predictions.npz", table)
     if not test:
-        more.append("no test rows: test photos are answered by the other members alone")
+        more.append("no test rows: test photos are answered by the other members alone, with weights fitted for these")
     return [line for lines in told for line in lines] + more, how
 
 

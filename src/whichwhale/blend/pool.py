@@ -48,6 +48,7 @@ class Pool:
                        single fold models on whose rows the weights were fitted
     test               which fits' mean test rows are: the fold models', that of the one fitted on all photos, or half of each
     chosen             a fitted recipe that answers in the place of the weights (blend/recipes.py), as plain numbers, or None
+    partial            pools of some of the members, as plain numbers, for test photos that have no others (blend/partial.py)
     """
 
     members: list[str]
@@ -59,10 +60,11 @@ class Pool:
     test_power: float = 1.0
     test: TestFrom = "both"
     chosen: dict[str, Any] | None = None
+    partial: list[dict[str, Any]] = field(default_factory=list)
 
     def plain(self) -> dict[str, Any]:
-        """JSON's types alone."""
-        return {key: value for key, value in vars(self).items() if key != "chosen" or value is not None}
+        """JSON's types alone; without what is not there."""
+        return {key: value for key, value in vars(self).items() if value or key not in ("chosen", "partial")}
 
     def probabilities(self, z: ArrayLike, means: bool = False) -> Floats:
         """By the weights: z [M, N, C] centred logits in the order of `members` -> p [N, C], rows sum to 1, none below the floor.
@@ -98,6 +100,8 @@ def read(path: str | Path) -> Pool:
             raise ValueError(f"test {pool.test!r} is none of {', '.join(get_args(TestFrom))}")
         if not isinstance(pool.chosen, dict | None):
             raise ValueError(f"chosen is {type(pool.chosen).__name__}, no recipe")
+        for one in pool.partial:
+            Pool(**one)
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise PoolError(f"{path}: not a readable blend.json ({error}); fit the blend anew") from error
     if (schema, kind) != (SCHEMA, "log-linear pool"):

@@ -44,5 +44,6 @@ def remarks(
     return [
         *notes,
         f"Test rows: {TEST_ROWS[config.test]}, to the power {config.test_power:g}.",
-        f"Test photos: {none} without any prediction get the class prior, {some} are predicted by some members only.",
+        f"Test photos: {none} without any prediction get the class prior, {some} are predicted by some members "
+        f"only{', with weights fitted for these' * bool(some)}.",
     ]

@@ -1,6 +1,7 @@
 """A submission made again from its record and its runs, byte for byte; or what is in the way."""
 
 import hashlib
+import re
 import shutil
 import tempfile
 from dataclasses import replace
@@ -18,6 +19,9 @@ from whichwhale.competition import Competition
 from whichwhale.files import sha256, write_atomically
 from whichwhale.score.submission import content
 
+# How far weights, of logits of about unit size, may be from the recorded ones where arithmetic alone is another.
+NEAR = 1e-3
+
 
 class ReproduceError(ValueError):
     """A submission that can't be made again; the message lists every part that is gone or differs."""
@@ -33,7 +37,12 @@ def reproduce(submission: Path) -> list[str]:
         RecordError: no record beside it.
         ReproduceError: parts that are gone or differ, a file that was changed, or other bytes from the same parts.
     """
+    if not submission.name:
+        raise ReproduceError("reproduce= names no submission; say reproduce=submissions/NAME.csv.gz")
     told = read_record(submission, beside(submission, ".json"))
+    if submission.name != told["submission"]:
+        named = submission.with_name(told["submission"])
+        raise ReproduceError(f"{submission}: its record is of {named.name}; say {named}")
     try:
         config = EnsembleConfig.model_validate(told["config"])
     except ValueError as error:
@@ -43,7 +52,11 @@ def reproduce(submission: Path) -> list[str]:
             f"{submission}: is not the file that its record tells of (sha256 {sha256(submission)[:16]}, recorded "
             f"{told['sha256'][:16]}): it was changed. Move it away, and it is made again"
         )
-    tables = config.competition()
+    try:
+        tables = config.competition()
+    except ValueError as error:
+        lines = [f"the data set: {error}", *_members(told, config.runs)[0]]
+        raise ReproduceError(_in_words(submission, lines)) from None
     in_the_way, absent, others = parts(told, config, tables)
     if absent and not in_the_way:
         write_neighbours_of(absent, config.runs, tables, config.neighbours_scale)
@@ -53,7 +66,7 @@ def reproduce(submission: Path) -> list[str]:
         if not in_the_way:
             elsewhere, in_the_way = _neighbours(others, told, config, tables, Path(folder))
         if in_the_way:
-            raise ReproduceError("\n".join([f"{submission}: can't be made again:", *(f"  {line}" for line in in_the_way)]))
+            raise ReproduceError(_in_words(submission, in_the_way))
         blended = blend(config, tables, elsewhere)
         made = Path(folder) / submission.name
         lines = _make(blended, told, made)
@@ -66,17 +79,27 @@ def reproduce(submission: Path) -> list[str]:
     return anew + aside + lines
 
 
+def _in_words(submission: Path, lines: list[str]) -> str:
+    return "\n".join([f"{submission}: can't be made again:", *(f"  {line}" for line in lines)])
+
+
 def parts(told: dict[str, Any], config: EnsembleConfig, tables: Competition) -> tuple[list[str], list[str], dict[str, float]]:
     """What is gone or differs, a line each; members of neighbours that are gone but can be made from their model's fits; and
     those whose folder has others now, such as of another scale, but can be made too: the recorded scale of each."""
     now = data_of(config, tables)
-    lines = [_data(name, config, was, now[name]) for name, was in told["data"].items() if now.get(name) != was]
-    absent, others = [], {}
+    lines = [_data(name, config, was, now.get(name)) for name, was in told["data"].items() if now.get(name) != was]
+    found, absent, others = _members(told, config.runs)
+    return lines + found, absent, others
+
+
+def _members(told: dict[str, Any], runs: Path) -> tuple[list[str], list[str], dict[str, float]]:
+    """As `parts`, of the members alone."""
+    lines, absent, others = [], [], {}
     for member in told["members"]:
-        home = config.runs / member["name"]
+        home = runs / member["name"]
         found = _fits(home, _recorded(member), f"member {member['name']}")
         if found and "neighbours" in member:
-            source, was = config.runs / member["neighbours"]["model"], member["neighbours"]
+            source, was = runs / member["neighbours"]["model"], member["neighbours"]
             of_model = _fits(source, was["fits"], f"the model of {member['name']}")
             if not home.exists():
                 found, absent = of_model, [*absent, member["name"]]
@@ -125,6 +148,9 @@ def _fits(home: Path, recorded: dict[str, str], what: str) -> list[str]:
             lines.append(f"{what}, {name}: gone ({path})")
         elif (now := sha256(path)) != was:
             lines.append(f"{what}, {name}: differs ({path}; fingerprint {now[:16]}, recorded {was[:16]})")
+    there = {path.name for path in home.glob("fold*") if re.fullmatch(r"fold(\d+)", path.name)}
+    for name in sorted(there - recorded.keys()):
+        lines.append(f"{what}, {name}: was not there then, and would count ({home / name}; move it away)")
     return lines
 
 
@@ -144,20 +170,23 @@ def _make(blended: Blended, told: dict[str, Any], made: Path) -> list[str]:
     recorded = replace(blended.pool, **({"chosen": None} | told["pool"]))
     off = _apart(*({"weights": pool.weights, "chosen": pool.chosen} for pool in (blended.pool, recorded)))
     told_off = f"off by {off:.2g} at most" if off < np.inf else "others altogether"
-    if how := same(blended.answers(recorded)):
-        return [
-            f"{made.name}: made again from {len(blended.members)} members with the recorded weights: {how}",
-            f"fitted anew they are {told_off}: another processor or library",
-        ]
-    lines = [f"  the weights fitted anew are {told_off}"]
     here = Checkout.of(Path(__file__).parent)
-    if here.commit != told["commit"] or here.changed:
-        lines.append(f"  code: recorded commit {told['commit']}{' with changes' * bool(told['modified'])}, this is {here}")
-    lines += [
-        f"  {name}: recorded {was}, this is {versions().get(name)}"
+    other = [
+        f"library ({name}: recorded {was}, this is {versions().get(name)})"
         for name, was in told["versions"].items()
         if versions().get(name) != was
     ]
+    if here.commit != told["commit"] or here.changed or told["modified"]:
+        changes = " with changes" * bool(told["modified"])
+        other.append(f"code (recorded commit {told['commit']}{changes}, this is {here})")
+    # The same code and libraries may differ by a processor's last digits, no further: else it was made in another way.
+    if (off < NEAR or other) and (how := same(blended.answers(recorded))):
+        return [
+            f"{made.name}: made again from {len(blended.members)} members with the recorded weights: {how}",
+            f"fitted anew they are {told_off}: another {' and '.join(other) or 'processor'}",
+        ]
+    lines = [f"  the weights fitted anew are {told_off}"]
+    lines += [f"  another {what}" for what in other]
     raise ReproduceError("\n".join([f"{made.name}: every part is there and the same, but other bytes came of them:", *lines]))
 
 

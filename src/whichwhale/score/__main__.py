@@ -62,7 +62,14 @@ def run(options: argparse.Namespace) -> None:
     models = {path: read_answers(path) for path in paths if path not in listed}
     text, numbers = judge(models, truth, train=train, partial=options.partial, **told)
     known = set(train.values()) if train else {name for answers in models.values() for name in answers.class_id} or None
-    places = {path: lists.Places.of(top5.read(path), truth, known, options.partial) for path in listed}
+    fives = {path: top5.read(path) for path in listed}
+    for path, table in fives.items():
+        if known is None and NEW_WHALE not in truth.values() and any(NEW_WHALE in guesses for guesses in table.guesses):
+            raise ValueError(
+                f"{path}: names {NEW_WHALE}, and nothing says which whales are known; give the training table (--train), or a "
+                f"truth whose strangers are called {NEW_WHALE}"
+            )
+    places = {path: lists.Places.of(table, truth, known, options.partial) for path, table in fives.items()}
     for path, one in places.items():
         numbers["scores"][path] = lists.numbers(one, truth, train, options.seed)
         of = "the training photos" if train else "the other files"

@@ -1,6 +1,5 @@
 """Scoring a submission against a table of true whales."""
 
-import csv
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ from whichwhale.score.matching import match
 from whichwhale.score.novelty import Novelty, novelty
 from whichwhale.score.quality import UNKNOWN, Quality
 from whichwhale.score.ranking import macro_accuracy, map_at_5, ranked_lists
-from whichwhale.score.submission import Submission
+from whichwhale.score.submission import Submission, csv_lines
 
 PLACES_2016 = ((1, 0.596), (2, 1.076), (3, 1.150), (4, 1.336), (5, 1.469), (10, 2.138))
 """(place, log loss) of the competition's final table."""
@@ -58,28 +57,23 @@ class Evaluation:
 
 
 def read_truth(path: str | Path) -> dict[str, str]:
-    """Photo to whale, from a CSV with the columns `Image` and `whaleID` (others are ignored); for example `train.csv`.
+    """Photo to whale, from a CSV with the columns `Image` and `whaleID` (others are ignored), gzipped or not: `train.csv`.
 
     Raises:
         ValueError: missing or unreadable file, missing columns, empty cells, a photo named twice with different whales; by line.
     """
     truth: dict[str, str] = {}
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as stream:
-            reader = csv.DictReader(stream)
-            absent = {"Image", "whaleID"} - set(reader.fieldnames or ())
-            if absent:
-                raise ValueError(f"{path}: line 1: no column {' and '.join(sorted(absent))}; needs Image,whaleID")
-            for row in reader:
-                image, whale = row["Image"], row["whaleID"]
-                if not image or not whale:
-                    raise ValueError(f"{path}: line {reader.line_num}: empty Image or whaleID")
-                if truth.setdefault(image, whale) != whale:
-                    raise ValueError(f"{path}: line {reader.line_num}: {image} is {whale}, but {truth[image]} above; keep one")
-    except FileNotFoundError:
-        raise ValueError(f"{path}: no such file") from None
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise ValueError(f"{path}: can't be read as a CSV: {error}") from error
+    lines = csv_lines(path)
+    _, header = next(lines, (1, []))
+    if absent := {"Image", "whaleID"} - set(header):
+        raise ValueError(f"{path}: line 1: no column {' and '.join(sorted(absent))}; needs Image,whaleID")
+    columns = header.index("Image"), header.index("whaleID")
+    for number, cells in lines:
+        image, whale = (cells[column] if column < len(cells) else "" for column in columns)
+        if not image or not whale:
+            raise ValueError(f"{path}: line {number}: empty Image or whaleID")
+        if truth.setdefault(image, whale) != whale:
+            raise ValueError(f"{path}: line {number}: {image} is {whale}, but {truth[image]} above; keep one")
     if not truth:
         raise ValueError(f"{path}: no rows below the header")
     return truth

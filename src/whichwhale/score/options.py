@@ -31,6 +31,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def how(options: argparse.Namespace) -> dict:
     """Keyword arguments of `judge` from what `add_options` added. Raises QualityError, ValueError for --points."""
+    if options.new_whale is not None and not 0 <= options.new_whale <= 1:
+        raise ValueError(f"--new-whale {options.new_whale:g}: is a probability, between 0 and 1")
     points = options.points.split(",")
     if len(points) != 2 or len(set(points)) < 2 or not all(points):
         raise ValueError(f"--points {options.points}: two names, such as {','.join(POINTS)}")
