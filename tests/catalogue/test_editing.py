@@ -11,6 +11,7 @@ import pytest
 from tests.catalogue.made_up import DIMS, some_photos
 from whichwhale.catalogue import generations
 from whichwhale.catalogue.config import CatalogueConfig
+from whichwhale.catalogue.doubles import pictures_in
 from whichwhale.catalogue.editing import add, build, merge, remove, split
 from whichwhale.catalogue.errors import CatalogueError
 from whichwhale.catalogue.gallery import check_vectors, read
@@ -178,6 +179,22 @@ def test_one_picture_under_two_names(folder: Path, made) -> None:
     assert len(gallery) == 13
 
 
+@pytest.mark.parametrize("storage", ["float32", "float16", "int8"])
+def test_a_vector_computed_twice_is_the_same_picture(tmp_path: Path, storage: str) -> None:
+    """Embedded alone and in a batch, a photo's vectors differ in their last digits; another photo's are far off."""
+    photos = some_photos(20, 2, dims=64)
+    gallery, _ = build(tmp_path / "w", photos, CatalogueConfig(storage=storage))
+    rng = np.random.default_rng(1)
+    again = photos.vectors + rng.uniform(-1e-7, 1e-7, photos.vectors.shape).astype(np.float32)
+    renamed = replace(photos, table=photos.table.assign(photo="new/" + photos.table["photo"]), vectors=again)
+    assert pictures_in(gallery, renamed).tolist() == list(range(40))
+    assert (pictures_in(gallery, some_photos(20, 2, seed=5, dims=64)) == -1).all()
+    _, told = add(tmp_path / "w", renamed)
+    assert told[0] == "new/p0_0.jpg is p0_0.jpg again (a0) and is left out" and len(told) == 40
+    with pytest.raises(CatalogueError, match=r"new/p0_0.jpg \(b\) is the same picture as p0_0.jpg \(a0\)"):
+        add(tmp_path / "w", replace(renamed, table=renamed.table.assign(animal="b")))
+
+
 def test_one_picture_twice_among_the_new_ones(folder: Path) -> None:
     one = some_photos(2, 2)
     vectors = one.vectors.copy()
@@ -214,7 +231,7 @@ def test_photos_of_nobody(folder: Path) -> None:
 
 def test_one_animal_is_a_catalogue(folder: Path) -> None:
     gallery, told = build(folder, some_photos(1, 2), CatalogueConfig())
-    assert told == ["the catalogue knows one animal, a0: search ranks nobody until there are more"]
+    assert told == ["the catalogue knows one animal, a0: search gives no probabilities until there are more"]
     (found,) = Searcher(gallery).rank([gallery.vectors()[:1]], 5)
     assert len(found) == 1
 

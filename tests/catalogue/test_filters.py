@@ -27,6 +27,10 @@ TABLE = pd.DataFrame(
         (["side=left|both"], [0, 2, 3]),
         (["side=left", "place=Georges Bank"], []),
         (["date=2010..2010"], [1, 2]),
+        (["date=2010"], [1, 2]),
+        (["date=2009|2010-06"], [0, 2]),
+        (["date=2010-06-30"], [2]),
+        (["date="], [3]),
         (["date=2009-12-31..2010-05-15"], [0, 1]),  # of row 0 the year alone is known, of row 1 the month
         (["date=2010-06.."], [2]),
         (["date=..2010-06-29"], [0, 1]),

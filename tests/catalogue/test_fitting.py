@@ -185,6 +185,28 @@ def test_a_query_does_not_see_its_own_encounter(tmp_path: Path) -> None:
     assert alone == [[], [], [0, 1], [0, 1, 3]], "another animal's encounter of that name is another one"
 
 
+def test_a_query_does_not_see_itself_under_another_name(tmp_path: Path) -> None:
+    photos = some_photos(3, 3)
+    gallery, _ = build(tmp_path / "w", photos, CONFIG)
+    again = replace(photos, table=photos.table.assign(photo="elsewhere/" + photos.table["photo"]))
+    moved = again.vectors + np.random.default_rng(0).uniform(-1e-7, 1e-7, again.vectors.shape).astype(np.float32)
+    queries, _ = trials.held_out_queries(gallery, replace(again, vectors=moved), CONFIG.calibration)
+    assert all(query.hidden.size == len(query.vectors) for query in queries)
+    assert sorted(query.hidden[0] for query in queries if len(query.vectors) == 1) == list(range(9))
+
+
+def test_half_of_the_queries_can_be_asked_as_known(tmp_path: Path) -> None:
+    """300 animals of one photo and 20 of three: chance alone would ask five of these."""
+    lone, few = some_photos(300, 1), some_photos(20, 3, first=300)
+    table = pd.concat([lone.table, few.table], ignore_index=True)
+    gallery, _ = build(tmp_path / "w", replace(lone, table=table, vectors=np.concatenate([lone.vectors, few.vectors])), CONFIG)
+    config = CONFIG.calibration.model_copy(update={"queries": 40, "encounters": [1]})
+    queries, _ = trials.own_queries(gallery, config)
+    assert len(queries) == 40 and sum(int(query.name[1:]) >= 300 for query in queries) == 20
+    config = config.model_copy(update={"queries": 400})
+    assert sum(int(query.name[1:]) >= 300 for query in trials.own_queries(gallery, config)[0]) == 60
+
+
 def test_a_reader_goes_on_while_the_calibration_is_made_anew(calibrated: Gallery, tmp_path: Path) -> None:
     """What it opened answers as before, with the cohort's file deleted by two later calibrations."""
     folder = tmp_path / "whales"

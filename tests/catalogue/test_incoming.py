@@ -96,9 +96,20 @@ def test_labels_join_by_photo(tmp_path: Path) -> None:
         of_file(plain(tmp_path / "v.npz")).labelled(read_labels(path), str(path))
 
 
+def test_odd_tables_are_read_by_their_columns(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_bytes(b"photo, animal , place,\r\na.jpg,x,Fundy,\r\n\r\nb.jpg,new_whale\r\n\"c, d.jpg\",y,\"Bay, north\",\r\n")
+    table = read_labels(path)
+    assert table.columns.tolist() == ["photo", "animal", "place"]
+    rows = [["a.jpg", "x", "Fundy"], ["b.jpg", "", ""], ["c, d.jpg", "y", "Bay, north"]]  # nobody says who a new_whale is
+    assert table.to_numpy().tolist() == rows
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
+        ("photo,animal\na.jpg,x\nb.jpg,y,z\n", "line 3: 3 cells, but the header has 2; quote cells"),
+        ("photo,animal,animal\na.jpg,x,y\n", "line 1: column 'animal' more than once"),
         ("name,whaleID\na.jpg,x\n", "has no column photo"),
         ("Image,whaleID\na.jpg,x\nb.jpg,y\na.jpg,x\n", "line 4: a.jpg has a row already"),
         ("Image,whaleID\n,x\n", "line 2: no photo's name"),
@@ -122,8 +133,10 @@ def test_photos_of_folders(tmp_path: Path) -> None:
     assert table["animal"].tolist() == ["punctuation", "punctuation", "snow"]
     table = photos_in([tmp_path / "flat", tmp_path / "whales" / "snow" / "1.jpg"])
     assert table["photo"].tolist() == ["x.jpg", "1.jpg"] and table["animal"].tolist() == ["", ""]
+    both = [tmp_path / "whales" / "snow" / "1.jpg", tmp_path / "whales" / "punctuation" / "1.jpg", tmp_path / "flat" / "x.jpg"]
+    assert photos_in(both)["photo"].tolist() == ["snow/1.jpg", "punctuation/1.jpg", "x.jpg"]  # as much path as tells them apart
     with pytest.raises(CatalogueError, match="1.jpg more than once; a photo has one name"):
-        photos_in([tmp_path / "whales" / "snow" / "1.jpg", tmp_path / "whales" / "punctuation" / "1.jpg"])
+        photos_in([both[0], both[0]])
     (tmp_path / "empty").mkdir()
     with pytest.raises(CatalogueError, match=r"empty: no photo in this folder \(it is empty\)"):
         photos_in([tmp_path / "empty"])

@@ -86,7 +86,8 @@ def test_encounters_of_a_table_are_asked_together(vectors: Path, capsys: pytest.
     np.savez("dusk.npz", vectors=some.vectors[[3, 5]], photo=name[[3, 5]], model="m")
     assert main(["search", "whales", "--vectors", "dusk.npz", "--new-rate", "0.2", "--encounter", "--json", "b.json"]) == 0
     (alone,) = json.loads(Path("b.json").read_text())["answers"]
-    assert alone | {"query": "dusk"} == answers["dusk"]
+    assert [one["animal"] for one in alone["matches"]] == [one["animal"] for one in answers["dusk"]["matches"]]
+    assert alone["nobody"] == pytest.approx(answers["dusk"]["nobody"])  # others asked beside them change the last digits
     assert main([*search, "--table", "labels.csv"]) == 2
     assert "labels.csv: has no column encounter" in capsys.readouterr().err
 
@@ -127,7 +128,13 @@ def test_queries_that_the_model_learned_from_are_told(vectors: Path, capsys: pyt
         "queries: 40 photos left out: the model learned from them (new_p0_0.jpg, new_p1_0.jpg, " in shown
         and "probabilities fitted on 40 queries" in shown
     )
-    assert "too sure" not in shown and read("whales").manifest.calibration.learned == 0
+    fitted = read("whales").manifest.calibration
+    assert "The model had learned" not in shown and fitted.learned == 0
+    assert "Which photos are of one meeting is not known" in shown and fitted.meetings is False
+    known = read("whales").table
+    known[["photo"]].assign(encounter=known["photo"]).to_csv("met.csv", index=False)
+    assert main(["set", "whales", "--table", "met.csv"]) == 0 and main(["calibrate", "whales"]) == 0
+    assert "one meeting" not in capsys.readouterr().out and read("whales").manifest.calibration.meetings is True
 
 
 @pytest.mark.parametrize(

@@ -116,7 +116,7 @@ def test_what_the_model_learned_from_is_known(
     assert main(["build", "whales", "photos", "--model", str(fit), *settings]) == 0
     shown = capsys.readouterr().out
     assert "bands for 5.0% wrong names in auto and 5.0% known animals in new" in shown
-    assert "probabilities fitted on" in shown and ("too sure" in shown) == bool(doubt) and doubt in shown
+    assert "probabilities fitted on" in shown and ("The model had learned" in shown) == bool(doubt) and doubt in shown
     gallery = read("whales")
     assert dict(zip(gallery.table["photo"], gallery.table["learned"], strict=True)) == {
         name: "yes" if number < learned else "no" for number, (name, _) in enumerate(names)
@@ -124,11 +124,11 @@ def test_what_the_model_learned_from_is_known(
     assert gallery.manifest.calibration.learned == bool(doubt)
     assert main(["search", "whales", "photos/w3/1.png", "--model", str(fit), "--json", "a.json"]) == 0
     shown, told = capsys.readouterr().out, json.loads(Path("a.json").read_text())
-    assert ("too sure" in shown) == bool(doubt) and doubt in shown
+    assert ("The model had learned" in shown) == bool(doubt) and doubt in shown
     limits = told["bands"]
     assert limits["errors"] == [0.05, 0.05] and told["answers"][0]["band"] in ("auto", "review", "new")
     assert f"(20 animals searched): {told['answers'][0]['band']}" in shown
-    assert told["learned"] == bool(doubt) and (told["doubt"] or "").startswith(doubt) and bool(told["doubt"]) == bool(doubt)
+    assert told["learned"] == bool(doubt) and told["doubt"].startswith(doubt) and "of one meeting is not known" in told["doubt"]
 
 
 def test_embeddings_are_those_of_predictions(photos: Path, model: Path) -> None:

@@ -29,15 +29,17 @@ def test_thresholds_by_hand() -> None:
     assert open_set.best_map5(SCORE[3:4], RANK[3:4], even[:1]) == -np.inf
 
 
-def test_bands_by_hand() -> None:
+def test_bands_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(open_set, "LEAST", 1)
     even = np.full(6, 1 / 6)
-    # wrong among those named: 0 of 1, 0 of 2, 1 of 3, 2 of 4, 2 of 5, 3 of 6; known among those called new, from above: 0 of 1,
-    # 1 of 2, 1 of 3, 2 of 4 ...
-    assert open_set.band_limits(SCORE, RANK, even, 0.1, 0.1) == (2, 6)
-    assert open_set.band_limits(SCORE, RANK, even, 0.34, 0.34) == (3, 4)
-    assert open_set.band_limits(SCORE, RANK, even, 0.45, 0.1) == (5, 6)
-    assert open_set.band_limits(SCORE, RANK, even, 0.5, 0.1) == (6, np.inf)  # no photo is in both bands
-    assert open_set.band_limits(SCORE[3:4], RANK[3:4], even[:1], 0.1, 0.1) == (-np.inf, 4)
+    # one wrong more than there are among those named: 1 of 2, 1 of 3, 2 of 4, 3 of 5, 3 of 6, 4 of 7; one known more among those
+    # called new, from above: 1 of 2, 2 of 3, 2 of 4, 3 of 5, 4 of 6, 5 of 7
+    assert open_set.band_limits(SCORE, RANK, even, 0.34, 0.5) == (2, 4)
+    assert open_set.band_limits(SCORE, RANK, even, 0.5, 0.5) == (5, 6)
+    assert open_set.band_limits(SCORE, RANK, even, 0.3, 0.6) == (-np.inf, 3)
+    assert open_set.band_limits(SCORE, RANK, even, 0.6, 0.5) == (6, np.inf)  # no photo is in both bands
+    monkeypatch.setattr(open_set, "LEAST", 7)
+    assert open_set.band_limits(SCORE, RANK, even, 0.9, 0.9) == (-np.inf, np.inf)
 
 
 @given(seed=st.integers(0, 2**32 - 1))

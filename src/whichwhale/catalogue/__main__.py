@@ -163,9 +163,12 @@ def _named(options: argparse.Namespace, incoming: Incoming, known: Collection[st
 def _build(options: argparse.Namespace) -> int:
     overrides = [one for one in options.sources if re.match(r"[\w.]+=", one) and not Path(one).exists()]
     config = load(CatalogueConfig, None, overrides)
+    editing.refuse_built(options.catalogue)
+    errors = _errors(options)
+    if options.table is not None:
+        tables.read_labels(options.table)  # refused now, not when thousands of photos are embedded
     incoming, failed = incoming_of(options, [one for one in options.sources if one not in overrides])
     held_out = _held_out(options, incoming.model, str(options.catalogue))
-    errors = _errors(options)
     named, nameless, beside = _named(options, incoming)
     gallery, told = editing.build(options.catalogue, named, config, options.keep_doubles)
     print("\n".join([*told, f"{options.catalogue}: {len(gallery)} photos of {len(gallery.animals)} animals"]))
@@ -174,8 +177,10 @@ def _build(options: argparse.Namespace) -> int:
 
 
 def _add(options: argparse.Namespace) -> int:
-    incoming, failed = incoming_of(options, options.sources)
     before = galleries.read(options.catalogue)
+    if options.table is not None:
+        tables.read_labels(options.table)
+    incoming, failed = incoming_of(options, options.sources)
     named, nameless, beside = _named(options, incoming, before.photos)
     gallery, told = editing.add(options.catalogue, named, options.keep_doubles)
     added = f"added {len(gallery) - len(before)}"
@@ -287,7 +292,7 @@ def _list(options: argparse.Namespace) -> None:
         counts = table["animal"].value_counts().sort_index()
         print("\n".join(f"{animal}  {count}" for animal, count in counts.items()))
     if options.csv:
-        content = tables.to_csv(table)
+        content = tables.to_csv(table.drop(columns=tables.KEY))  # so that `set --table` takes it again
         write_atomically(options.csv, lambda stream: stream.write(content) and None)
 
 

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from whichwhale.catalogue import bands
-from whichwhale.catalogue.calibration import NEW, REST, asked, probabilities, ratios
+from whichwhale.catalogue.calibration import NEW, REST, asked, check_rate, probabilities, ratios
 from whichwhale.catalogue.errors import CatalogueError
+from whichwhale.catalogue.gallery import Gallery
 from whichwhale.catalogue.manifest import Calibration
 from whichwhale.catalogue.search import Ranking, Searcher
 from whichwhale.catalogue.trust import too_sure
@@ -73,12 +74,8 @@ def answer(
     for name, of, query in zip(names, photos, queries, strict=True):
         if len(of) != len(query):
             raise CatalogueError(f"{name}: {len(of)} names for {len(query)} photos")
+    check(searcher.gallery, new_rate, top)
     calibration = searcher.gallery.manifest.calibration
-    if top < 1 or (calibration is not None and top > calibration.candidates):
-        raise CatalogueError(
-            f"top {top}: at least 1, and at most {calibration.candidates if calibration else top}: only so many animals have a "
-            "probability of their own (calibration.candidates, when the catalogue is built)"
-        )
     rankings = searcher.rank(queries, max(top, 5) if calibration is None else calibration.candidates)
     if calibration is None:
         return [
@@ -99,6 +96,17 @@ def answer(
             found = replace(found, band=bands.band(likeliest, float(p[NEW]), limits))
         answers.append(found)
     return answers
+
+
+def check(gallery: Gallery, new_rate: float, top: int) -> None:
+    """Raises CatalogueError for a rate that is no share, and for more animals than the calibration gives probabilities to."""
+    check_rate(new_rate)
+    calibration = gallery.manifest.calibration
+    if top < 1 or (calibration is not None and top > calibration.candidates):
+        raise CatalogueError(
+            f"top {top}: at least 1, and at most {calibration.candidates if calibration else top}: only so many animals have a "
+            "probability of their own (calibration.candidates, when the catalogue is built)"
+        )
 
 
 def _answer(

@@ -16,6 +16,7 @@ from whichwhale.catalogue import incoming as coming
 from whichwhale.catalogue import table as tables
 from whichwhale.catalogue import trust
 from whichwhale.catalogue.answers import Answer
+from whichwhale.catalogue.doubles import pictures_in
 from whichwhale.catalogue.errors import CatalogueError, listed
 from whichwhale.catalogue.gallery import Gallery
 from whichwhale.catalogue.given import add_source, ended, incoming_of
@@ -59,6 +60,9 @@ def add_command(command: Callable[[str, Callable[[argparse.Namespace], int | Non
 
 def _search(options: argparse.Namespace) -> int:
     gallery = galleries.read(options.catalogue)
+    answering.check(gallery, options.new_rate, options.top)  # before thousands of photos are embedded
+    if options.evidence and options.model is None:
+        raise CatalogueError("--evidence shows what the network compares, so it needs --model, beside --vectors too")
     searcher = Searcher(gallery, options.where, options.exact)
     labels = None if options.table is None else _encounters(options.table)
     incoming, failed = incoming_of(options, options.sources)
@@ -70,10 +74,10 @@ def _search(options: argparse.Namespace) -> int:
         if lone := [photo for photo, one in zip(photos, incoming.table["encounter"], strict=True) if not one]:
             print(f"{len(lone)} photos are of no encounter in {options.table} and are asked alone: {listed(lone)}")
     names, of, queries = _queries(incoming, options.encounter, labels is not None)
-    if (itself := [photo for photo in photos if photo in gallery.photos]) and set(itself) & set(
-        gallery.table["photo"][searcher.rows]
-    ):
-        print(f"{len(itself)} of the photos are in the catalogue themselves, such as {itself[0]}, and find themselves")
+    there = pictures_in(gallery, incoming)
+    if (itself := np.flatnonzero(np.isin(there, searcher.rows))).size:
+        first = f"{photos[itself[0]]} ({gallery.table['photo'].iloc[there[itself[0]]]})"
+        print(f"{len(itself)} of the photos are in the catalogue themselves, such as {first}, and find themselves")
     found = answering.answer(searcher, names, of, queries, options.new_rate, options.top)
     if outgrown := trust.out_of_date(gallery):
         print(outgrown)
@@ -117,8 +121,6 @@ def _queries(incoming: Incoming, together: bool, by_encounter: bool) -> Queries:
 
 def _evidence(options: argparse.Namespace, gallery: Gallery, queries: pd.DataFrame, found: Sequence[Answer]) -> list[str]:
     """Write the pictures; gives those that could not be made."""
-    if options.model is None:
-        raise CatalogueError("--evidence shows what the network compares, so it needs --model")
     from whichwhale.catalogue import evidence
     from whichwhale.identifier import load as load_identifier
 
@@ -143,10 +145,10 @@ def _evidence(options: argparse.Namespace, gallery: Gallery, queries: pd.DataFra
 
 
 def _path(table: pd.DataFrame, photo: str, folder: Path | None) -> Path:
-    if folder is not None and (folder / photo).is_file():
-        return folder / photo
     rows = table[table["photo"] == photo]
     known = str(rows["path"].iloc[0]) if "path" in table.columns and len(rows) else ""
-    if not known or not Path(known).is_file():
-        raise CatalogueError(f"where {photo} lies is not known; name its folder with --photos")
-    return Path(known)
+    if known and Path(known).is_file():
+        return Path(known)  # before any folder: cameras give a name to many photos
+    if folder is not None and (folder / photo).is_file():
+        return folder / photo
+    raise CatalogueError(f"where {photo} lies is not known; name its folder with --photos")

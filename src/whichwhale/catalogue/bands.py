@@ -24,11 +24,10 @@ from whichwhale.catalogue.errors import CatalogueError
 from whichwhale.catalogue.manifest import BandLimits, Bands
 from whichwhale.catalogue.reliability import Judge
 from whichwhale.catalogue.trials import Trials
-from whichwhale.score.open_set import weights
+from whichwhale.score.open_set import limit, weights
 
 RATES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 ERRORS = (0.05, 0.05)  # of auto, of new
-LEAST = 20  # trials that a band's limit needs within the band
 AUTO, REVIEW, NEW_BAND = "auto", "review", "new"
 
 
@@ -38,19 +37,6 @@ def check(errors: Sequence[float]) -> tuple[float, float]:
         if not 0 < error < 1:
             raise CatalogueError(f"--errors: {error:g} of the band {name} is no share between 0 and 1, exclusive, such as 0.05")
     return float(errors[0]), float(errors[1])
-
-
-def limit(
-    p: NDArray[np.float64], wrong: NDArray[np.bool_], weight: NDArray[np.float64], error: float, one_more: float
-) -> float | None:
-    """The least probability from which on at most the share `error`, by weight, of the trials [Q] is wrong; None if there is none
-    that LEAST of them reach. One wrong trial more than were seen is counted, of the weight `one_more`, so that few trials without
-    a wrong one do not pass for certainty (after Angelopoulos et al., Conformal risk control, 2024)."""
-    order = np.argsort(-p, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(p[order]) < 0, True)) if len(p) else np.zeros(0, np.int64)
-    total, bad = np.cumsum(weight[order])[ends], np.cumsum(np.where(wrong[order], weight[order], 0))[ends]
-    good = np.flatnonzero((bad + one_more <= error * (total + one_more) + 1e-12) & (ends + 1 >= LEAST))
-    return float(p[order][ends[good[-1]]]) if len(good) else None
 
 
 def band(top: float, nobody: float, limits: tuple[float | None, float | None]) -> str:

@@ -132,14 +132,19 @@ def ratios(p: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.minimum(p[:, :REST] / np.maximum(p[:, NEW:], 1e-12), 1e9)
 
 
+def check_rate(new_rate: float) -> None:
+    """Raises CatalogueError if it is no rate of strangers."""
+    if not 0 <= new_rate < 1:
+        raise CatalogueError(f"the rate of strangers is {new_rate:g}; it is a share, at least 0 and below 1, such as 0.05")
+
+
 def probabilities(asks: Asked, calibration: Calibration, new_rate: float) -> NDArray[np.float64]:
     """Probabilities [Q, K + 2]: of the K nearest animals in order, of the other known ones together, of nobody we know.
 
     Raises:
         CatalogueError: a rate that is no share.
     """
-    if not 0 <= new_rate < 1:
-        raise CatalogueError(f"the rate of strangers is {new_rate:g}; it is a share, at least 0 and below 1, such as 0.05")
+    check_rate(new_rate)
     if asks.score.shape[1] != calibration.candidates:
         raise ValueError(f"{asks.score.shape[1]} candidates, but the calibration was fitted with {calibration.candidates}")
     weights = np.array([*calibration.animal, *calibration.rest, *calibration.new])

@@ -7,18 +7,20 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whichwhale.catalogue.config import Storage
-from whichwhale.catalogue.encoding import decode, encode, fingerprints
+from whichwhale.catalogue.encoding import decode, encode
 from whichwhale.catalogue.errors import CatalogueError
 from whichwhale.catalogue.gallery import BLOCK, Gallery
 from whichwhale.catalogue.incoming import Incoming
 
 SAME_PHOTO = 0.9999  # cosine above which two vectors of one name are one photo's, computed twice
+# How far apart two vectors of one picture may lie, computed twice and stored: rounding moves a few components by a step.
+NEAR: dict[Storage, float] = {"float32": 1e-5, "float16": 1e-3, "int8": 1e-2}
 SHOWN = 10
 
 
 def without_doubles(incoming: Incoming, gallery: Gallery | None, storage: Storage, keep: bool) -> Incoming:
     """Without the photos that are in the catalogue (or among `incoming`) already: by their name, by their bytes (`photo_sha`), or
-    by their vector, number for number.
+    by their vector, which computed twice differs in the last digits.
 
     Args:
         keep: pictures that are there under another name stay.
@@ -89,20 +91,69 @@ def _same_photos(
 def _same_pictures(incoming: Incoming, gallery: Gallery | None, storage: Storage) -> list[tuple[int, int]]:
     """Pairs (row among all, the catalogue's first; row of `incoming`) that are one picture under two names, the earliest
     first."""
-    parts = [incoming.vectors[at : at + BLOCK] for at in range(0, len(incoming), BLOCK)]
-    new = np.concatenate([fingerprints(encode(part, storage)) for part in parts])
-    prints = new if gallery is None else np.concatenate([gallery.keys[gallery.place, 1], new])
-    pairs = _repeated(prints, len(new))
+    pairs = set(_near(incoming.vectors, gallery, storage).items())
+    before = 0 if gallery is None else len(gallery)
     if "photo_sha" in incoming.table.columns:
-        shas = incoming.table["photo_sha"].to_numpy(object)
-        if gallery is not None:
-            old = (
-                gallery.table["photo_sha"].to_numpy(object) if "photo_sha" in gallery.table else np.full(len(gallery), "", object)
-            )
-            shas = np.concatenate([old, shas])
-        pairs |= {pair for pair in _repeated(shas, len(new)) if shas[pair[0]]}
-    before = len(prints) - len(new)
-    return sorted((first, row - before) for first, row in pairs)
+        shas = np.concatenate([_shas(gallery), incoming.table["photo_sha"].to_numpy(object)])
+        pairs |= {(row - before, first) for first, row in _repeated(shas, len(incoming)) if shas[first]}
+    return sorted((first, row) for row, first in pairs)
+
+
+def pictures_in(gallery: Gallery, photos: Incoming) -> NDArray[np.int64]:
+    """The gallery's row [N] that is the same picture as each photo, by its bytes or its vector, whatever its name; -1 where there
+    is none."""
+    found = np.full(len(photos), -1, np.int64)
+    for row, first in _near(photos.vectors, gallery, gallery.manifest.config.storage, among_new=False).items():
+        found[row] = first
+    if "photo_sha" in photos.table.columns:
+        shas = _shas(gallery)
+        known = pd.Series(np.arange(len(shas)), index=shas)
+        known = known[(known.index != "") & ~known.index.duplicated()]
+        by_bytes = known.reindex(photos.table["photo_sha"]).to_numpy(np.float64)
+        found = np.where(np.isnan(by_bytes), found, np.nan_to_num(by_bytes).astype(np.int64))
+    return found
+
+
+def _shas(gallery: Gallery | None) -> NDArray[np.object_]:
+    if gallery is None:
+        return np.zeros(0, object)
+    return gallery.table["photo_sha"].to_numpy(object) if "photo_sha" in gallery.table else np.full(len(gallery), "", object)
+
+
+def _near(vectors: NDArray[np.float32], gallery: Gallery | None, storage: Storage, among_new: bool = True) -> dict[int, int]:
+    """Of each row of `vectors` [M, D] that has one, the first row of all (the gallery's, then `vectors`) whose stored vector is
+    no further than NEAR from it as it would be stored.
+
+    Two vectors that near are as near along any line, so along one they are sorted, and only neighbours there are compared.
+    """
+    line = np.random.default_rng(0).standard_normal(vectors.shape[1])
+    line /= np.linalg.norm(line)
+    before, near, place = 0 if gallery is None else len(gallery), NEAR[storage], []
+    stored = [decode(encode(vectors[at : at + BLOCK], storage)) for at in range(0, len(vectors), BLOCK)]
+    again = np.concatenate(stored) if stored else vectors
+    for at in range(0, before, BLOCK):
+        place.append(gallery.vectors(np.arange(at, min(at + BLOCK, before))).astype(np.float64) @ line)
+    place.append(again.astype(np.float64) @ line)
+    along = np.concatenate(place)
+    if not among_new:
+        along = along[:before]
+    order = np.argsort(along, kind="stable")
+    low, high = (np.searchsorted(along[order], place[-1] + side * near) for side in (-1, 1))
+    found = {}
+    for row in range(len(again)):
+        beside = order[low[row] : high[row] + 1]
+        beside = np.sort(beside[beside < before + (row if among_new else 0)])
+        if not len(beside):
+            continue
+        there = np.empty((len(beside), vectors.shape[1]), np.float32)
+        old = beside < before
+        if old.any():
+            there[old] = gallery.vectors(beside[old])
+        there[~old] = again[beside[~old] - before]
+        same = np.flatnonzero(np.linalg.norm(there - again[row], axis=1) <= near)
+        if len(same):
+            found[row] = int(beside[same[0]])
+    return found
 
 
 def _repeated(values: NDArray, new: int) -> set[tuple[int, int]]:

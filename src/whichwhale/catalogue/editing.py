@@ -36,9 +36,7 @@ def build(folder: str | Path, incoming: Incoming, config: CatalogueConfig, keep_
             animals, another writer.
     """
     folder = Path(folder)
-    _refuse_another(folder)
-    if folder.exists() and not (folder.is_dir() and _left_by_a_build(folder)):
-        raise CatalogueError(f"{folder}: is there already and is no catalogue; name another folder")
+    refuse_built(folder)
     if incoming.model.weights_sha == UNNAMED:
         raise CatalogueError(
             f"{folder}: nobody says which model made the vectors, so those of another one could not be told; write its name into "
@@ -52,8 +50,16 @@ def build(folder: str | Path, incoming: Incoming, config: CatalogueConfig, keep_
         gallery = generations.create(folder, incoming.model, config, incoming.table, incoming.vectors)
     told = [*mourned(died), *incoming.told]
     if len(gallery.animals) == 1:
-        told.append(f"the catalogue knows one animal, {gallery.animals[0]}: search ranks nobody until there are more")
+        told.append(f"the catalogue knows one animal, {gallery.animals[0]}: search gives no probabilities until there are more")
     return gallery, told
+
+
+def refuse_built(folder: str | Path) -> None:
+    """Raises CatalogueError if no catalogue can be built there: one is there, or something else is."""
+    folder = Path(folder)
+    _refuse_another(folder)
+    if folder.exists() and not (folder.is_dir() and _left_by_a_build(folder)):
+        raise CatalogueError(f"{folder}: is there already and is no catalogue; name another folder")
 
 
 def add(folder: str | Path, incoming: Incoming, keep_doubles: bool = False) -> tuple[Gallery, Told]:

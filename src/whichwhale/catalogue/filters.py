@@ -16,8 +16,8 @@ def matching(table: pd.DataFrame, conditions: Sequence[str]) -> NDArray[np.bool_
     """[N]: the photos that meet all conditions, each `column=value`, `column=one|other` or `column=from..to` (either may be
     empty).
 
-    Ranges are of numbers, or, in a column `date`, of days: a photo of which only the year or month is known is in if any day of
-    it is. A photo of which nothing is known is in no range.
+    Ranges are of numbers, or, in a column `date`, of days, and a year or month is a range of its days: a photo of which only the
+    year or month is known is in if any day of it is. A photo of which nothing is known is in no range.
 
     Raises:
         CatalogueError: a condition that can't be read, or a column that the table hasn't.
@@ -35,12 +35,19 @@ def matching(table: pd.DataFrame, conditions: Sequence[str]) -> NDArray[np.bool_
         values = table[column].astype(str)
         low, dots, high = wanted.partition("..")
         if not dots:
-            kept &= values.isin([one.strip() for one in wanted.split("|")]).to_numpy()
+            kept &= np.any([_is(values, column, one.strip(), condition) for one in wanted.split("|")], axis=0)
         elif column == "date":
             kept &= _days(values, low.strip(), high.strip(), condition)
         else:
             kept &= _numbers(values, low.strip(), high.strip(), condition)
     return kept
+
+
+def _is(values: pd.Series, column: str, wanted: str, condition: str) -> NDArray[np.bool_]:
+    """A year or month is all of its days."""
+    if column == "date" and wanted:
+        return _days(values, wanted, wanted, condition)
+    return (values == wanted).to_numpy()
 
 
 def _days(values: pd.Series, low: str, high: str, condition: str) -> NDArray[np.bool_]:

@@ -53,6 +53,7 @@ def calibrate(
     if pool.kind == "log_sum_exp" and scale is None:
         alone = [query for query in queries if len(query.vectors) == 1][:SCALE_QUERIES]
         scale = asking.fit_scale(gallery, alone, SCALES, POWERS) if alone else DEFAULT_SCALE
+    met = asking.meetings(gallery.table) is not None and (held_out is None or asking.meetings(held_out.table) is not None)
     cohort = asking.choose_cohort(gallery, config)
     trials = asking.run(gallery, queries, cohort, config, scale or DEFAULT_SCALE)
     largest = trials.share == max(config.sizes)
@@ -79,6 +80,7 @@ def calibrate(
         animals=len(gallery.animals),
         queries=len(queries),
         learned=learned,
+        meetings=met,
         reliability=reliability(trials, crossed, config.seed),
         bands=bands.fit(trials, crossed, errors),
     )

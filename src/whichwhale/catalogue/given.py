@@ -32,7 +32,7 @@ def incoming_of(options: argparse.Namespace, sources: Sequence[str]) -> tuple[In
         CatalogueError: neither photos with a model nor vectors, or both; otherwise as `incoming.of_photos` and `of_file`.
     """
     if options.vectors is not None:
-        if sources or options.model:
+        if sources or (options.model and not getattr(options, "evidence", None)):
             raise CatalogueError("give either photos and --model, or --vectors, not both")
         return coming.of_file(options.vectors, options.roles), []
     if not sources:

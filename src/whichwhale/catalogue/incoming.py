@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -175,7 +176,8 @@ def _plain(path: Path, arrays: dict[str, NDArray]) -> Incoming:
 
 
 def photos_in(where: Sequence[str | Path]) -> pd.DataFrame:
-    """Photos of files and folders: `photo` (its name; below a folder the path from there), `path`, and `animal` where a folder
+    """Photos of files and folders: `photo` (its name; below a folder the path from there; with more of its path where two would
+    have one name), `path`, and `animal` where a folder
     has a folder an animal and no photo beside those.
 
     Raises:
@@ -198,8 +200,22 @@ def photos_in(where: Sequence[str | Path]) -> pd.DataFrame:
     if not rows:
         raise CatalogueError("no photo was named")
     table = pd.DataFrame(rows, dtype="str")
+    table["photo"] = _told_apart(table["photo"].tolist(), [Path(path) for path in table["path"]])
     _refuse_double(table, "the photos")
     return table
+
+
+def _told_apart(names: list[str], paths: Sequence[Path]) -> list[str]:
+    """Names of which those that several photos have got longer by folders of their paths, until they differ."""
+    for depth in range(2, max(len(path.parts) for path in paths) + 1):
+        count = Counter(names)
+        if len(count) == len(names):
+            break
+        names = [
+            name if count[name] == 1 else "/".join(path.relative_to(path.anchor).parts[-max(depth, name.count("/") + 1) :])
+            for name, path in zip(names, paths, strict=True)
+        ]
+    return names
 
 
 def of_photos(where: Sequence[str | Path], model: str | Path) -> tuple[Incoming, list[str]]:

@@ -68,7 +68,8 @@ class Calibration(Config):
     animal, rest, new: the weights of the features; knots: where the cosine's slope may change; threshold: of the ratio of an
     animal's probability to that of nobody, where `new_whale` is put; cohort: file of the vectors float32 [C, D] that a query is
     compared with; photos, animals: what was in the catalogue; queries: how many were asked; learned: share of them that the model
-    had learned from, null if nobody knows; bands: null in catalogues of before there were any.
+    had learned from, null if nobody knows; meetings: whether it was known which photos are of one meeting, so that no query was
+    compared with pictures of its own (null: not noted); bands: null in catalogues of before there were any.
     """
 
     scale: float | None
@@ -83,6 +84,7 @@ class Calibration(Config):
     animals: int
     queries: int
     learned: float | None
+    meetings: bool | None = None
     reliability: list[dict[str, Any]] = []
     bands: Bands | None = None
 

@@ -9,8 +9,8 @@ empty where nothing is known.
 
 from __future__ import annotations
 
+import csv
 import re
-from io import StringIO
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whichwhale.catalogue.errors import CatalogueError, listed
+from whichwhale.score.ranking import NEW_WHALE
 
 KEY = "key"
 ALWAYS = ["photo", "animal", "status"]
@@ -54,11 +55,12 @@ def read_labels(path: str | Path) -> pd.DataFrame:
     """
     path = Path(path)
     try:
-        text = path.read_text(encoding="utf-8-sig")
-        table = pd.read_csv(StringIO(text), dtype=str, keep_default_na=False)
+        table = _cells(path)
     except FileNotFoundError:
         raise CatalogueError(f"{path}: no such table; correct the name") from None
-    except (OSError, ValueError) as error:
+    except CatalogueError:
+        raise
+    except (OSError, ValueError, csv.Error) as error:
         raise CatalogueError(f"{path}: not a readable CSV ({error})") from None
     table = table.rename(
         columns={name: new for name, new in ALIASES.items() if name in table.columns and new not in table.columns}
@@ -74,8 +76,30 @@ def read_labels(path: str | Path) -> pd.DataFrame:
     if (double := table["photo"].duplicated()).any():
         line = int(double.to_numpy().argmax())
         raise CatalogueError(f"{path}: line {line + 2}: {table['photo'].iloc[line]} has a row already; keep one of them")
+    if "animal" in table.columns:  # strangers, as the answers of a competition call them: nobody says who they are
+        table["animal"] = table["animal"].where(table["animal"] != NEW_WHALE, "")
     check(table, str(path), first_line=2)
     return table
+
+
+def _cells(path: Path) -> pd.DataFrame:
+    """A CSV's cells, texts; blanks about column names count for nothing, nor do empty cells behind the last column."""
+    with path.open(newline="", encoding="utf-8-sig") as stream:
+        reader = csv.reader(stream)
+        header = [name.strip() for name in next(reader, [])]
+        while header and not header[-1]:
+            header.pop()
+        if double := sorted({name for name in header if header.count(name) > 1}):
+            raise CatalogueError(f"{path}: line 1: column {double[0]!r} more than once; keep one of them")
+        rows = []
+        for cells in reader:
+            if not cells:
+                continue
+            if any(cell.strip() for cell in cells[len(header) :]):
+                more = f"{len(cells)} cells, but the header has {len(header)}"
+                raise CatalogueError(f"{path}: line {reader.line_num}: {more}; quote cells that hold a comma")
+            rows.append([*cells, *[""] * (len(header) - len(cells))][: len(header)])
+    return pd.DataFrame(rows, columns=header, dtype="str")
 
 
 def meetings(table: pd.DataFrame) -> NDArray[np.int64] | None:
@@ -89,6 +113,9 @@ def meetings(table: pd.DataFrame) -> NDArray[np.int64] | None:
 
 def check(table: pd.DataFrame, where: str, first_line: int = 0) -> None:
     """Raises CatalogueError for names that can't stand in the table, and for dates that are none."""
+    if "animal" in table.columns and (stranger := table["animal"] == NEW_WHALE).any():
+        photo = table["photo"].iloc[int(stranger.to_numpy().argmax())]
+        raise CatalogueError(f"{where}: {photo}: {NEW_WHALE} is what nobody's animal is called; give it a name, or none")
     for name in ("photo", "animal"):
         if name not in table.columns:
             continue

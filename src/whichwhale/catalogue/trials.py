@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from whichwhale.catalogue.calibration import Asked, background
 from whichwhale.catalogue.config import CalibrationConfig
+from whichwhale.catalogue.doubles import pictures_in
 from whichwhale.catalogue.errors import CatalogueError
 from whichwhale.catalogue.gallery import Gallery
 from whichwhale.catalogue.incoming import Incoming
@@ -69,7 +70,7 @@ def own_queries(gallery: Gallery, config: CalibrationConfig) -> tuple[list[Query
     share = None if (learned[eligible] == "").any() else float((learned[eligible] == "yes").mean())
     meeting = meetings(table)
     queries = []
-    for rows in _drawn(eligible, gallery.code, meeting, config):
+    for rows in _drawn(eligible, gallery.code, meeting, config, _met_again(gallery.code, meeting)):
         same = gallery.code == gallery.code[rows[0]]
         hidden = rows if meeting is None else np.union1d(rows, np.flatnonzero(same & np.isin(meeting, meeting[rows])))
         animal = int(gallery.code[rows[0]])
@@ -79,8 +80,8 @@ def own_queries(gallery: Gallery, config: CalibrationConfig) -> tuple[list[Query
 
 def held_out_queries(gallery: Gallery, photos: Incoming, config: CalibrationConfig) -> tuple[list[Query], float | None]:
     """The user's photos with known animals, some of whom may be strangers, and the share of them that the model had learned from:
-    0, or None if `learned` does not say so of each. Hidden are the gallery's photo of the same name, and those of the same animal
-    and encounter.
+    0, or None if `learned` does not say so of each. Hidden are the gallery's photo of the same name, the same picture under any
+    name, and those of the same animal and encounter.
 
     Raises:
         CatalogueError: as `not_learned`.
@@ -89,13 +90,13 @@ def held_out_queries(gallery: Gallery, photos: Incoming, config: CalibrationConf
     table = photos.table
     code, names = pd.factorize(table["animal"], sort=True)
     place = {name: number for number, name in enumerate(gallery.animals)}
-    twin = gallery.photos.get_indexer(pd.Index(table["photo"]))
+    twin, picture = gallery.photos.get_indexer(pd.Index(table["photo"])), pictures_in(gallery, photos)
     meeting = meetings(table)
     met = gallery.table.groupby(["animal", "encounter"]).indices if meeting is not None and "encounter" in gallery.table else {}
     queries = []
     for rows in _drawn(np.arange(len(table)), code, meeting, config):
         name = str(names[code[rows[0]]])
-        hidden = [twin[rows][twin[rows] >= 0]]
+        hidden = [twin[rows][twin[rows] >= 0], picture[rows][picture[rows] >= 0]]
         if met:
             hidden += [met.get((name, one), hidden[0][:0]) for one in table["encounter"].iloc[rows].unique() if one]
         queries.append(Query(photos.vectors[rows], place.get(name, -1), name, np.unique(np.concatenate(hidden)).astype(np.int64)))
@@ -123,13 +124,31 @@ def not_learned(photos: Incoming, where: str) -> Incoming:
     return photos.only(kept, "the model learned from them")
 
 
+def _met_again(code: NDArray[np.int64], meeting: NDArray[np.int64] | None) -> NDArray[np.bool_]:
+    """Photos [N] whose animal has one of another meeting (of no known one: another photo)."""
+    met = np.arange(len(code)) if meeting is None else meeting
+    count = pd.DataFrame({"animal": code, "met": met}).groupby("animal")["met"].nunique()
+    return count.loc[code].to_numpy() > 1
+
+
 def _drawn(
-    eligible: NDArray[np.int64], code: NDArray[np.int64], meeting: NDArray[np.int64] | None, config: CalibrationConfig
+    eligible: NDArray[np.int64],
+    code: NDArray[np.int64],
+    meeting: NDArray[np.int64] | None,
+    config: CalibrationConfig,
+    again: NDArray[np.bool_] | None = None,
 ) -> Iterator[NDArray[np.int64]]:
-    """Rows of each query: single photos, then groups of one animal, of one encounter where that is known."""
+    """Rows of each query: single photos, then groups of one animal, of one encounter where that is known. At least half of the
+    single photos, while there are such, are among `again` [N], whose animal is known by another meeting: others can be asked as
+    strangers' alone."""
     for number, together_ in enumerate(sorted(set(config.encounters))):
         order = np.random.default_rng([config.seed, number]).permutation(eligible)
         if together_ == 1:
+            if again is not None:
+                both, lone = order[again[order]], order[~again[order]]
+                usual = int(again[order[: config.queries]].sum())
+                both = both[: max(usual, config.queries // 2)]
+                order = np.concatenate([both, lone[: max(config.queries - len(both), 0)]])
             for row in order[: config.queries]:
                 yield np.array([row])
             continue

@@ -9,17 +9,26 @@ GROWN = 2  # times as many photos or animals as were calibrated with: time to ca
 
 
 def too_sure(calibration: Calibration | None) -> str:
-    """Why probabilities may be too sure; empty if they were fitted on photos that the model had not learned from."""
-    if calibration is None or calibration.learned == 0:
+    """Why probabilities may be too sure; empty if they were fitted on photos that the model had not learned from, each without
+    the others of its meeting."""
+    if calibration is None:
         return ""
+    lines = []
     if calibration.learned is None:
-        return (
+        lines.append(
             "Whether the model had learned from the calibration's photos is not known; if it had, the probabilities are too sure."
         )
-    return (
-        f"The model had learned from {calibration.learned:.0%} of the calibration's photos: the probabilities are too sure. Give "
-        "`calibrate` other photos as --queries."
-    )
+    elif calibration.learned > 0:
+        lines.append(
+            f"The model had learned from {calibration.learned:.0%} of the calibration's photos: the probabilities are too sure. "
+            "Give `calibrate` other photos as --queries."
+        )
+    if calibration.meetings is False:
+        lines.append(
+            "Which photos are of one meeting is not known: if there are several of one, the probabilities are too sure for new "
+            "meetings. Say it in a column `encounter` (`set --table`) and `calibrate` anew."
+        )
+    return " ".join(lines)
 
 
 def out_of_date(gallery: Gallery) -> str:

@@ -19,6 +19,7 @@ from whichwhale.score.strangers import NAMES, Asked
 COMBINED = "combination"
 PARTS = 5
 BANDS = ("auto", "review", "new")
+LEAST = 20  # trials that a band's limit needs within the band
 
 
 @dataclass(frozen=True)
@@ -111,19 +112,28 @@ def band_limits(
 ) -> tuple[float, float]:
     """Limits (a, n): a photo is named without anybody looking if its score is at most a, called new if it is at least n.
 
-    a is the largest score at which at most the share `auto` of those named has a wrong name (strangers have), n the least at
-    which at most the share `new` of those called new is a known animal; -inf and inf if there is none. n is above a.
+    Each by `limit`: at most the share `auto` of those named has a wrong name (strangers have), at most the share `new` of those
+    called new is a known animal; -inf and inf if there is none. n is above a.
     """
-    order, ends = _ordered(score)
-    ordered, w = score[order], weight[order]
-    wrong, known = np.cumsum(np.where(rank[order] == 0, 0, w))[ends], np.cumsum(np.where(rank[order] >= 0, w, 0))[ends]
-    total = np.cumsum(w)[ends]
-    good = np.flatnonzero(wrong <= auto * total + 1e-12)
-    named = ordered[ends[good[-1]]] if len(good) else -np.inf
-    starts = np.concatenate([[0], ends[:-1] + 1])
-    before_known, before = np.concatenate([[0], known[:-1]]), np.concatenate([[0], total[:-1]])
-    good = np.flatnonzero((known[-1] - before_known <= new * (total[-1] - before) + 1e-12) & (ordered[starts] > named))
-    return float(named), float(ordered[starts[good[0]]]) if len(good) else np.inf
+    heaviest = float(weight.max(initial=0.0))
+    named = limit(-score, rank != 0, weight, auto, heaviest)
+    low = -np.inf if named is None else -named
+    above = score > low
+    called = limit(score[above], rank[above] >= 0, weight[above], new, heaviest)
+    return low, np.inf if called is None else called
+
+
+def limit(
+    p: NDArray[np.float64], wrong: NDArray[np.bool_], weight: NDArray[np.float64], error: float, one_more: float
+) -> float | None:
+    """The least value from which on at most the share `error`, by weight, of the trials [Q] is wrong; None if there is none that
+    LEAST of them reach. One wrong trial more than were seen is counted, of the weight `one_more`, so that few trials without a
+    wrong one do not pass for certainty (after Angelopoulos et al., Conformal risk control, 2024)."""
+    order = np.argsort(-p, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(p[order]) < 0, True)) if len(p) else np.zeros(0, np.int64)
+    total, bad = np.cumsum(weight[order])[ends], np.cumsum(np.where(wrong[order], weight[order], 0))[ends]
+    good = np.flatnonzero((bad + one_more <= error * (total + one_more) + 1e-12) & (ends + 1 >= LEAST))
+    return float(p[order][ends[good[-1]]]) if len(good) else None
 
 
 def judge(
