@@ -40,6 +40,22 @@ def test_per_cents_reach_from_edge_to_edge(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("address", "name"),
+    [
+        ("/data/upload/1/0123abcd-a%20b.jpg", "a b.jpg"),
+        ("https://label.example.org/data/upload/3/0123abcd-1b9d6bcd-bbfd.jpg", "1b9d6bcd-bbfd.jpg"),
+        ("/data/local-files/?d=imgs/1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed.jpg", "1b9d6bcd-bbfd-4b2d-9b5d-ab8dfbbd4bed.jpg"),
+        ("s3://bucket/deadbeef-1.jpg", "deadbeef-1.jpg"),
+        ("/data/local-files/?d=s1.pgm", "s1.pgm"),
+        ("/data/local-files/?d=photo", "photo"),
+    ],
+)
+def test_a_photos_name_is_the_end_of_its_address(tmp_path: Path, address: str, name: str) -> None:
+    path = save(tmp_path / "a.json", rectangle(0, 0, 20, 10), data={"image": address, "note": "seen.jpg"})
+    assert label_studio.read(path).table["Image"].tolist() == [name]
+
+
+@pytest.mark.parametrize(
     ("degrees", "left", "top", "width", "height"),
     [
         (90, 80, 50, 20, 40),  # 40 x 20 px with its corner at (100, 50), turned clockwise: it hangs down and to the left of it
@@ -87,7 +103,10 @@ def test_whose_annotation(tmp_path: Path) -> None:
         label_studio.read(path)
     assert label_studio.read(path, annotator="anna@example.org").table["width"].tolist() == [20]
     assert label_studio.read(path, annotator="2").table["status"].tolist() == ["none"]
-    assert len(label_studio.read(path, annotator="carl").table) == 0  # he has not seen the photo
+    with pytest.raises(FormatError, match=r"nothing is by 'carl'; there are .* by 1/anna@example.org, 2, 3, m1"):
+        label_studio.read(path, annotator="carl")  # a slip of the pen is no empty table
+    twice = save(tmp_path / "d.json", annotations=[anna | {"id": 7}, anna | {"id": 8, "result": []}])
+    assert label_studio.read(twice, annotator="id=8").table["status"].tolist() == ["none"]
     model = label_studio.read(save(tmp_path / "b.json", annotations=[skipped], predictions=[guess])).table
     assert model[["width", "source", "score"]].values.tolist() == [[40, "m1", 0.5]]
     assert len(label_studio.read(save(tmp_path / "c.json", annotations=[], predictions=[])).table) == 0

@@ -69,5 +69,14 @@ def test_a_folder_of_crops_largest_first(tmp_path):
     shown = decode(tmp_path / "out" / "w_1_0_head.jpg")
     assert shown.shape == (20, 40, 3) and np.abs(shown.astype(int) - (10, 200, 90)).max() <= 4
     assert len(write(table, tmp_path, tmp_path / "two", CropRule(most=2))) == 2
+    with pytest.raises(ValueError, match=r"two/w_1_1_head.jpg: is not among the crops that are to be written"):
+        write(table, tmp_path, tmp_path / "two", CropRule(most=1))
+    odd = write(table.assign(part=table["part"].replace("head", "../../head/upper")), tmp_path, tmp_path / "odd", CropRule())
+    assert odd["file"].tolist() == ["w_1_0_--..-head-upper.jpg", "w_1_1_--..-head-upper.jpg", "w_1_0_fluke.jpg"]
+    assert sorted(path.name for path in (tmp_path / "odd").iterdir()) == sorted([*odd["file"], "crops.csv"])
+    gone = build([*rows, row("head", 0, 1, 1, 9, 9) | {"Image": "w_3.png", "item": "w_3.png#0"}], [])
+    with pytest.raises(ValueError, match=r"w_3.png: the photo is missing, as are 0 others; nothing was written"):
+        write(gone, tmp_path, tmp_path / "half", CropRule())
+    assert not (tmp_path / "half").exists()
     with pytest.raises(ValueError, match="nothing to cut out"):
         write(table[table["status"] == "none"], tmp_path, tmp_path / "none", CropRule())

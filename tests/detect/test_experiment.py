@@ -1,6 +1,7 @@
 """A detector on a small made-up survey: no, one or two animals, each a grey body with a red head and a green fluke."""
 
 import json
+import shutil
 from pathlib import Path
 
 import cv2
@@ -14,11 +15,13 @@ import train
 from tests.killed_fit import assert_ends_as_if_never_killed, needs_sigkill
 from tests.left_by_a_fit import put
 from whichwhale.annotations import build, read, write
+from whichwhale.annotations.__main__ import main as annotating
 from whichwhale.annotations.table import BOX
 from whichwhale.competition import folds
 from whichwhale.config import ConfigError, to_yaml
 from whichwhale.detect import predicting, seen
 from whichwhale.detect.__main__ import main
+from whichwhale.detect.asked import photos_of
 from whichwhale.detect.config import DetectConfig
 from whichwhale.detect.experiment import Experiment
 from whichwhale.detect.fitting import fit_fold
@@ -247,6 +250,31 @@ def test_the_door_scores_lists_draws_and_cuts(here: Path, survey: Path, tmp_path
     assert scores.loc["all", "ap50"] > 0.5 and scores.loc["all", "boxes"] == scores.loc[["head", "fluke"], "boxes"].sum()
     assert main(["score", f"{model}/fold0", parts]) == 0
     capsys.readouterr()
+    dealt, known = folds.read(here / "folds.csv"), set(read(Path(parts))["Image"])
+    for where, kind, asked in (
+        (model, "test", TEST),
+        (f"{model}/fold0", "test", TEST),
+        (model, "out-of-fold", dealt.loc[dealt["fold"] >= 0, "Image"]),
+        (f"{model}/fold1", "out-of-fold", dealt.loc[dealt["fold"] == 1, "Image"]),
+    ):
+        assert photos_of(Path(where), kind) == set(asked)
+        shown = set(asked) & known & set(read(Path(where) / "candidates.csv").query("status != 'unreadable'")["Image"])
+        assert main(["score", where, parts, "--on", kind]) == 0
+        assert f": {len(shown)} photos" in capsys.readouterr().out
+    (tmp_path / "own").mkdir()
+    shutil.copy(here / "parts" / "candidates.csv", tmp_path / "own")
+    assert main(["score", str(tmp_path / "own"), parts, "--on", "test"]) == 2
+    assert "has no fit's config.yaml" in capsys.readouterr().err
+    sizes = ["--photos", photos, "--boxes", "--points"]
+    assert annotating([*["convert", "--to", "yolo"], parts, str(tmp_path / "yolo"), *sizes[:3]]) == 0
+    capsys.readouterr()
+    assert main(["score", f"{model}/fold0", str(tmp_path / "yolo")]) == 2  # which knows the sizes of its own photos alone
+    assert "no size is known of a photo" in (told := capsys.readouterr().err) and "annotations convert" in told
+    for path in (tmp_path / "yolo" / "labels").glob("*.txt"):
+        if f"{path.stem}.jpg" not in set(TEST) & set(known) - {"w_57.jpg"}:  # which can't be read
+            path.unlink()
+    assert main(["score", model, str(tmp_path / "yolo"), "--on", "test"]) == 0
+    capsys.readouterr()
     (tmp_path / "list.txt").write_text(f"w_50.jpg\n{ALWAYS}\n")
     assert main(["score", model, parts, "--photos", str(tmp_path / "list.txt")]) == 2
     assert f"1 photos can't be scored, the first is {ALWAYS}" in capsys.readouterr().err
@@ -263,6 +291,8 @@ def test_the_door_scores_lists_draws_and_cuts(here: Path, survey: Path, tmp_path
     assert main(["crops", model, photos, str(tmp_path / "x"), "--part", "tail"]) == 2
     assert "has no tail" in capsys.readouterr().err
     assert main(["look", str(here / "nothing"), photos, str(tmp_path / "x.png")]) == 2
+    assert main(["look", model, photos, str(tmp_path / "x.png"), "--count", "0"]) == 2
+    assert "at least one photo" in capsys.readouterr().err
 
 
 def test_new_photos_get_what_the_test_photos_got(here: Path, survey: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:

@@ -82,6 +82,12 @@ def test_photos_without_a_whale_count_against_what_is_found_there():
     assert math.isnan(score(table(("c", "head", 0, 0, 1, 1, 0.9)), TRUTH, 0.4, parts=["head"]).loc[0, "ap50"])
 
 
+def test_a_part_that_the_truth_never_shows_counts_against_who_finds_it():
+    scores = score(table(("b", "head", 0, 0, 10, 10, 0.5), ("b", "tail", 0, 0, 9, 9, 0.9)), TRUTH, 0.4).set_index("part")
+    assert scores.loc["tail", ["tp", "fp", "fn"]].tolist() == [0, 1, 0] and math.isnan(scores.loc["tail", "ap50"])
+    assert scores.loc[ALL, "fp"] == 1
+
+
 def test_nothing_found_and_what_can_not_be_scored():
     nothing = score(table(("a",), ("b",)), TRUTH, 0.5).set_index("part")
     assert nothing["ap50"].tolist() == [0, 0, 0] and nothing.loc[ALL, "fn"] == 4
@@ -112,7 +118,12 @@ def test_photos_that_were_trained_on_are_refused(tmp_path):
     for told in ({}, {1: {"c"}}):  # of fold 0 nobody knows
         with pytest.raises(SeenError, match=r"fold 0's model found it, and nothing says what that was trained on \(no fold0/"):
             score(found, TRUTH, 0.5, told)
-    assert seen(found.assign(fold=-1), {}) == {}  # by hand
+    by_hand = found.assign(fold=-1, source="hand", score=math.nan)
+    assert seen(by_hand, {}) == {} == seen(by_hand, learnt)
+    # Formats without a place for the fold say -1 of what a model found; then any of its folds may have found it.
+    for lost in (found.assign(fold=-1, source="sea/parts/fold0"), found.assign(fold=-1, source="hand")):
+        assert set(seen(lost, learnt)) == {image for images in learnt.values() for image in images} & set(found["Image"])
+        assert seen(lost, {}) == {}
 
 
 def test_another_data_sets_photo_of_the_same_name_was_not_learnt_from(tmp_path, monkeypatch):

@@ -107,7 +107,7 @@ def guess(path: Path) -> str:
             return kind
     elif not path.exists():
         raise FormatError(f"{path}: the file is missing")
-    elif path.suffix == ".csv":
+    elif path.suffix.lower() == ".csv":
         cells = next(csv.reader([path.open(encoding="utf-8-sig", errors="replace").readline()]), [])
         if {"Image", "item"} <= set(cells):
             return "contract"
@@ -115,9 +115,9 @@ def guess(path: Path) -> str:
             return "metadata"
         if len(cells) == 6 and "Image" not in cells:
             return "retinanet"
-    elif path.suffix in (".yaml", ".yml"):
+    elif path.suffix.lower() in (".yaml", ".yml"):
         return "yolo"
-    elif path.suffix == ".json":
+    elif path.suffix.lower() == ".json":
         content = _peep(path)
         one = content[0] if isinstance(content, list) and content and isinstance(content[0], dict) else {}
         if isinstance(content, dict) and "shapes" in content:
@@ -137,9 +137,9 @@ def guess_target(path: Path) -> str:
     """The format that a file or folder yet to be written should have, by what is there or else by its name."""
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         return guess(path)
-    if path.suffix == ".csv":
+    if path.suffix.lower() == ".csv":
         return "contract"
-    if path.suffix in (".yaml", ".yml"):
+    if path.suffix.lower() in (".yaml", ".yml"):
         return "yolo"
     if path.suffix:
         raise FormatError(f"{path}: {path.suffix} may be one of several formats; say which with --to ({', '.join(writable())})")
@@ -206,5 +206,5 @@ def write(
 def _peep(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise FormatError(f"{path}: not JSON ({error}); is the file cut off?") from None

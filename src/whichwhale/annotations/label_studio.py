@@ -42,8 +42,9 @@ from whichwhale.annotations.reading import (
 
 ADDRESS = "/data/local-files/?d="  # where Label Studio serves files of its own machine from
 KINDS = {"rectanglelabels": "rectangle", "rectangle": "rectangle", "keypointlabels": "keypoint", "keypoint": "keypoint"}
-IMAGE = re.compile(r"\.(jpe?g|png|tiff?|webp|bmp|gif)$", re.IGNORECASE)
-UPLOADED = re.compile(r"^[0-9a-f]{8}-")  # what Label Studio puts before the name of an uploaded file
+IMAGE = re.compile(r"\.(jpe?g|jp2|png|tiff?|webp|bmp|gif|p[gpn]m|hei[cf]|avif)$", re.IGNORECASE)
+UPLOADED = re.compile(r"(?<=/)[0-9a-f]{8}-(?=[^/]+$)")  # what Label Studio puts before the name of an uploaded file
+UPLOADS = "/upload/"  # in the address of such a file, and of no other
 NOTE = re.compile(r"(item|part) (.+)")  # a region's meta text, where `text` had to say more than the format does
 
 
@@ -53,8 +54,8 @@ def read(path: str | Path, points: Sequence[str] | None = None, annotator: str |
 
     Args:
         points: names to take; None: all key points' labels, as they first appear.
-        annotator: whose annotation or prediction to take (completed_by's id or email, or model_version) where a task has several.
-            Predictions count only where a task has no annotation.
+        annotator: whose annotation or prediction to take (completed_by's id or email, or model_version; or the annotation's own
+            id, as `id=7`, where one person has made several). Predictions count only where a task has no annotation.
 
     Raises:
         FormatError: no export, several annotations of a task without `annotator`, or a region that can't be a part or a point;
@@ -63,6 +64,8 @@ def read(path: str | Path, points: Sequence[str] | None = None, annotator: str |
     tasks = load_json(path)
     if not isinstance(tasks, list):
         raise FormatError(f"{path}: must be a list of tasks, not {type(tasks).__name__}; export as JSON")
+    if annotator is not None:
+        _refuse_unknown(tasks, annotator, path)
     photos = [_photo(task, f"{path}, task {i}", annotator) for i, task in enumerate(tasks)]
     return assemble([photo for photo in photos if photo is not None], points)
 
@@ -143,7 +146,7 @@ def _photo(task: object, where: str, annotator: str | None) -> Photo | None:
     if not isinstance(task, dict) or not isinstance(task.get("data"), dict):
         raise FormatError(f"{where}: must have data; is this JSON-MIN? export as JSON")
     data = task["data"]
-    image = next((name for value in [data.get("image"), *data.values()] if (name := _image(value))), None)
+    image = _image(data.get("image"), anything=True) or next((name for value in data.values() if (name := _image(value))), None)
     if image is None:
         raise FormatError(f"{where}: data has no address of an image (…/w_1.jpg)")
     where = f"{where} ({image})"
@@ -233,17 +236,37 @@ def _chosen(task: dict, where: str, annotator: str | None) -> tuple[dict | None,
 def _who(entry: dict) -> list[str]:
     by = entry.get("completed_by")
     values = [by.get("id"), by.get("email")] if isinstance(by, dict) else [by, entry.get("model_version")]
-    return [str(value) for value in values if value is not None]
+    own = [] if entry.get("id") is None else [f"id={entry['id']}"]
+    return [*(str(value) for value in values if value is not None), *own]
 
 
-def _image(value: object) -> str | None:
-    """A photo's name from its address: the end of its path, or of the file that a query asks for."""
+def _refuse_unknown(tasks: list, annotator: str, path: str | Path) -> None:
+    """Raises FormatError if no task has anything by that annotator."""
+    entries = [
+        entry
+        for task in tasks
+        if isinstance(task, dict)
+        for key in ("annotations", "predictions")
+        if isinstance(task.get(key), list)
+        for entry in task[key]
+        if isinstance(entry, dict)
+    ]
+    if not any(annotator in _who(entry) for entry in entries):
+        there = sorted({"/".join(name for name in _who(entry) if not name.startswith("id=")) for entry in entries} - {""})
+        whose = ", ".join(there) or "nobody named"
+        raise FormatError(f"{path}: nothing is by {annotator!r}; there are annotations and predictions by {whose}")
+
+
+def _image(value: object, anything: bool = False) -> str | None:
+    """A photo's name from its address: the end of its path, or of the file that a query asks for. Unless it may be `anything`,
+    its ending must be a photo's."""
     if not isinstance(value, str):
         return None
     parts = urlsplit(value)
     asked = parse_qs(parts.query, keep_blank_values=True).get("d")
-    name = base_name(asked[0] if asked else unquote(parts.path))
-    return UPLOADED.sub("", name) if IMAGE.search(name) else None
+    path = asked[0] if asked else unquote(parts.path)
+    name = base_name(UPLOADED.sub("", path) if UPLOADS in path else path)
+    return name if name and (anything or IMAGE.search(name)) else None
 
 
 def _size(region: dict, photo: Photo, where: str) -> tuple[float, float]:

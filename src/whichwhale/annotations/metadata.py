@@ -33,6 +33,8 @@ def read(path: str | Path, points: Sequence[str] | None = None) -> Loaded:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
     except (FileNotFoundError, IsADirectoryError):
         raise FormatError(f"{path}: the file is missing") from None
+    except UnicodeDecodeError as error:
+        raise FormatError(f"{path}: not a CSV table ({error})") from None
     reader = csv.DictReader(lines)
     needed = ["Image", *BOX, *(f"{name}_{axis}" for name in POINTS.values() for axis in "xy")]
     missing = [name for name in needed if name not in (reader.fieldnames or [])]

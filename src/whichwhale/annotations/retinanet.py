@@ -34,6 +34,7 @@ def read(path: str | Path, points: Sequence[str] | None = None) -> Loaded:
         raise FormatError(f"{path}: not a CSV table ({error})") from None
     for line, cells in enumerate(lines, 1):
         where = f"{path}, line {line}"
+        cells = [cell.strip() for cell in cells]
         if not cells:
             continue
         if len(cells) != 6 or not cells[0]:

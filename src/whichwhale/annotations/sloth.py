@@ -57,10 +57,10 @@ def read(path: str | Path) -> dict[str, list[Shape]]:
     """
     path = Path(path)
     try:
-        entries = json.loads(path.read_text(encoding="utf-8"))
+        entries = json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise SlothError(f"{path}: the file is missing") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise SlothError(f"{path}: not JSON ({error}); is the file cut off?") from None
     if not isinstance(entries, list):
         raise SlothError(f"{path}: must be a list of images, not {type(entries).__name__}")

@@ -6,6 +6,7 @@ x=-0.5, y=-0.5, width=4, height=3. Point names are the columns' own: any NAME wi
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -126,6 +127,20 @@ def validate(table: pd.DataFrame) -> list[str]:
     return [f"line {row + 2} ({item.iloc[row]}), {why}" for row, why in sorted(found, key=lambda one: one[0])]
 
 
+def _refuse_ragged(path: Path) -> None:
+    """Raises AnnotationsError for rows of more cells than the header, which pandas would cut off."""
+    with path.open(newline="", encoding="utf-8-sig") as stream:
+        reader = csv.reader(stream)
+        header = next(reader, [])
+        problems = [
+            f"line {reader.line_num}: has {len(cells)} cells, the header {len(header)}; quote cells that hold a comma"
+            for cells in reader
+            if len(cells) > len(header)
+        ]
+    if problems:
+        raise AnnotationsError(path, problems)
+
+
 def read(path: str | Path) -> pd.DataFrame:
     """Read annotations.csv; types as `build` returns them.
 
@@ -136,8 +151,9 @@ def read(path: str | Path) -> pd.DataFrame:
     if not path.is_file():
         raise AnnotationsError(path, ["the file is missing"])
     try:
+        _refuse_ragged(path)
         text = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
-    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError) as error:
+    except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, csv.Error) as error:
         raise AnnotationsError(path, [f"not a CSV table ({str(error).strip()})"]) from None
     problems = _check_columns([str(name) for name in text.columns])
     if problems:

@@ -26,6 +26,8 @@ from whichwhale.annotations.reading import HALF, FormatError, Loaded, Photo, Siz
 
 TOLERANCE = 0.01  # shares this far outside 0 … 1 are still taken by Ultralytics (verify_image_label); beyond it drops the photo
 
+CLASSES = "classes.txt"  # LabelImg leaves the names of the classes beside the labels; data.yaml says them
+
 
 def read(path: str | Path, sizes: Sizes, points: Sequence[str] | None = None) -> Loaded:
     """Read labels: source `hand`, fold −1; #0 is the largest box of its part. A sixth number of a line without points is a score.
@@ -47,7 +49,7 @@ def read(path: str | Path, sizes: Sizes, points: Sequence[str] | None = None) ->
         if stem in by_stem:
             raise FormatError(f"{settings}: {by_stem[stem]} and {image} would have the same label file; rename one photo")
         by_stem[stem] = image
-    files = sorted(file for file in (folder / "labels").rglob("*.txt"))
+    files = sorted(file for file in (folder / "labels").rglob("*.txt") if file.name != CLASSES)
     if not files:
         raise FormatError(
             f"{folder / 'labels'}: has no label files (*.txt); is {folder} the folder that holds data.yaml and labels/?"
@@ -63,7 +65,11 @@ def read(path: str | Path, sizes: Sizes, points: Sequence[str] | None = None) ->
         if image in photos:
             raise FormatError(f"{file}: {image} has another label file; put the lines into one")
         photo = photos[image] = Photo(image, str(file), sizes[image])
-        for line, content in enumerate(file.read_text(encoding="utf-8-sig").splitlines(), 1):
+        try:
+            lines = file.read_text(encoding="utf-8-sig").splitlines()
+        except UnicodeDecodeError as error:
+            raise FormatError(f"{file}: not a text file ({error})") from None
+        for line, content in enumerate(lines, 1):
             if content.strip():
                 row = _row(content.split(), parts, names, dims, sizes[image], f"{file}, line {line}")
                 photo.rows.append(row | {"entry": f"{file.name}, line {line}"})

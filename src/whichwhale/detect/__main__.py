@@ -20,10 +20,10 @@ import pandas as pd
 from PIL import Image
 
 from whichwhale.annotations import formats, read, write
-from whichwhale.annotations.table import MEAN_OF_FOLDS
 from whichwhale.command_line import carried_out, parser_of
 from whichwhale.competition.photos import decode
 from whichwhale.detect import crops, drawing, seen
+from whichwhale.detect.asked import photos_of
 from whichwhale.detect.negatives import hard_negatives
 from whichwhale.detect.score import in_words, score, shared
 from whichwhale.files import write_atomically, write_text
@@ -87,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
         "--square", choices=("no", "black", "photo"), default="no", help="pad to a square: with black, or with more of the photo"
     )
     out.add_argument("--size", type=int, default=0, metavar="PX", help="side of the squares (default: as large as in the photo)")
+    for command in (judge, hard, look):
+        command.add_argument("--annotator", metavar="WHO", help="Label Studio: whose truth, where a photo has several")
     for command in (judge, hard, look, out):
         command.add_argument(
             "--threshold",
@@ -129,7 +131,9 @@ def _negatives(options: argparse.Namespace) -> None:
 
 def _look(options: argparse.Namespace) -> None:
     found = _found(options, FOUND)
-    truth = formats.read(options.truth).table if options.truth else None
+    if options.count < 1 or options.width < 32:
+        raise ValueError(f"--count {options.count} --width {options.width}: at least one photo, 32 px wide")
+    truth = _truth(options, found) if options.truth else None
     images = list(dict.fromkeys(found["Image"]))[: options.count]
     colour = drawing.colours(sorted(found["part"].unique()))
     size = (options.width, round(options.width * 2 / 3))
@@ -155,15 +159,14 @@ def _crops(options: argparse.Namespace) -> None:
 
 def _held_against(options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, dict[int, set[str]]]:
     """What was found in the photos that were asked for, the truth, and what each fold's model was trained on."""
-    found, truth = _found(options, CANDIDATES), formats.read(options.truth).table
+    found = _found(options, CANDIDATES)
+    truth = _truth(options, found)
     folder = options.model or (options.found if options.found.is_dir() else options.found.parent)
     learnt = seen.read(folder, own=options.model is None)  # what it found elsewhere may be of any data set
-    if options.on == "out-of-fold":
-        found = found[found["fold"] >= 0]
-    elif options.on == "test":
-        found = found[found["fold"] == MEAN_OF_FOLDS]
+    if options.on != "unseen":
+        found = found[found["Image"].isin(photos_of(folder, options.on))]
     if options.photos is not None:
-        asked = {line.strip() for line in options.photos.read_text(encoding="utf-8").splitlines() if line.strip()} - {"Image"}
+        asked = {line.strip() for line in options.photos.read_text(encoding="utf-8-sig").splitlines() if line.strip()} - {"Image"}
         if missing := sorted(asked - set(found["Image"])):
             raise ValueError(f"{options.photos}: {len(missing)} photos are not in {options.found}, the first is {missing[0]}")
         return found[found["Image"].isin(asked)], truth, learnt
@@ -171,6 +174,21 @@ def _held_against(options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFra
     if bad:
         print("{} photos are left out, the first is {}: {}".format(len(bad), *next(iter(bad.items()))))
     return found[~found["Image"].isin(bad)], truth, learnt
+
+
+def _truth(options: argparse.Namespace, found: pd.DataFrame) -> pd.DataFrame:
+    """The boxes by hand; where their format doesn't tell a photo's size, what found the parts does."""
+    known = found.dropna(subset=["photo_width", "photo_height"]).drop_duplicates("Image")
+    sides = zip(known["photo_width"].astype(int), known["photo_height"].astype(int), strict=True)
+    sizes = dict(zip(known["Image"], sides, strict=True))
+    form = formats.guess(options.truth)
+    try:
+        return formats.read(options.truth, form, formats.Asked(sizes=sizes or None, annotator=options.annotator)).table
+    except formats.FormatError as error:
+        if form != "yolo":
+            raise
+        told = f"python -m whichwhale.annotations convert {options.truth} truth.csv --photos FOLDER"
+        raise ValueError(f"{error}. Or let it have sizes first: {told}") from None
 
 
 def _found(options: argparse.Namespace, file: str) -> pd.DataFrame:

@@ -23,6 +23,7 @@ class TruthConfig(Config):
 
     folder: str = ""  # relative to the input folder; the competition's own if empty
     file: str = "parts.csv"
+    annotator: str = ""  # Label Studio: whose annotation, where a photo has several
 
 
 class MovesConfig(pictures.MovesConfig):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -20,6 +21,7 @@ from whichwhale.files import write_atomically, write_text
 TABLE = "crops.csv"
 COLUMNS = ["file", "Image", "item", "part", "score", "rank", "left", "top", "width", "height"]
 Square = Literal["no", "black", "photo"]
+UNFIT = re.compile(r"[/\\:]|^\.+")  # what a part's name may hold and a file's must not
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,8 @@ def write(table: pd.DataFrame, photos: Path, folder: Path, rule: CropRule) -> pd
     """Write the found parts of a contract-1 table as JPEGs into `folder`, and crops.csv, which is returned: a row a picture,
     with the window that it shows in px of the upright photo. A photo's parts come largest box first (`rank` 0, 1, …).
 
-    Raises PhotoError if a photo can't be read, ValueError if nothing was found or two pictures would have one name.
+    Raises PhotoError if a photo can't be read, ValueError if nothing was found, a photo is missing, two pictures would have one
+    name, or the folder has other pictures already.
     """
     boxed = table[table["x"].notna()]
     if boxed.empty:
@@ -101,10 +104,20 @@ def write(table: pd.DataFrame, photos: Path, folder: Path, rule: CropRule) -> pd
     if rule.most:
         boxed = boxed[boxed["rank"] < rule.most]
     number = boxed["item"].str.rpartition("#")[2]
-    names = [f"{Path(image).stem}_{k}_{part}.jpg" for image, k, part in zip(boxed["Image"], number, boxed["part"], strict=True)]
+    names = [
+        f"{Path(image).stem}_{k}_{UNFIT.sub('-', part)}.jpg"
+        for image, k, part in zip(boxed["Image"], number, boxed["part"], strict=True)
+    ]
     if len(set(names)) < len(names):
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"{twice}: two pictures would have this name; photos must differ in more than folder and ending")
+    if missing := [image for image in boxed["Image"].unique() if not (photos / image).is_file()]:
+        raise ValueError(f"{photos / missing[0]}: the photo is missing, as are {len(missing) - 1} others; nothing was written")
+    if stale := sorted({path.name for path in folder.glob("*.jpg")} - set(names)):
+        raise ValueError(
+            f"{folder / stale[0]}: is not among the crops that are to be written, nor are {len(stale) - 1} others there; empty "
+            "the folder, or name another"
+        )
     boxed, rows = boxed.assign(file=names), []
     for image, mine in tqdm(boxed.groupby("Image", sort=False), "crops", unit="photo", delay=2):
         photo = decode(photos / str(image))

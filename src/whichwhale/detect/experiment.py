@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from whichwhale.competition import Competition, folds
+from whichwhale.competition.photos import header
 from whichwhale.config import input_dir, runs_dir
 from whichwhale.detect.config import DetectConfig
 from whichwhale.detect.subset import nested
@@ -40,8 +41,9 @@ class Experiment:
         data = config.data.read(home)
         labelled = list(data.train["Image"])
         dealt = config.folds.open(home / "folds.csv", data)
-        truth = read_truth(config, input_dir() / (config.truth.folder or config.data.root), labelled)
         paths = {image: data.photo_path(image) for image in [*labelled, *data.test]}
+        sizes_of = lambda: {image: header(path)[:2] for image, path in paths.items() if path.is_file()}  # noqa: E731
+        truth = read_truth(config, input_dir() / (config.truth.folder or config.data.root), labelled, sizes_of)
         size = config.view_size
         reduced = pictures(home / f"photos_{size[0]}x{size[1]}", paths, lambda _, whole: letterbox(whole, size), size, "photos")
         if bad := reduced.index.loc[reduced.index["status"] == "unreadable", "Image"].tolist():

@@ -38,7 +38,7 @@ def score(
         threshold: least score of what counts as found, for precision, recall, F1, TP, FP, FN and the mean IoU of true positives.
         learnt: fold → photos that its model was trained on (`seen.read`); of whoever is not in it nothing is scored, but for
             what was found by hand (fold −1).
-        parts: which, in this order; None: those that the truth has.
+        parts: which, in this order; None: those that the truth has, and those that were found, of which all are false.
 
     Returns:
         DataFrame with COLUMNS, a row a part and one for ALL; NaN where there is nothing to divide by.
@@ -54,9 +54,10 @@ def score(
         row = boxed[boxed["score"].isna()].iloc[0]
         raise ValueError(f"{row['item']} {row['part']}: has no score; average precision needs one for each box that was found")
     known = truth[truth["x"].notna()]
-    parts = list(parts or sorted(known["part"].unique(), key=lambda part: (part != "head", part)))
-    if not parts:
+    names = {*known["part"].unique(), *boxed["part"].unique()}
+    if known.empty and not parts:
         raise ValueError(f"the truth has no box in these {len(images)} photos: there is nothing to score")
+    parts = list(parts or sorted(names, key=lambda part: (part != "head", part)))
     precision = _average_precision(boxed, known, images, parts)
     rows = []
     for part, (ap50, ap50_95) in zip(parts, precision, strict=True):

@@ -11,6 +11,8 @@ from whichwhale.competition.config import DataConfig
 from whichwhale.config import read_yaml
 from whichwhale.runs.trained_on import FILE
 
+HAND = "hand"  # the source of what nobody's model found
+
 
 class SeenError(ValueError):
     """Photos that the model was trained on, or may have been, were to be scored."""
@@ -25,7 +27,7 @@ def read(folder: Path, own: bool = True) -> dict[int, set[str]]:
     """
     found = {}
     for path in [folder / FILE, *sorted(folder.glob(f"fold*/{FILE}"))]:
-        fold = path.parent.name.removeprefix("fold")
+        fold = path.parent.resolve().name.removeprefix("fold")
         if path.is_file() and fold.isdecimal():
             table = pd.read_csv(path, dtype=str, keep_default_na=False)
             if own and "whaleID" in table and (whales := _whales(path.with_name("config.yaml"))):
@@ -47,15 +49,17 @@ def _whales(config: Path) -> dict[str, str]:
 def seen(table: pd.DataFrame, learnt: dict[int, set[str]]) -> dict[str, str]:
     """Photos of a contract-1 table that whoever made their row was trained on, or may have been, and why.
 
-    A row of fold k is that fold's model's, one of fold −2 all models'. By hand nobody was trained.
+    A row of fold k is that fold's model's, one of fold −2 all models'. By hand nobody was trained; but a row of fold −1 that has
+    a score, or a source, was found by some model, and then written in a format that has no place for the fold: by any of them.
     """
     bad = {}
+    by_model = ((table["source"] != HAND) | table["score"].notna()).groupby(table["Image"]).any()
     rows = table.drop_duplicates("Image")[["Image", "fold"]].itertuples(index=False)
     for image, fold in rows:
-        if fold == BY_HAND:
+        if fold == BY_HAND and not by_model[image]:
             continue
-        if fold == MEAN_OF_FOLDS:
-            if not learnt:
+        if fold in (MEAN_OF_FOLDS, BY_HAND):
+            if not learnt and fold == MEAN_OF_FOLDS:
                 bad[image] = f"all fold models found it, and nothing says what they were trained on (no fold*/{FILE})"
             learners = [number for number, images in learnt.items() if image in images]
             if learners:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -51,8 +52,11 @@ class Truth:
         object.__setattr__(self, "_by_image", by_image)
 
 
-def read_truth(config: DetectConfig, folder: Path, images: list[str]) -> Truth:
+def read_truth(
+    config: DetectConfig, folder: Path, images: list[str], sizes_of: Callable[[], formats.Sizes] | None = None
+) -> Truth:
     """Read the boxes of `images`; other photos' rows are dropped, and so are unreadable ones, of which nothing is known.
+    `sizes_of` reads the photos' sizes where the file's format has none.
 
     Raises TruthError if there is no file, no box of one of the parts, or if a mirror image would exchange a left and a right
     part; an error of annotations/ if the file can't be read.
@@ -63,7 +67,9 @@ def read_truth(config: DetectConfig, folder: Path, images: list[str]) -> Truth:
             f"{path}: the parts' boxes are missing; truth.folder and truth.file say which are read (docs/annotations.md), "
             "a simulated survey writes them with --parts"
         )
-    table = formats.read(path).table
+    form = formats.guess(path)
+    sizes = sizes_of() if form == "yolo" and sizes_of else None  # its numbers are shares of the photos' sizes
+    table = formats.read(path, form, formats.Asked(sizes=sizes, annotator=config.truth.annotator or None)).table
     table = table[table["Image"].isin(set(images)) & (table["status"] != "unreadable")].sort_values(
         ["Image", "item"], kind="stable"
     )
