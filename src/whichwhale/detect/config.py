@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import pi
 from typing import Annotated, Literal
 
 import pydantic
@@ -38,6 +39,14 @@ class MovesConfig(pictures.MovesConfig):
     zoom: float = pydantic.Field(0.4, ge=0)  # as a share of the size
     shift: float = pydantic.Field(0.15, ge=0)  # as a share of the view's sides
     kept: float = pydantic.Field(0.4, gt=0, le=1)  # least share of a box that must be left in the view for it to count
+
+
+class ViewsConfig(Config):
+    """The views of a photo whose boxes are fused: as it is, and what these add, if the net has learned from such pictures. None
+    loses anything of an oblong view."""
+
+    turned: bool = True  # by a half turn
+    mirror: bool = True  # its mirror image, in which the parts of `mirrored` change places
 
 
 class PyramidConfig(Config):
@@ -90,11 +99,19 @@ class DetectConfig(Config):
     pyramid: PyramidConfig = PyramidConfig()
     augment: MovesConfig = MovesConfig()
     fit: FitConfig = FitConfig()
+    views: ViewsConfig = ViewsConfig()
     batch_size: int = pydantic.Field(16, ge=1)  # when predicting
     overlap: float = pydantic.Field(0.5, gt=0, lt=1)  # IoU above which two boxes of a part are one
     least_score: float = pydantic.Field(0.05, gt=0, lt=1)  # of candidates.csv, by which average precision is computed
     threshold: Share = 0.3  # of annotations.csv: what counts as found
     most: int = pydantic.Field(50, ge=1)  # candidates a photo
+
+    @property
+    def looks(self) -> list[tuple[bool, float]]:
+        """Of each view whether it is a mirror image, and by how much it is turned (radians); the plain one first."""
+        turns = (0.0, pi) if self.views.turned and self.augment.quarters else (0.0,)
+        mirrors = (False, True) if self.views.mirror and self.augment.mirror else (False,)
+        return [(mirrored, turn) for turn in turns for mirrored in mirrors]
 
     @pydantic.field_validator("parts")
     @classmethod

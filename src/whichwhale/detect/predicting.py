@@ -22,6 +22,7 @@ from whichwhale.detect.experiment import Experiment
 from whichwhale.detect.fusion import fuse
 from whichwhale.detect.score import in_words, score
 from whichwhale.detect.tables import candidate_table, found_table
+from whichwhale.detect.truth import exchanged
 from whichwhale.detect.variants import make_net
 from whichwhale.files import sha256
 from whichwhale.fit.batches import Items, in_order, load
@@ -29,7 +30,7 @@ from whichwhale.fit.machine import evaluating
 from whichwhale.geometry import apply, compose, invert
 from whichwhale.pictures.frames import move_extent
 from whichwhale.pictures.store import Pictures
-from whichwhale.pictures.views import to_view, view_picture
+from whichwhale.pictures.views import moved_about_middle, to_view, view_picture
 from whichwhale.runs import RunFolder
 
 DETECTIONS, FOUND, CANDIDATES = "detections.npz", "annotations.csv", "candidates.csv"
@@ -71,11 +72,25 @@ def load_net(config: DetectConfig, run: RunFolder, parts: int) -> nn.Module:
 def detect(
     net: nn.Module, pictures: Pictures, config: DetectConfig, parts: list[str], images: list[str], name: str = "detect"
 ) -> Detections:
-    """What `net` finds in the pictures of `images`, in pixels of the photos and cut at their edges."""
-    rows = pictures.rows(images)
-    if not len(rows):
+    """What `net` finds in the pictures of `images`, in pixels of the photos and cut at their edges: in all views, fused."""
+    if not images:
         return detections.empty(images, parts)
-    size, move = config.view_size, to_view(pictures, config.view_size)
+    return fuse([_detect(net, pictures, config, parts, images, name, *move) for move in config.looks], config.overlap)
+
+
+def _detect(
+    net: nn.Module,
+    pictures: Pictures,
+    config: DetectConfig,
+    parts: list[str],
+    images: list[str],
+    name: str,
+    mirrored: bool,
+    turn: float,
+) -> Detections:
+    """In one view."""
+    rows, size = pictures.rows(images), config.view_size
+    move = compose(to_view(pictures, size), moved_about_middle(size, mirrored, turn, 1.0, (0.0, 0.0)))
     items = Items(len(rows), lambda i: {"image": view_picture(pictures, int(rows[i]), move, size)})
     found: list[dict] = []
     with evaluating(net, config.fit.precision) as device:
@@ -90,6 +105,8 @@ def detect(
         boxes.append(_to_photo(back, edges, whole))
     photo = np.repeat(np.arange(len(found)), [len(one["scores"]) for one in found])
     score_, part = (torch.cat([one[key] for one in found]).double().numpy() for key in ("scores", "labels"))
+    if mirrored:
+        part = exchanged(parts, config.mirrored)[part.astype(np.int64)]
     found_all = Detections(images, parts, photo, part.astype(np.int64), score_, np.concatenate(boxes))
     keep = np.flatnonzero((found_all.box[:, 2:] > 0).all(1))  # what lies in the black beside a photo is nothing
     return Detections(images, parts, photo[keep], found_all.part[keep], score_[keep], found_all.box[keep])
@@ -148,7 +165,7 @@ def _made_by(experiment: Experiment, fold: int) -> str:
     """Fingerprint of what detections.npz is made of; raises RunError if the fold is not fitted."""
     run, config = RunFolder(experiment.run_path(fold)), experiment.config
     run.refuse_unfitted()
-    settings = f"{config.overlap} {config.least_score} {config.most} {config.pyramid.model_dump_json()}"
+    settings = f"{config.overlap} {config.least_score} {config.most} {config.pyramid.model_dump_json()} {config.looks}"
     parts = [sha256(run.weights), experiment.pictures.key, settings, *experiment.truth.parts]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
