@@ -135,10 +135,12 @@ class Road:
                     raise ValueError(f"{run.path}: went on from weights that are gone; delete {run.path.parent}, or say --suffix")
 
     def locator(self, dataset: str, fold: int) -> Locator | None:
-        """Localizer and aligner of one fold; None if one isn't fitted yet."""
+        """Localizer and aligner of one fold, with the views that the YAMLs say now; None if one isn't fitted yet."""
         runs = [self.run(dataset, kind, fold) for kind in KINDS]
-        fitted = all(RunFolder(run).fitted for run in runs)
-        return Locator(*(read_fitted(run.parent, fold=fold) for run in runs)) if fitted else None
+        if not all(RunFolder(run).fitted for run in runs):
+            return None
+        views = [f"views={read_config(*self.told(kind, dataset, fold)).views.model_dump_json()}" for kind in KINDS]
+        return Locator(*(read_fitted(run.parent, (say,), fold) for run, say in zip(runs, views, strict=True)))
 
 
 def read_config(path: str, *overrides: str) -> LocateConfig:
