@@ -90,13 +90,16 @@ def _compared(options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, 
     else:
         truth = read(options.truth)
     names = point_names(found)
+    if missing := [name for name in names if name not in point_names(truth)]:
+        known = ", ".join(point_names(truth)) or "none"
+        raise ValueError(f"{options.truth}: has no point {', '.join(missing)}, which {options.found} has; its points are {known}")
     compared = errors(found, truth, names, options.part)
     if compared.empty:
         raise ValueError(f"{options.found} and {options.truth} have no photo in common whose points are known")
     return found, truth, names, compared
 
 
-def _unseen(options: argparse.Namespace, compared: pd.DataFrame) -> pd.DataFrame:
+def _unseen(options: argparse.Namespace, compared: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
     """The photos on which no model that found them was trained, and a word on the others. Raises ValueError if none is left."""
     folder = options.model or options.found.parent
     learnt = seen.read(folder, own=options.model is None)
@@ -104,7 +107,7 @@ def _unseen(options: argparse.Namespace, compared: pd.DataFrame) -> pd.DataFrame
         if (compared["fold"] != BY_HAND).any():
             print(f"{folder}: no {seen.FILE} there says what the models were trained on; some of these photos may be among it")
         return compared
-    if not (bad := seen.seen(compared, learnt)):
+    if not (bad := seen.seen(found[found["Image"].isin(set(compared["Image"]))], learnt)):
         return compared
     print("{} photos are left out, the first is {}: {}".format(len(bad), *next(iter(bad.items()))))
     if len(bad) == len(compared):
@@ -113,7 +116,8 @@ def _unseen(options: argparse.Namespace, compared: pd.DataFrame) -> pd.DataFrame
 
 
 def _error(options: argparse.Namespace) -> None:
-    compared = _unseen(options, _compared(options)[-1])
+    found, _, _, compared = _compared(options)
+    compared = _unseen(options, compared, found)
     for what, rows in (
         ("out-of-fold", compared[compared["fold"] >= 0]),
         ("mean of fold models", compared[compared["fold"] == MEAN_OF_FOLDS]),
@@ -124,7 +128,7 @@ def _error(options: argparse.Namespace) -> None:
 
 def _doubt(options: argparse.Namespace) -> None:
     found, _, names, compared = _compared(options)
-    compared = _unseen(options, compared)
+    compared = _unseen(options, compared, found)
     meant = found[found["item"].str.endswith("#0")].drop_duplicates("Image").set_index("Image", drop=False)
     for what, rows in (("out-of-fold", compared["fold"] >= 0), ("mean of fold models", compared["fold"] == MEAN_OF_FOLDS)):
         if rows.any():
@@ -134,6 +138,8 @@ def _doubt(options: argparse.Namespace) -> None:
 
 
 def _look(options: argparse.Namespace) -> None:
+    if options.count < 1:
+        raise ValueError(f"--count {options.count}: at least one photo")
     found, truth, _, compared = _compared(options)
     if options.worst:
         compared = compared.sort_values("error", ascending=False)
