@@ -58,7 +58,7 @@ ROOT = Path(__file__).resolve().parent.parent
 NET = ("backbone.name=test_resnet", "backbone.weights=false", "fit.batch_size=8", "fit.epochs=1", "fit.lr=8e-3")
 SMALL = {
     "localizer": ("width=96", "height=64", "least_score=0"),
-    "detector": ("width=96", "height=64", "frozen_norms=false", "least_score=1e-4"),
+    "detector": ("width=96", "height=64", "frozen_norms=false", "least_score=1e-5"),
     "whole": ("width=192", "height=192", "one_net={size: 64, second: {width: 64, height: 32}}", "least_score=0"),
     "aligner": ("size=96", "second.width=64", "second.height=32", "least_score=0"),
     "classifier": ("view.width=48", "view.height=24", "fit.kicks=[]", "auxiliary.weight=0"),

@@ -316,7 +316,8 @@ def probabilities(
         z, _ = centred(all_columns(logits, np.arange(len(whales)), len(whales)))
         truth = np.array([truth_of[images[number]] for number in there])
         part = np.random.default_rng(0).permutation(len(images))[there] % PARTS
-        p[there] = cross_fit(z[None], truth, part, ["row"], 0.0, LEAST_FLOOR)
+        if len(np.unique(part)) > 1:  # else too few heads were found to fit a power, and all photos keep the prior
+            p[there] = cross_fit(z[None], truth, part, ["row"], 0.0, LEAST_FLOOR)
     return p.clip(LEAST_FLOOR)
 
 

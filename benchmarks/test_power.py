@@ -74,9 +74,10 @@ def benchmark(options: argparse.Namespace) -> None:
             continue
         members = [assemble(config.runs / name, tables.class_id, labelled, kind) for name in config.members]
         z, by = rows_of_test(members, photos)
+        there = by == len(members)  # photos of some members only have weights of their own
         unsure, cosines = uncertainty(config.runs, config.members, photos), cosines_of_test(members, photos)
-        asked = Evidence.of(config.members, tables.class_id, z, tables.prior(), unsure, cosines).rows(by > 0)
-        logits, answered = log_answer(pool, asked), truth[by > 0]
+        asked = Evidence.of(config.members, tables.class_id, z, tables.prior(), unsure, cosines).rows(there)
+        logits, answered = log_answer(pool, asked), truth[there]
         draw = np.random.default_rng(0)
         some = (draw.integers(len(answered), size=len(answered)) for _ in range(DRAWS))
         low, high = np.percentile([best_power(logits[i], answered[i]) for i in some], [2.5, 97.5])

@@ -30,6 +30,7 @@ from whichwhale.pictures.store import in_memory
 TINY = {"name": "test_resnet", "weights": False}
 DETECTOR = DetectConfig(
     name="parts", backbone=TINY, frozen_norms=False, width=96, height=64, least_score=1e-4, threshold=0.3,
+    views={"turned": False, "mirror": False},
     pyramid={"strides": [4, 8], "width": 16, "depth": 1, "scales": 1, "ratios": [1.0]},
 )  # fmt: skip
 ALIGNER = AlignerConfig(
@@ -71,7 +72,8 @@ class TwoHeads(nn.Module):
 @pytest.mark.parametrize("models", [1, 2])
 def test_of_a_detectors_boxes_the_surest_counts(photos: dict[str, Path], models: int) -> None:
     small = LocalizerConfig(width=96, height=64)
-    detector = Detecting(small, [TwoHeads()] * models, "a", None, DetectConfig(width=96, height=64), ["head"])
+    one_view = DetectConfig(width=96, height=64, views={"turned": False, "mirror": False})
+    detector = Detecting(small, [TwoHeads()] * models, "a", None, one_view, ["head"])
     (located,) = Locator(detector, None).look(photos)
     assert list(located.boxes["status"]) == ["none", "ok"]
     np.testing.assert_allclose(located.boxes[BOX].iloc[1], [19.5, 19.5, 20, 20])  # half the photo's pixels; centres at integers
