@@ -17,9 +17,9 @@ class Row:
 
     kind    localizer: its boxes are followed by the row ALIGNER; detector: so is its best box (room `detect`, any number of them
             in a photo); aligner: it follows the row LOCALIZER; whole: it needs no other
-    epochs  at most 20 minutes on one core for 960 photos, by measured speeds. CPU time of one thread a photo and epoch, views,
-            step and all, of 32 photos of a survey (2026-11-26; the same for 16 epochs of the row LOCALIZER: 54 ms, 14 minutes):
-            RetinaNet 42 ms, so 20 epochs take 13 minutes; SSDLite 37 ms, 24 take 14; transformer 60 ms, 8 take 8
+    epochs  at most 20 minutes of one core without bf16 for 960 photos, by measured speeds: train.py's images per second of two
+            fits side by side, 64 photos, second of two epochs, on two cores with AVX2 (2026-11-27). Milliseconds a photo: the
+            localizers 107 to 117, RetinaNet 83, SSDLite 70, one network 181, two looks 97, the other aligners 66 to 72
     fit     the row whose fit it predicts with, if it changes nothing that a fit depends on
     boxes   contract 1's table of somebody else's boxes, in place of a fit; the row ALIGNER follows
     inner   its training crops lie about boxes as at test time (localize_inner.py), for which LOCALIZER is fitted once more for
@@ -38,34 +38,36 @@ class Row:
 
 
 ROWS = [
-    Row("heatmap", "localizer: heat maps", "localizer", "localizer", 16),
-    Row("box-alone", "the same, no auxiliary points", "localizer", "localizer", 16, ("point_weight=0",)),
-    Row("regression", "localizer: direct regression", "localizer", "localizer_regression", 18),
-    Row("bins", "localizer: bins, 20 + 40 + 60 + 128, shared", "localizer", "localizer_bins", 18),
-    Row("bins-hard", "localizer: bins, 20 + 40 + 60 + 128, one each", "localizer", "localizer_bins", 18, ("bins.target=hard",)),
+    Row("heatmap", "localizer: heat maps", "localizer", "localizer", 11),
+    Row("averaged", "the same, weights averaged over steps", "localizer", "localizer", 11, ("fit.ema=0.998",)),
+    Row("box-alone", "localizer: heat maps, no auxiliary points", "localizer", "localizer", 11, ("point_weight=0",)),
+    Row("regression", "localizer: direct regression", "localizer", "localizer_regression", 11),
+    Row("bins", "localizer: bins, 20 + 40 + 60 + 128, shared", "localizer", "localizer_bins", 11),
+    Row("bins-hard", "localizer: bins, 20 + 40 + 60 + 128, one each", "localizer", "localizer_bins", 11, ("bins.target=hard",)),
     Row(
         "bins-60",
         "localizer: bins, 60 alone, one each",
         "localizer",
         "localizer_bins",
-        18,
+        11,
         ("bins={counts: [60], target: hard}",),
     ),
-    Row("windows", "localizer: sliding window", "localizer", "localizer_windows", 20),
+    Row("windows", "localizer: sliding window", "localizer", "localizer_windows", 11),
     Row("edges", "localizer: edge energy, no labels", "localizer", "localizer_edges", 1),
-    Row("retinanet", "localizer: RetinaNet, best head", "detector", "localizer_retinanet", 20),
-    Row("ssdlite", "localizer: SSDLite, best head", "detector", "localizer_ssdlite", 24),
-    Row("transformer", "localizer: spatial transformer, no labels but who it is", "localizer", "localizer_transformer", 8),
-    Row("one-net", "one network, photo to points", "whole", "one_net", 11),
-    Row("two-looks", "aligner: two looks", "aligner", "aligner", 22),
-    Row("boxes-drawn", "two looks, boxes drawn out-of-fold", "aligner", "aligner", 22, ("draw_boxes=true",), inner=True),
-    Row("aligner-heatmap", "aligner: heat maps", "aligner", "aligner_heatmap", 22),
-    Row("aligner-regression", "aligner: direct regression", "aligner", "aligner_regression", 22),
-    Row("aligner-bins", "aligner: bins, 20 + 40 + 60 + 128, shared", "aligner", "aligner_bins", 22),
-    Row("one-view", "two looks, one view", "aligner", "aligner", 22, (VIEWS,), "two-looks"),
-    Row("look-again", "two looks, again where unsure", "aligner", "aligner", 22, ("look_again=0.04",), "two-looks"),
-    Row("more-views", "two looks, eight views", "aligner", "aligner", 22, ("views={rotations: [0, 90, 180, 270]}",), "two-looks"),
-    Row(CLASSIFIER, "the classifier, on true points with jitter", "classifier", "passports", 14),
+    Row("retinanet", "localizer: RetinaNet, best head", "detector", "localizer_retinanet", 15),
+    Row("ssdlite", "localizer: SSDLite, best head", "detector", "localizer_ssdlite", 18),
+    Row("transformer", "localizer: spatial transformer, no labels but who it is", "localizer", "localizer_transformer", 10),
+    Row("one-net", "one network, photo to points", "whole", "one_net", 7),
+    Row("two-looks", "aligner: two looks", "aligner", "aligner", 13),
+    Row("boxes-drawn", "two looks, boxes drawn out-of-fold", "aligner", "aligner", 13, ("draw_boxes=true",), inner=True),
+    Row("aligner-heatmap", "aligner: heat maps", "aligner", "aligner_heatmap", 19),
+    Row("aligner-large", "aligner: heat maps, 288 px", "aligner", "aligner_heatmap", 7, ("size=288", "margin=1.25")),
+    Row("aligner-regression", "aligner: direct regression", "aligner", "aligner_regression", 19),
+    Row("aligner-bins", "aligner: bins, 20 + 40 + 60 + 128, shared", "aligner", "aligner_bins", 17),
+    Row("one-view", "two looks, one view", "aligner", "aligner", 13, (VIEWS,), "two-looks"),
+    Row("look-again", "two looks, again where unsure", "aligner", "aligner", 13, ("look_again=0.04",), "two-looks"),
+    Row("more-views", "two looks, eight views", "aligner", "aligner", 13, ("views={rotations: [0, 90, 180, 270]}",), "two-looks"),
+    Row(CLASSIFIER, "the classifier, on true points with jitter", "classifier", "passports", 18),
 ]
 
 
