@@ -135,12 +135,18 @@ class Road:
                     raise ValueError(f"{run.path}: went on from weights that are gone; delete {run.path.parent}, or say --suffix")
 
     def locator(self, dataset: str, fold: int) -> Locator | None:
-        """Localizer and aligner of one fold, with the views that the YAMLs say now; None if one isn't fitted yet."""
+        """Localizer and aligner of one fold, which look as the YAMLs say now; None if one isn't fitted yet."""
         runs = [self.run(dataset, kind, fold) for kind in KINDS]
         if not all(RunFolder(run).fitted for run in runs):
             return None
-        views = [f"views={read_config(*self.told(kind, dataset, fold)).views.model_dump_json()}" for kind in KINDS]
-        return Locator(*(read_fitted(run.parent, (say,), fold) for run, say in zip(runs, views, strict=True)))
+        now = [looking(read_config(*self.told(kind, dataset, fold))) for kind in KINDS]
+        return Locator(*(read_fitted(run.parent, told, fold) for run, told in zip(runs, now, strict=True)))
+
+
+def looking(config: LocateConfig) -> list[str]:
+    """key=value of what a fit doesn't depend on: how its network looks at photos."""
+    told = config.model_dump(mode="json", include={"views", "least_score", "box_margin", "step_back", "look_again"})
+    return [f"{key}={json.dumps(value)}" for key, value in told.items()]
 
 
 def read_config(path: str, *overrides: str) -> LocateConfig:

@@ -31,6 +31,16 @@ def write_atomically(path: str | Path, write: Callable[[BinaryIO], None]) -> Non
         beside.unlink(missing_ok=True)
 
 
+def refuse_unwritable(path: str | Path) -> None:
+    """Raises ValueError if no file can be written to `path`: said before the work whose result it is to hold."""
+    path = Path(path)
+    if path.is_dir():
+        raise ValueError(f"{path}: is a folder; name a file in it")
+    there = next(parent for parent in path.absolute().parents if parent.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        raise ValueError(f"{path}: can't be written, {there} is {'not writable' if there.is_dir() else 'no folder'}")
+
+
 def write_text(path: str | Path, text: str) -> None:
     """Write UTF-8 `text` atomically."""
     write_atomically(path, lambda stream: stream.write(text.encode("utf-8")) and None)

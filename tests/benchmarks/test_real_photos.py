@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import localizer_views
 import numpy as np
+import pandas as pd
 import pytest
 import real_mix
 import real_photos
 import real_table
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import nn
 
 from whichwhale.annotations import build, read, write
@@ -86,6 +90,36 @@ def test_the_road_is_walked_and_told(home: Path, real: Path, capsys: pytest.Capt
     assert real_photos.main(told, lambda *_: pytest.fail("everything is done")) == 0
     assert real_photos.main([*told, "--copies", "3"], in_process) == 2
     assert "is made of other photos or numbers; say --alone" in capsys.readouterr().err
+    looked_at_by_views(home, capsys)
+
+
+def looked_at_by_views(home: Path, capsys: pytest.CaptureFixture) -> None:
+    """The localizer of the quick form, by benchmarks/localizer_views.py."""
+    told = ["--dataset", "real_quick", "--count", "2", "--width", "240", "--least-score", "0"]
+    assert localizer_views.main(told, in_process) == 0
+    shown = capsys.readouterr().out
+    kept = json.loads((home / "runs" / "real_quick" / "localizer_views.json").read_text())
+    assert [one["views"] for one in kept["rows"]] == list(localizer_views.ROWS) and kept["photos"] == kept["empty"] == 2
+    for one in kept["rows"]:
+        assert 0 <= one["auc"] <= 1 and one["false"] == 1 and one["lost"] == 0 and one["usual_50"] <= one["usual_95"]
+        assert f"| {one['views']} | {one['usual_missed']} | {100 * one['usual_inside']:.0f} % |" in shown
+    assert localizer_views.main(["--dataset", "real_quick", "--count", "5", "--width", "240"], in_process) == 2
+    assert "has 2 photos of the open sea, not 5; delete it" in capsys.readouterr().err
+    assert localizer_views.main(["--dataset", "nothing"], in_process) == 2
+    assert "not fitted yet; python benchmarks/real_photos.py --alone makes it" in capsys.readouterr().err
+
+
+@given(st.integers(0, 10**6), st.floats(0.05, 0.9), st.floats(0.2, 0.8), st.floats(0.1, 0.9), st.floats(0.1, 0.9))
+def test_a_part_about_a_head_is_of_the_photo_and_holds_its_box(seed: int, side: float, d: float, x: float, y: float) -> None:
+    photo = (600, 400)
+    width, height = side * 400, 0.8 * side * 400
+    box = {"x": x * (600 - width), "y": y * (400 - height), "width": width, "height": height}
+    points = {"bonnet_tip_x": 0.0, "bonnet_tip_y": 0.0, "blowhole_x": d * width, "blowhole_y": 0.0}
+    corner, size = localizer_views.about_head(pd.Series(box | points), photo, np.random.default_rng(seed))
+    assert (corner >= 0).all() and (corner + size <= photo).all()
+    assert (corner <= [box["x"], box["y"]]).all()
+    assert (corner + size >= [box["x"] + width, box["y"] + height]).all()
+    assert d * width / size[0] <= 0.5 + 1e-9  # d takes half of the width at most
 
 
 def test_the_fits_are_configs_that_their_room_takes(home: Path) -> None:

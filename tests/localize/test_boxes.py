@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from whichwhale.annotations import build, write
-from whichwhale.localize.boxes import BoxesError, out_of_fold_boxes
+from whichwhale.localize.boxes import BoxesError, out_of_fold_boxes, scored_by
 
 FOLDS = pd.DataFrame({"Image": ["a", "b", "c", "d"], "fold": [0, 1, 0, -1], "kind": "closed"})
 
@@ -37,3 +37,19 @@ def test_photos_that_were_not_looked_at_and_boxes_of_a_model_that_saw_the_photo(
     write(tmp_path / "annotations.csv", build(seen, []))
     with pytest.raises(BoxesError, match="the first is b: fold 1 of folds.csv, but the box comes from fold 0"):
         out_of_fold_boxes(tmp_path / "annotations.csv", FOLDS, ["a"])
+
+
+def test_an_aligners_rows_have_the_scores_of_their_boxes() -> None:
+    aligned = build([row(image, 0) | {"score": 0.5} for image in "abcd"], [])
+    boxes = build(
+        [
+            row("a", 0) | {"score": 0.9},
+            row("a", 0, k=1) | {"score": 0.8},
+            row("a", 0, "fluke") | {"score": 0.7},
+            row("b", 1),  # by hand: without a score
+            {"Image": "c", "status": "none", "score": 0.01},
+        ],
+        [],
+    )
+    assert scored_by(aligned, boxes)["score"].tolist() == [0.9, 0.5, 0.5, 0.5]
+    assert scored_by(aligned, boxes, "fluke")["score"].tolist() == [0.7, 0.5, 0.5, 0.5]

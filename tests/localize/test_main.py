@@ -76,6 +76,38 @@ def test_look_draws_the_worst_first(files: Path, capsys: pytest.CaptureFixture) 
     assert picture[round(y), 960 + round(x)].tolist() == pytest.approx([255, 60, 60], abs=3)
 
 
+def test_look_without_a_truth_draws_what_was_found_the_unsurest_first(files: Path, capsys: pytest.CaptureFixture) -> None:
+    found = [row("a.jpg", score=0.9), row("b.jpg", score=0.4), {"Image": "c.jpg", "status": "none"}]
+    write(files / "scored.csv", build(found, NAMES))
+    arguments = ["look", str(files / "scored.csv"), str(files / "imgs"), str(files / "sheet.png")]
+    assert main(arguments) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told == ["a.jpg: ok, score 0.90", "b.jpg: ok, score 0.40", "c.jpg: none, score nan"]
+    assert cv2.imread(str(files / "sheet.png")).shape == (2 * 320, 4 * 480, 3)
+    assert main([*arguments, "--worst", "--count", "2"]) == 0
+    assert [line.split(":")[0] for line in capsys.readouterr().out.splitlines()] == ["c.jpg", "b.jpg"]
+
+
+def test_heads_in_empty_photos_are_counted(files: Path, capsys: pytest.CaptureFixture) -> None:
+    truth = [row("a.jpg"), row("b.jpg"), *({"Image": f"{sea}.jpg", "status": "none"} for sea in ("c", "d", "e"))]
+    write(files / "truth.csv", build(truth, NAMES))
+    scores = {"a.jpg": 0.9, "b.jpg": 0.5, "c.jpg": 0.6, "d.jpg": 0.2}
+    found = [row(image, score=score) for image, score in scores.items()] + [{"Image": "e.jpg", "status": "none", "score": 0.1}]
+    write(files / "found.csv", build(found, NAMES))
+    assert main(["error", str(files / "found.csv"), str(files / "truth.csv")]) == 0
+    # b is less sure than c: five of six pairs of a head and an empty photo are told apart
+    assert "photos without a head: 3, in 2 of them (66.7 %) one was found; area under the ROC curve of the score 0.833" in (
+        capsys.readouterr().out
+    )
+
+
+def test_find_says_at_once_that_it_could_not_write(files: Path, capsys: pytest.CaptureFixture) -> None:
+    assert main(["find", str(files / "no_model"), str(files / "imgs"), str(files / "imgs")]) == 2
+    assert "imgs: is a folder; name a file in it" in capsys.readouterr().err
+    assert main(["find", str(files / "no_model"), str(files / "imgs"), str(files / "truth.csv/found.csv")]) == 2
+    assert "truth.csv is no folder" in capsys.readouterr().err
+
+
 def test_nothing_in_common_is_said(files: Path, capsys: pytest.CaptureFixture) -> None:
     write(files / "other.csv", build([row("z.jpg")], NAMES))
     assert main(["error", str(files / "found.csv"), str(files / "other.csv")]) == 2

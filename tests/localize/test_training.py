@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import nn
 
 from whichwhale.geometry import apply, compose, identity, invert, scaling, translation
-from whichwhale.localize.config import AlignerConfig, MovesConfig, ViewsConfig
+from whichwhale.localize.config import AlignerConfig, LocalizerConfig, MovesConfig, ViewsConfig
 from whichwhale.localize.found import Found
 from whichwhale.localize.predicting import look, prediction_moves
 from whichwhale.localize.training import Targets, TrainingViews, draw_move
@@ -148,6 +148,39 @@ def test_where_views_disagree_the_head_is_looked_at_once_more_and_level(dots: Pi
     assert np.abs(first.points[0] - scale * POINTS).max() == pytest.approx(3 * scale, abs=0.1)  # one view above, one below
     assert again.points[0] == pytest.approx(scale * np.stack([POINTS, POINTS]), abs=0.15 * scale)
     assert again.spread == pytest.approx(np.full((1, 2, 2), 2 * scale), rel=1e-6)  # px of the photo
+
+
+class Small(nn.Module):
+    """Finds a white head; of a larger one than 24 px no more than that, and less surely."""
+
+    def find(self, images: torch.Tensor) -> Found:
+        centres, extents, scores = [], [], []
+        for one in images[:, 0].numpy():
+            rows, columns = np.nonzero(one > 100)
+            size = np.array([np.ptp(columns) + 1.0, np.ptp(rows) + 1.0])
+            centres.append([[columns.mean(), rows.mean()]])
+            extents.append(np.minimum(size, 24.0))
+            scores.append([0.9 if size.max() <= 25 else 0.3])
+        found = (torch.tensor(np.array(each)) for each in (centres, scores, extents))
+        return Found(*found)
+
+
+@pytest.mark.parametrize("side", [20, 48])
+def test_a_head_that_fills_its_photo_is_found_from_further_away(side: int) -> None:
+    image = np.zeros((1, 64, 96, 3), np.uint8)
+    image[:, 8 : 8 + side, 20 : 20 + side] = 255
+    index = pd.DataFrame({"Image": ["a.jpg"], "status": ["ok"], "width": [192.0], "height": [128.0]})
+    pictures = Pictures(Path("nowhere"), "", image, index, scaling(0.5)[None])  # a photo of 192 x 128 px
+    config = LocalizerConfig(width=96, height=64, point_weight=0, views=ViewsConfig(rotations=[0, 180], mirror=False))
+    usual = look(Small(), pictures, np.array([0]), config)
+    # The photo's own box size is 163 px. At 0.45 of the view the head of 48 px is one of 22 px, found whole.
+    stepped = look(Small(), pictures, np.array([0]), config.model_copy(update={"step_back": 0.3}))
+    never = look(Small(), pictures, np.array([0]), config.model_copy(update={"step_back": 0.65}))
+    assert usual.extent == pytest.approx(np.full((1, 2, 2), 2.0 * min(side, 24)), abs=1e-9)
+    assert np.array_equal(never.extent, usual.extent)
+    assert stepped.extent == pytest.approx(np.full((1, 2, 2), 2.0 * side), rel=1e-9 if side == 20 else 0.06)
+    middle = 2 * np.array([20 + (side - 1) / 2, 8 + (side - 1) / 2])
+    assert stepped.points == pytest.approx(np.broadcast_to(middle, (1, 2, 1, 2)), abs=0.01 if side == 20 else 2.5)
 
 
 def test_a_training_view_lies_about_one_of_its_boxes(dots: Pictures) -> None:

@@ -26,7 +26,7 @@ from whichwhale.detect import crops, drawing, seen
 from whichwhale.detect.asked import photos_of
 from whichwhale.detect.negatives import hard_negatives
 from whichwhale.detect.score import in_words, score, shared
-from whichwhale.files import write_atomically, write_text
+from whichwhale.files import refuse_unwritable, write_atomically, write_text
 from whichwhale.pictures.reading import photos_at
 from whichwhale.pictures.sheet import two_a_row
 
@@ -99,9 +99,10 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _find(options: argparse.Namespace) -> None:
+    photos = photos_at(options.photos)
+    refuse_unwritable(options.out)
     from whichwhale.detect.finding import load  # imports torch, which takes seconds: not for a look at a table
 
-    photos = photos_at(options.photos)
     table = load(options.model).find(photos)
     write(options.out, table)
     status = table.drop_duplicates("Image")["status"].value_counts().to_dict()

@@ -6,6 +6,7 @@ example:
   python -m whichwhale.localize error runs/survey/aligner/annotations.csv input/survey
   python -m whichwhale.localize doubt runs/survey/aligner/annotations.csv input/survey
   python -m whichwhale.localize look runs/survey/aligner/annotations.csv input/survey input/survey/imgs worst.png --worst
+  python -m whichwhale.localize look found/annotations.csv folder_of_photos found.png
 """
 
 from __future__ import annotations
@@ -21,14 +22,16 @@ from whichwhale.annotations import point_names, read, write
 from whichwhale.annotations.table import BY_HAND, MEAN_OF_FOLDS
 from whichwhale.command_line import carried_out, parser_of
 from whichwhale.detect import seen
-from whichwhale.files import write_atomically
+from whichwhale.files import refuse_unwritable, write_atomically
 from whichwhale.localize.config import TruthConfig
 from whichwhale.localize.doubt import as_text, doubt, rank_correlation, risk_coverage
-from whichwhale.localize.error import errors, in_words, summary
+from whichwhale.localize.error import animal, errors, false_heads, in_words, summary
 from whichwhale.localize.sheet import draw
 from whichwhale.localize.truth import read_table
 from whichwhale.pictures.reading import photos_at
 from whichwhale.pictures.sheet import two_a_row
+
+NAMED = 10  # unreadable photos that are named
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -57,24 +60,33 @@ def main(arguments: list[str] | None = None) -> int:
         )
     for command in (error, unsure, look):
         command.add_argument("found", type=Path, metavar="FOUND", help="annotations.csv of a run")
-        command.add_argument("truth", type=Path, metavar="TRUTH", help="annotations.csv by hand, or a folder of Sloth files")
+        command.add_argument(
+            "truth",
+            type=Path,
+            metavar="TRUTH",
+            nargs="?" if command is look else None,
+            help="annotations.csv by hand, or a folder of Sloth files" + (" (may be left out)" if command is look else ""),
+        )
         command.add_argument("--part", default="head")
     look.add_argument("photos", type=Path, metavar="PHOTOS", help="folder of the photos")
     look.add_argument("out", type=Path, metavar="OUT.png")
     look.add_argument("--count", type=int, default=8, help="how many photos (default %(default)s)")
-    look.add_argument("--worst", action="store_true", help="those with the largest error, not the first ones")
+    look.add_argument("--worst", action="store_true", help="those with the largest error first; without TRUTH the unsurest")
     options = parser.parse_args(arguments)
     return carried_out(options.run, options)
 
 
 def _find(options: argparse.Namespace) -> None:
+    photos = photos_at(options.photos)
+    refuse_unwritable(options.out)
     from whichwhale.localize.locating import load  # the networks' packages take seconds: not for a look at a table
 
-    photos = photos_at(options.photos)
     table = load(options.model, options.localizer).locate(photos)
     write(options.out, table)
     told = [f"{n} {what}" for what, n in table["status"].value_counts().to_dict().items()]
     print(f"{options.out}: {len(photos)} photos; {', '.join(told)}")
+    if lost := table.loc[table["status"] == "unreadable", "Image"].tolist():
+        print(f"unreadable: {', '.join(lost[:NAMED])}{f' and {len(lost) - NAMED} more' if len(lost) > NAMED else ''}")
 
 
 def _compared(options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, list[str], pd.DataFrame]:
@@ -83,13 +95,7 @@ def _compared(options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, 
     Raises ValueError if there is no such photo.
     """
     found = read(options.found)
-    if options.truth.is_dir():
-        defaults = TruthConfig()
-        files = {name: defaults.points.get(name, f"{name}.json") for name in point_names(found)}
-        truth = read_table(TruthConfig(points=files, boxes=defaults.boxes), options.truth)
-    else:
-        truth = read(options.truth)
-    names = point_names(found)
+    truth, names = _truth(options.truth, found), point_names(found)
     if missing := [name for name in names if name not in point_names(truth)]:
         known = ", ".join(point_names(truth)) or "none"
         raise ValueError(f"{options.truth}: has no point {', '.join(missing)}, which {options.found} has; its points are {known}")
@@ -97,6 +103,15 @@ def _compared(options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, 
     if compared.empty:
         raise ValueError(f"{options.found} and {options.truth} have no photo in common whose points are known")
     return found, truth, names, compared
+
+
+def _truth(path: Path, found: pd.DataFrame) -> pd.DataFrame:
+    """Annotations by hand, from a table or a folder of Sloth files."""
+    if not path.is_dir():
+        return read(path)
+    defaults = TruthConfig()
+    files = {name: defaults.points.get(name, f"{name}.json") for name in point_names(found)}
+    return read_table(TruthConfig(points=files, boxes=defaults.boxes), path)
 
 
 def _unseen(options: argparse.Namespace, compared: pd.DataFrame, found: pd.DataFrame) -> pd.DataFrame:
@@ -116,7 +131,7 @@ def _unseen(options: argparse.Namespace, compared: pd.DataFrame, found: pd.DataF
 
 
 def _error(options: argparse.Namespace) -> None:
-    found, _, _, compared = _compared(options)
+    found, truth, _, compared = _compared(options)
     compared = _unseen(options, compared, found)
     for what, rows in (
         ("out-of-fold", compared[compared["fold"] >= 0]),
@@ -124,6 +139,8 @@ def _error(options: argparse.Namespace) -> None:
     ):
         if len(rows):
             print(f"{what}: {in_words(summary(rows))}")
+    if empty := false_heads(found, truth, compared["Image"].tolist(), options.part):
+        print(empty)
 
 
 def _doubt(options: argparse.Namespace) -> None:
@@ -140,17 +157,28 @@ def _doubt(options: argparse.Namespace) -> None:
 def _look(options: argparse.Namespace) -> None:
     if options.count < 1:
         raise ValueError(f"--count {options.count}: at least one photo")
-    found, truth, _, compared = _compared(options)
-    if options.worst:
-        compared = compared.sort_values("error", ascending=False)
-    meant = [table[table["item"].str.endswith("#0")] for table in (found, truth)]
-    by_image = [table.drop_duplicates("Image").set_index("Image") for table in meant]
-    pairs = [[table.loc[image] for table in by_image] for image in compared["Image"][: options.count]]
-    drawn = [draw(options.photos / str(mine.name), mine, true) for mine, true in pairs]
+    if options.truth is None:
+        found = animal(read(options.found), options.part)
+        if options.worst:
+            found = found.sort_values("score", na_position="first", kind="stable")
+        told = {image: f"{row['status']}, score {row['score']:.2f}" for image, row in found[: options.count].iterrows()}
+        pairs = [(row, None) for _, row in found[: options.count].iterrows()]
+    else:
+        found, truth, _, compared = _compared(options)
+        if options.worst:
+            compared = compared.sort_values("error", ascending=False)
+        by_image = [animal(table, options.part) for table in (found, truth)]
+        rows = compared[: options.count]
+        pairs = [tuple(table.loc[image] for table in by_image) for image in rows["Image"]]
+        told = {
+            row.Image: f"{100 * row.error:.1f} % of d, fold {row.fold}, {'' if row.inside else 'not '}both points in the box"
+            for row in rows.itertuples()
+        }
+    drawn = [draw(options.photos / str(mine["Image"]), mine, true) for mine, true in pairs]
     picture = Image.fromarray(two_a_row(drawn))
     write_atomically(options.out, lambda stream: picture.save(stream, "PNG"))
-    for row in compared[: options.count].itertuples():
-        print(f"{row.Image}: {100 * row.error:.1f} % of d, fold {row.fold}, {'' if row.inside else 'not '}both points in the box")
+    for image, words in told.items():
+        print(f"{image}: {words}")
 
 
 if __name__ == "__main__":

@@ -46,6 +46,16 @@ def out_of_fold_boxes(path: Path, folds: pd.DataFrame, images: list[str], part: 
     return {image: box for image, box in zip(images, boxes, strict=True) if np.isfinite(box).all()}
 
 
+def scored_by(table: pd.DataFrame, boxes: pd.DataFrame, part: str = "head") -> pd.DataFrame:
+    """An aligner's `table` with the scores of the table that its boxes come from, where that has one.
+
+    How sure a localizer is tells heads from open sea; an aligner, which is shown a box in any case, knows less of that.
+    """
+    mine = boxes[boxes["item"].str.endswith("#0") & (boxes["part"] == part) & (boxes["status"] == "ok")]
+    score = table["Image"].map(mine.drop_duplicates("Image").set_index("Image")["score"])
+    return table.assign(score=score.where(score.notna(), table["score"]))
+
+
 def table_in(folder: Path) -> Path:
     """The table that says where a localizer's run folder has its boxes: annotations.csv, of a part detector candidates.csv, whose
     #0 is the surest box of each part and not the largest."""

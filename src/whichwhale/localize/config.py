@@ -264,10 +264,17 @@ class LocalizerConfig(LocateConfig):
     point_weight: Weight = 0.5  # 0: no points are learnt or predicted
     size_weight: Weight = 1.0
     views: ViewsConfig = ViewsConfig(rotations=[0.0, 180.0])
+    # Heads that are larger in their photos than those that it learned from are found too small. So each photo is looked at from
+    # further away as well, and where the head is larger there than this (box sizes, of the photo's) and clearly surer, that look
+    # counts; 0: never.
+    step_back: Weight = 0.0
 
     @property
     def view_size(self) -> tuple[int, int]:
         return self.width, self.height
+
+    def of_variant(self) -> str:
+        return "\n".join([super().of_variant(), *([f"step back {self.step_back}"] if self.step_back else [])])
 
     @property
     def channels(self) -> list[str]:

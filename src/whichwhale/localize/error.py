@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from whichwhale.annotations.table import BOX
 from whichwhale.localize.truth import points_of
@@ -32,7 +33,7 @@ def errors(predicted: pd.DataFrame, truth: pd.DataFrame, names: list[str], part:
         error in d (1.0 where nothing was found); swapped: head for tail, the first two points lie nearer to the truth if they
         change places; inside: all true points lie in the predicted box; fold as predicted.
     """
-    truth, predicted = (_animal(table, part) for table in (truth, predicted))
+    truth, predicted = (animal(table, part) for table in (truth, predicted))
     true = points_of(truth, names)
     truth, true = truth[np.isfinite(true).all((1, 2))], true[np.isfinite(true).all((1, 2))]
     shared = predicted.index.intersection(truth.index)
@@ -67,7 +68,23 @@ def in_words(scores: dict[str, float]) -> str:
     )
 
 
-def _animal(table: pd.DataFrame, part: str) -> pd.DataFrame:
+def false_heads(found: pd.DataFrame, truth: pd.DataFrame, heads: list[str], part: str = "head") -> str:
+    """In words: in how many of the photos that `truth` says are empty (status none) something was found all the same, and how
+    well the score tells them from the photos `heads`: area under the ROC curve. Empty if there are none."""
+    found = animal(found, part)
+    empty = [image for image in truth.loc[truth["status"] == "none", "Image"] if image in found.index]
+    if not empty:
+        return ""
+    wrong = int((found.loc[empty, "status"] == "ok").sum())
+    told = f"photos without a {part}: {len(empty)}, in {wrong} of them ({100 * wrong / len(empty):.1f} %) one was found"
+    score = found["score"].fillna(0.0)
+    if not heads or found["score"].isna().all():
+        return told
+    known = [1] * len(heads) + [0] * len(empty)
+    return f"{told}; area under the ROC curve of the score {roc_auc_score(known, score[[*heads, *empty]]):.3f}"
+
+
+def animal(table: pd.DataFrame, part: str) -> pd.DataFrame:
     """One row a photo, indexed by it: the part of animal #0, or the row that says that nothing was found."""
     mine = table[table["item"].str.endswith("#0") & ((table["part"] == part) | (table["status"] != "ok"))]
     return mine.set_index("Image", drop=False)

@@ -20,6 +20,7 @@ from whichwhale.annotations.table import BOX
 from whichwhale.config import load as load_config
 from whichwhale.config import read_yaml
 from whichwhale.localize import detecting
+from whichwhale.localize.boxes import scored_by
 from whichwhale.localize.config import AlignerConfig, LocalizerConfig
 from whichwhale.localize.detecting import Detecting
 from whichwhale.localize.fitted import Fitted
@@ -89,6 +90,7 @@ class Locator:
             crop: Position = lambda image, _: config.crop(about[image]) if image in about else None  # noqa: E731
             pictures = in_memory(paths, crop, (config.crop_side, config.crop_side), read)
             table, place = self.aligner.find(pictures, about)
+            table = scored_by(table, boxes, config.truth.part)
         channels = self._last.config.channels
         named = [number for number, channel in enumerate(channels) if channel != "box"]
         doubts = place.doubts(named) if place is not None and named else None

@@ -12,26 +12,29 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
-from whichwhale.annotations import write
+from whichwhale.annotations import read, write
 from whichwhale.competition import folds
+from whichwhale.config import runs_dir
 from whichwhale.files import sha256
 from whichwhale.fit.batches import Items, in_order, load
 from whichwhale.fit.machine import evaluating
 from whichwhale.geometry import Affine, apply, compose, invert, rotation, scale_of, translation
 from whichwhale.localize.averaging import Views, average
-from whichwhale.localize.config import AlignerConfig, LocateConfig
+from whichwhale.localize.boxes import scored_by, table_in
+from whichwhale.localize.config import AlignerConfig, LocalizerConfig, LocateConfig
 from whichwhale.localize.config import ViewsConfig as PredictionViews
 from whichwhale.localize.doubt import doubt, rank_correlation
 from whichwhale.localize.error import errors, in_words, summary
 from whichwhale.localize.experiment import Experiment
 from whichwhale.localize.net import VARIANTS
 from whichwhale.localize.tables import FoldViews, assembled_table, calibrate, fold_table, read_views, write_views
-from whichwhale.pictures.frames import move_extent
+from whichwhale.pictures.frames import box_size, move_extent
 from whichwhale.pictures.store import Pictures
 from whichwhale.pictures.views import moved_about_middle, to_view, view_picture
 from whichwhale.runs import RunFolder
 
 UNCERTAINTY = "uncertainty.json"  # beside the assembled annotations.csv
+FURTHER, SURER = 0.45, 1.5  # size of the photo in the view of a localizer that steps back, and how much surer it must be then
 
 
 def predict_fold(experiment: Experiment, fold: int) -> RunFolder:
@@ -53,7 +56,7 @@ def predict_fold(experiment: Experiment, fold: int) -> RunFolder:
         write_views(run.path / "views.npz", found)
     source = f"{config.dataset}/{config.name}"
     table = fold_table(found, unseen, fold, f"{source}/fold{fold}", config, experiment.pictures, experiment.boxes)
-    write(run.path / "annotations.csv", table)
+    write(run.path / "annotations.csv", _scored(experiment, table))
     _say(f"{run.path}, held out", table, experiment)
     _assemble(experiment, source)
     return run
@@ -68,13 +71,16 @@ def load_net(config: LocateConfig, run: RunFolder) -> nn.Module:
 
 
 def look(net: nn.Module, pictures: Pictures, rows: NDArray[np.int64], config: LocateConfig, name: str = "") -> Views:
-    """What `net` finds in pictures `rows` under the config's views; where an aligner's don't agree (`look_again`), it looks once
-    more.
+    """What `net` finds in pictures `rows` under the config's views, and by a second look at some of them.
 
-    The second pass sees the head level, about the middle of the points that the first one found, at the first's scale. Its views
-    take the place of the first's where they lie less far apart, in d.
+    An aligner's, where the views don't agree (`look_again`), sees the head level, about the middle of the points that the first
+    look found, at its scale. Its views take the place of the first's where they lie less far apart, in d. A localizer's
+    (`step_back`) sees the photo at FURTHER of its size; its views count where the head is large in the photo and they are clearly
+    surer.
     """
     first = predict(net, pictures, rows, config, name=name)
+    if isinstance(config, LocalizerConfig) and config.step_back:
+        return _stepped_back(net, pictures, rows, config, name, first)
     if not (isinstance(config, AlignerConfig) and config.look_again):
         return first
     before = _apart(first)
@@ -87,6 +93,21 @@ def look(net: nn.Module, pictures: Pictures, rows: NDArray[np.int64], config: Lo
     second = predict(net, pictures, rows[unsure], config, name=f"{name} again", base=np.stack(base))
     better = _apart(second) < before[unsure]
     return first.put(unsure[better], second.take(np.flatnonzero(better)))
+
+
+def _stepped_back(
+    net: nn.Module, pictures: Pictures, rows: NDArray[np.int64], config: LocalizerConfig, name: str, first: Views
+) -> Views:
+    """`first`, and where a head seen from further away is large in its photo and clearly surer, those views."""
+    size, place = config.view_size, average(first)
+    far = moved_about_middle(size, False, 0.0, FURTHER, (0.0, 0.0))
+    base = np.repeat(compose(to_view(pictures, size), far)[None], len(rows), 0)
+    others = predict(net, pictures, rows, config, name=f"{name or 'locate'} from further", base=base)
+    second, photo = average(others), pictures.index.iloc[rows][["width", "height"]].to_numpy(np.float64)
+    assert second.extent is not None
+    large = box_size(second.extent) > config.step_back * box_size(photo)
+    taken = np.flatnonzero(large & (second.score > SURER * place.score))
+    return first.put(taken, others.take(taken))
 
 
 def _apart(views: Views) -> NDArray[np.float64]:
@@ -173,11 +194,19 @@ def _assemble(experiment: Experiment, source: str) -> None:
         kept.unlink(missing_ok=True)
     where = (experiment.pictures, experiment.boxes)
     table = assembled_table(experiment.folds, by_fold, experiment.data.test, source, config, *where, calibrated)
-    write(experiment.annotations_path, table)
+    write(experiment.annotations_path, _scored(experiment, table))
     counts = table["status"].value_counts().to_dict()
     print(f"{experiment.annotations_path}: {len(table)} photos, " + ", ".join(f"{n} {status}" for status, n in counts.items()))
     _say("all folds, out-of-fold", table, experiment)
     _say_doubt(table, experiment)
+
+
+def _scored(experiment: Experiment, table: pd.DataFrame) -> pd.DataFrame:
+    """The table with its localizer's scores, if it has one."""
+    config = experiment.config
+    if not (isinstance(config, AlignerConfig) and config.boxes):
+        return table
+    return scored_by(table, read(table_in(runs_dir() / config.dataset / config.boxes)), config.truth.part)
 
 
 def _made_by(experiment: Experiment, fold: int) -> str:
