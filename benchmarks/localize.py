@@ -155,7 +155,7 @@ def benchmark(
         draw(size, dataset, where, run or commands, jobs)
         failed = fit(size, dataset, where, rows, jobs, commands, run)
     minutes = {one.name: sum(read_fit(where.run(one)).numbers("seconds")) / 60 for one in ROWS if where.run(one).exists()}
-    results = collect(where, minutes, more) if (home / "folds.csv").exists() else []
+    results = collect(where, minutes, more, jobs) if (home / "folds.csv").exists() else []
     machine = {"cores": os.cpu_count(), "machine": platform.machine(), "torch": version("torch")}
     if results:
         surveys = {what: survey_of(folder) for what, folder in (("photos", where.photos), ("other", where.other))}

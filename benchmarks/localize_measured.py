@@ -7,8 +7,11 @@ import hashlib
 import json
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from itertools import repeat
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +38,8 @@ from whichwhale.localize.doubt import area, rank_correlation, risk_coverage
 from whichwhale.localize.error import errors, summary
 from whichwhale.localize.locating import Fitted, Locator, read_fitted
 from whichwhale.localize.truth import points_of
-from whichwhale.localize.uncertainty import Doubts, cross_fitted
+from whichwhale.localize.uncertainty import Doubts, Uncertainty, cross_fitted
+from whichwhale.localize.uncertainty import read as read_maps
 from whichwhale.passport.from_points import store_from_points
 from whichwhale.pictures.frames import box_size
 from whichwhale.runs.fit import read_fit
@@ -44,6 +48,7 @@ from whichwhale.score.log_loss import log_loss_rows
 
 NAMES = ["bonnet_tip", "blowhole"]
 PARTS = 5  # held-out photos are calibrated by the other four parts: power and uncertainty
+CIRCLE = float(np.sqrt(-2 * np.log(0.05)))  # sd along one axis: 95 % of a round normal distribution lie nearer
 TRUE = "true"  # the row of the true points
 SOURCE = Path(__file__).resolve().parent.parent
 # What a figure is made by, from the photo to the log loss; not what fits, which the weights stand for.
@@ -117,6 +122,10 @@ class Benchmark:
         others = [self.run(each) / "model.safetensors" for each in self._with(one)]
         return [one.boxes or self.run(one) / "model.safetensors", *others]
 
+    def maps(self, one: Row) -> Path:
+        """Where the row's uncertainty lies, fitted on all held-out photos: what predict.py would write beside a table."""
+        return self.home / "measured" / f"{one.name}-uncertainty.json"
+
     def made_by(self, one: Row) -> list[str]:
         """All that a row's figures depend on, as text: weights, what the row changes, truths, and the code that finds and judges,
         so that a decoder which has been put right leaves no figure as it was."""
@@ -157,6 +166,8 @@ def measure(benchmark: Benchmark, one: Row) -> dict[str, Any] | None:
         found |= _worth(benchmark, TRUE, truth[truth["Image"].isin(set(images))], images)
     else:
         found |= _points(benchmark.locator(one), paths, truth, one)
+        if (maps := found.pop("maps", None)) is not None:
+            maps.write(benchmark.maps(one))
         table = contract.read(_write(benchmark, one.name, found.pop("table")))
         found |= _worth(benchmark, one.name, table, images)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -188,12 +199,13 @@ def measure_unseen(benchmark: Benchmark, one: Row) -> dict[str, Any] | None:
     such photos, or the row finds no points in them."""
     if one.kind == "classifier" or one.boxes is not None or (unseen := benchmark.unseen()) is None:
         return None
-    made_by = [*benchmark.made_by(one), unseen.fingerprint]
+    given = read_maps(benchmark.maps(one))
+    made_by = [*benchmark.made_by(one), unseen.fingerprint, str(given)]
     path = benchmark.home / "unseen" / f"{one.name}{benchmark.tag}.json"
     if path.exists() and (kept := json.loads(path.read_text()))["made_by"] == made_by:
         return kept
-    found = _points(benchmark.locator(one), unseen.paths, unseen.truth, one)
-    found = {"made_by": made_by} | {key: value for key, value in found.items() if key not in ("table", "curve")}
+    found = _points(benchmark.locator(one), unseen.paths, unseen.truth, one, given)
+    found = {"made_by": made_by} | {key: value for key, value in found.items() if key not in ("table", "curve", "maps")}
     path.parent.mkdir(parents=True, exist_ok=True)
     write_json(path, found := null_for_nan(found))
     return found
@@ -206,8 +218,11 @@ def _write(benchmark: Benchmark, name: str, table: pd.DataFrame) -> Path:
     return path
 
 
-def _points(locator: Locator, paths: dict[str, Path], truth: pd.DataFrame, one: Row) -> dict[str, Any]:
-    """What a locator finds in photos, held against the truth; errors are shares of d."""
+def _points(
+    locator: Locator, paths: dict[str, Path], truth: pd.DataFrame, one: Row, given: Uncertainty | None = None
+) -> dict[str, Any]:
+    """What a locator finds in photos, held against the truth; errors are shares of d. The points' sd are those of `given`, or of
+    what other parts of the photos told."""
     tables, boxes, doubts, images, began = [], [], [], [], time.perf_counter()
     for located in locator.look(paths):
         tables.append(located.table)
@@ -223,7 +238,7 @@ def _points(locator: Locator, paths: dict[str, Path], truth: pd.DataFrame, one: 
     if one.kind == "localizer" and one.boxes is None and set(locator.localizer.config.channels) > set(NAMES):
         found["own"] = summary(errors(box, truth, NAMES))
     if doubts:
-        found |= uncertainty(Doubts.join(doubts), images, table, truth)
+        found |= uncertainty(Doubts.join(doubts), images, table, truth, given)
     return found
 
 
@@ -242,9 +257,12 @@ def against_boxes(found: pd.DataFrame, truth: pd.DataFrame) -> dict[str, float]:
     return {"iou": float(iou.mean()), "inside": float(inside.mean()), "out_of_field": float(1 - seen.mean())}
 
 
-def uncertainty(doubts: Doubts, images: Sequence[str], table: pd.DataFrame, truth: pd.DataFrame) -> dict[str, Any]:
-    """How well sd predicts the error, calibrated on other parts of the photos; and how well the spread of the views alone
-    does.
+def uncertainty(
+    doubts: Doubts, images: Sequence[str], table: pd.DataFrame, truth: pd.DataFrame, given: Uncertainty | None = None
+) -> dict[str, Any]:
+    """How well sd predicts the error, by the uncertainty that is `given` or calibrated on other parts of the photos, and how well
+    the spread of the views alone does. `within`: the share of points that are off by less than CIRCLE sd, which 95 % should be.
+    `maps`: an uncertainty fitted on all these photos.
 
     `doubts` are of `images`, those that were looked at. All photos of `table` count whose truth is known, as they do in the
     percentiles: one in which nothing was found has an error of MISSED and is the least sure, whoever it was that found nothing.
@@ -253,7 +271,8 @@ def uncertainty(doubts: Doubts, images: Sequence[str], table: pd.DataFrame, trut
     found, true = (points_of(one.set_index("Image").loc[list(images)], NAMES) for one in (table, truth))
     off = np.linalg.norm(found - true, axis=-1)
     part = np.random.default_rng(0).permutation(len(images)) % PARTS
-    sd = cross_fitted(doubts, off, part, NAMES)
+    sd = cross_fitted(doubts, off, part, NAMES) if given is None else given.sd(doubts)
+    known = np.isfinite(off) & np.isfinite(sd)
     unsure = []
     for one in (sd, doubts.apart):
         mine = np.sqrt(np.mean(one**2, 1)) / np.maximum(doubts.d, 1.0)
@@ -263,6 +282,8 @@ def uncertainty(doubts: Doubts, images: Sequence[str], table: pd.DataFrame, trut
     return {
         "rank": rank_correlation(calibrated, error),
         "rank_of_views": rank_correlation(alone, error),
+        "within": float((off[known] <= CIRCLE * sd[known]).mean()) if known.any() else None,
+        "maps": Uncertainty.fit(doubts, off, NAMES),
         "area": area(calibrated, error),
         "area_at_best": area(error, error),
         "curve": risk_coverage(calibrated, error).to_dict("records"),
@@ -321,16 +342,28 @@ def probabilities(
     return p.clip(LEAST_FLOOR)
 
 
-def collect(benchmark: Benchmark, minutes: dict[str, float], more: Sequence[Row] = ()) -> list[dict[str, Any]]:
-    """Figures of all rows that can be had, in the order of ROWS, then of `more`; `minutes` of training by row."""
-    found = [kept for one in [*ROWS, *more] if (kept := measure(benchmark, one)) is not None]
+def collect(benchmark: Benchmark, minutes: dict[str, float], more: Sequence[Row] = (), jobs: int = 1) -> list[dict[str, Any]]:
+    """Figures of all rows that can be had, in the order of ROWS, then of `more`, `jobs` of them at a time; `minutes` of training
+    by row."""
+    rows = [*ROWS, *more]
+    if jobs > 1:
+        with ProcessPoolExecutor(jobs, get_context("spawn")) as pool:
+            measured = list(pool.map(_measured, repeat(benchmark), rows))
+    else:
+        measured = [_measured(benchmark, one) for one in rows]
+    found = [one for one in measured if one is not None]
     true = next((one for one in found if one["name"] == CLASSIFIER), None)
-    by_name = {one.name: one for one in [*ROWS, *more]}
     for one in found:
-        if (moved := measure_unseen(benchmark, by_name[one["name"]])) is not None:
-            one["moved"] = moved
         one["minutes"] = minutes.get(one["name"])
         if true is not None and one is not true:
             gap = paired_bootstrap(np.array(one["losses"]), np.array(true["losses"]), seed=0)
             one["gap"] = {"mean": gap.mean, "low": gap.low, "high": gap.high}
     return found
+
+
+def _measured(benchmark: Benchmark, one: Row) -> dict[str, Any] | None:
+    """A row's figures, with those on photos that no fit has anything to do with; None if something isn't fitted yet."""
+    if (found := measure(benchmark, one)) is None:
+        return None
+    moved = measure_unseen(benchmark, one)
+    return found if moved is None else found | {"moved": moved}

@@ -36,22 +36,31 @@ def as_text(results: Sequence[dict[str, Any]], elsewhere: str | None = None) -> 
             errors_of = [
                 f"{100 * value:.2f}" for value in (one["area"], one["area_at_best"], *(by[part] for part in (1.0, 0.9, 0.8, 0.5)))
             ]
-            rows.append([one["title"], _rank(one["rank"]), _rank(one["rank_of_views"]), *errors_of])
+            rows.append([one["title"], _rank(one["rank"]), _rank(one["rank_of_views"]), _share(one.get("within")), *errors_of])
         surest = ["mean error", "surest 90 %", "80 %", "50 %"]
-        lines += ["", *markdown_table(["row", "rank correlation", "of the views alone", "area", "at best", *surest], rows)]
+        lines += [
+            "",
+            *markdown_table(
+                ["row", "rank correlation", "of the views alone", "within the 95 % circle", "area", "at best", *surest], rows
+            ),
+        ]
     if moved := [one for one in results if "moved" in one]:
         rows = []
         for one in moved:
             other = one["moved"]
             boxes = (f"{other['inside']:.1%}", f"{other['iou']:.3f}")
-            rows.append([one["title"], *_error(other), *boxes, _rank(other.get("rank"))])
+            rows.append([one["title"], *_error(other), *boxes, _rank(other.get("rank")), _share(other.get("within"))])
         what = f"{moved[0]['moved']['photos']} photos of {elsewhere}" if elsewhere else "Another width, colour and head size"
-        lines += ["", f"{what}:", "", *markdown_table(["row", *figures, "rank correlation"], rows)]
+        lines += ["", f"{what}:", "", *markdown_table(["row", *figures, "rank correlation", "within the 95 % circle"], rows)]
     return "\n".join(lines)
 
 
 def _rank(value: float | None) -> str:
     return "" if value is None else f"{value:.2f}"
+
+
+def _share(value: float | None) -> str:
+    return "" if value is None else f"{value:.1%}"
 
 
 def _error(one: dict[str, Any]) -> list[str]:

@@ -7,8 +7,9 @@ examples:
 
 Photos of three kinds, of which none trained the localizer: those that its fold left out (usual); the same cut so that d, the
 distance from bonnet tip to blowhole, takes 35 to 50 % of the width (large), where their margins allow it; and as many of the open
-sea (empty), drawn into input/DATASET_empty. A head is missed if nothing was found, or a true point lies outside the field that an
-aligner sees about the box. All goes to runs/DATASET/localizer_views.json. Takes 15 minutes of one core.
+sea (empty), drawn into input/DATASET_empty with as many that have a head and aren't used. A head is missed if nothing was found,
+or a true point lies outside the field that an aligner sees about the box. All goes to runs/DATASET/localizer_views.json. Takes 15
+minutes of one core.
 """
 
 from __future__ import annotations
@@ -158,7 +159,7 @@ def about_head(row: pd.Series, photo: tuple[int, int], rng: np.random.Generator)
 def open_sea(folder: Path, count: int, width: int, log: Path, run: Run) -> dict[str, Path]:
     """`count` wild photos of the open sea, drawn if they are not there. Raises ValueError if the command fails."""
     if not (folder / "truth" / "survey.json").exists():
-        told = ["--wild", "--whales", "2", "--photos", "3", "--test-photos", "1", "--none", str(count), "--seed", "9"]
+        told = ["--wild", "--whales", "2", "--photos", str(count + 1), "--test-photos", "1", "--none", str(count), "--seed", "9"]
         command = [sys.executable, "-m", "whichwhale.survey", str(folder), *told, "--width", str(width)]
         if run(log, command):
             raise ValueError(f"whichwhale.survey failed, see {log}")

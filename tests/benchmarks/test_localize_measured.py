@@ -138,6 +138,13 @@ def test_uncertainty_is_told_on_photos_that_it_was_not_fitted_on() -> None:
     images = [one["Image"] for one in rows]
     found = localize_measured.uncertainty(doubts, images, build(rows, NAMES), build(true, NAMES))
     assert found["rank"] > 0.7 and found["area_at_best"] < found["area"] < found["curve"][0]["mean_error"]
+    exact = Doubts(np.repeat(scale[:, None], 2, 1), doubts.spread, doubts.score, doubts.d)
+    told = localize_measured.uncertainty(exact, images, build(rows, NAMES), build(true, NAMES))
+    assert told["within"] == pytest.approx(0.95, abs=0.03)  # 800 points: twice the standard error is 0.015
+    # What these photos told is given to others whose views lie twice as near for the same error: half of the circle's width.
+    surer = Doubts(noise / 2, doubts.spread, doubts.score, doubts.d)
+    given = localize_measured.uncertainty(surer, images, build(rows, NAMES), build(true, NAMES), found["maps"])
+    assert given["rank"] == pytest.approx(found["rank"], abs=0.02) and given["within"] < found["within"] - 0.1
     nothing = Doubts(noise[rng.permutation(count)], doubts.spread, doubts.score, doubts.d)
     assert abs(localize_measured.uncertainty(nothing, images, build(rows, NAMES), build(true, NAMES))["rank"]) < 0.2
 
