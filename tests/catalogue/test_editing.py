@@ -10,7 +10,7 @@ import pytest
 
 from tests.catalogue.made_up import DIMS, some_photos
 from whichwhale.catalogue import generations
-from whichwhale.catalogue.config import CatalogueConfig
+from whichwhale.catalogue.config import CatalogueConfig, IndexConfig
 from whichwhale.catalogue.doubles import pictures_in
 from whichwhale.catalogue.editing import add, build, merge, remove, split
 from whichwhale.catalogue.errors import CatalogueError
@@ -177,6 +177,23 @@ def test_one_picture_under_two_names(folder: Path, made) -> None:
     assert unchanged(folder, before)
     gallery, _ = add(folder, with_rows(twice, photo="copy.jpg", animal="a1"), keep_doubles=True)
     assert len(gallery) == 13
+
+
+@pytest.mark.parametrize("storage", ["float32", "float16", "int8"])
+def test_with_an_index_the_same_picture_is_found_among_few_vectors(tmp_path: Path, storage: str) -> None:
+    photos, late = some_photos(60, 2, dims=64), some_photos(3, 2, seed=9, dims=64)
+    config = CatalogueConfig(storage=storage, index=IndexConfig(above=50, fetch=32, pending=0.5, threads=1))
+    gallery, _ = build(tmp_path / "w", photos, config)
+    assert Searcher(gallery, exact=True).nearest_rows(photos.vectors) is None
+    late = replace(late, table=late.table.assign(photo="late/" + late.table["photo"]))  # the index doesn't hold them yet
+    gallery, _ = add(tmp_path / "w", late)
+    searcher = Searcher(gallery)
+    assert searcher.index is not None and len(searcher.index.outside) == 6
+    for asked, rows in ((photos, range(120)), (late, range(120, 126)), (some_photos(9, 2, seed=5, dims=64), [-1] * 18)):
+        among = searcher.nearest_rows(asked.vectors)
+        assert max(len(one) for one in among) < 60
+        renamed = replace(asked, table=asked.table.assign(photo="new/" + asked.table["photo"]))
+        assert pictures_in(gallery, renamed, among).tolist() == list(rows)
 
 
 @pytest.mark.parametrize("storage", ["float32", "float16", "int8"])

@@ -74,7 +74,7 @@ def _search(options: argparse.Namespace) -> int:
         if lone := [photo for photo, one in zip(photos, incoming.table["encounter"], strict=True) if not one]:
             print(f"{len(lone)} photos are of no encounter in {options.table} and are asked alone: {listed(lone)}")
     names, of, queries = _queries(incoming, options.encounter, labels is not None)
-    there = pictures_in(gallery, incoming)
+    there = pictures_in(gallery, incoming, searcher.nearest_rows(incoming.vectors))
     if (itself := np.flatnonzero(np.isin(there, searcher.rows))).size:
         first = f"{photos[itself[0]]} ({gallery.table['photo'].iloc[there[itself[0]]]})"
         print(f"{len(itself)} of the photos are in the catalogue themselves, such as {first}, and find themselves")

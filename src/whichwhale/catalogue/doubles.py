@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -99,11 +101,12 @@ def _same_pictures(incoming: Incoming, gallery: Gallery | None, storage: Storage
     return sorted((first, row) for row, first in pairs)
 
 
-def pictures_in(gallery: Gallery, photos: Incoming) -> NDArray[np.int64]:
+def pictures_in(gallery: Gallery, photos: Incoming, among: Sequence[NDArray[np.int64]] | None = None) -> NDArray[np.int64]:
     """The gallery's row [N] that is the same picture as each photo, by its bytes or its vector, whatever its name; -1 where there
-    is none."""
-    found = np.full(len(photos), -1, np.int64)
-    for row, first in _near(photos.vectors, gallery, gallery.manifest.config.storage, among_new=False).items():
+    is none. `among` [N]: the rows whose vectors may be a photo's; without it all vectors are read."""
+    found, storage = np.full(len(photos), -1, np.int64), gallery.manifest.config.storage
+    near = _near(photos.vectors, gallery, storage, among_new=False) if among is None else _near_among(photos, gallery, among)
+    for row, first in near.items():
         found[row] = first
     if "photo_sha" in photos.table.columns:
         shas = _shas(gallery)
@@ -153,6 +156,17 @@ def _near(vectors: NDArray[np.float32], gallery: Gallery | None, storage: Storag
         same = np.flatnonzero(np.linalg.norm(there - again[row], axis=1) <= near)
         if len(same):
             found[row] = int(beside[same[0]])
+    return found
+
+
+def _near_among(photos: Incoming, gallery: Gallery, among: Sequence[NDArray[np.int64]]) -> dict[int, int]:
+    """As `_near` has it, of the rows `among` alone."""
+    storage, found = gallery.manifest.config.storage, {}
+    for row, rows in enumerate(among):
+        again, rows = decode(encode(photos.vectors[row : row + 1], storage)), np.sort(rows)
+        same = np.flatnonzero(np.linalg.norm(gallery.vectors(rows) - again, axis=1) <= NEAR[storage])
+        if len(same):
+            found[row] = int(rows[same[0]])
     return found
 
 

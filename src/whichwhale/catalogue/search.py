@@ -19,6 +19,7 @@ from whichwhale.catalogue.gallery import BLOCK, Gallery
 from whichwhale.catalogue.pooling import DEFAULT_SCALE, pooled, together
 
 MOST_COSINES = 2**25  # of a chunk of queries with all photos, held at a time
+BESIDE = 16  # rows that are asked of the index to see whether a picture is among them
 WIDEN = 8  # times `fetch` proposals are asked for, if they name too few animals, before search is exact
 
 
@@ -83,6 +84,13 @@ class Searcher:
         if self.index is not None:
             return [self._proposed(query, count) for query in queries]
         return [ranking for chunk in self._chunks(queries) for ranking in self._exact(chunk, count)]
+
+    def nearest_rows(self, vectors: NDArray[np.float32]) -> list[NDArray[np.int64]] | None:
+        """Of each of the unit vectors [N, D] the nearest of the gallery's rows, BESIDE or more, as the index proposes them, in no
+        order; None without an index."""
+        if self.index is None:
+            return None
+        return [np.unique(np.concatenate([self.index.rows(one, BESIDE), *self._outside(one[None], BESIDE)])) for one in vectors]
 
     def cosines(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Cosines [Q, N] of unit vectors with all photos searched, animal by animal (the order of `rows`)."""
