@@ -135,6 +135,8 @@ def test_rows_are_fitted_measured_and_told(sea: Sea, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(localize_measured, "_points", lambda *_: pytest.fail("everything is measured"))
     assert quick("--only", by=untouched) == 0
     assert "| two looks, one view |" in capsys.readouterr().out
+    alone, beside = (localize_measured.collect(sea.where, {}, jobs=jobs) for jobs in (1, 2))
+    assert alone == beside and [one["name"] for one in alone] == list(kept)
 
 
 def test_inner_boxes_are_of_localizers_that_saw_neither_the_photo_nor_what_is_held_out(sea: Sea) -> None:

@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -51,10 +52,28 @@ def test_a_varied_animal_is_still_itself(seed):
     whale = Whale.draw(3, 5)
     other = wild.vary_animal(whale, np.random.default_rng(seed))
     assert (other.key, other.callosity) == (whale.key, whale.callosity)
-    assert np.array_equal(other.strip, whale.strip) and np.array_equal(other.scars, whale.scars)
-    assert 1 <= len(other.patches) <= len(whale.patches)
-    assert {tuple(row) for row in other.patches[:, [0, 1, 4]]} <= {tuple(row) for row in whale.patches[:, [0, 1, 4]]}
+    assert np.array_equal(other.strip[:, 1:], whale.strip[:, 1:]) and np.array_equal(other.scars, whale.scars)
+    bar = (other.patches[:, 0] < -0.03) & (other.patches[:, 3] >= 0.06) & (np.abs(other.patches[:, 1]) < 0.06)
+    own = other.patches[:-1] if bar[-1] else other.patches
+    assert 1 <= len(own) <= len(whale.patches)
+    assert {tuple(row) for row in own[:, [1, 4]]} <= {tuple(row) for row in whale.patches[:, [1, 4]]}
+    behind = own[own[:, 0] <= 0.5]  # nothing there is moved
+    assert {tuple(row) for row in behind[:, [0, 1, 4]]} <= {tuple(row) for row in whale.patches[:, [0, 1, 4]]}
     assert (other.skin > 0).all() and (other.cream.mean() > other.skin.mean())
+
+
+def test_a_bonnet_ends_where_people_see_the_tip_and_most_backs_have_a_bar():
+    ends, bars = [], 0
+    for number in range(400):
+        animal = wild.vary_animal(Whale.draw(2, number), np.random.default_rng([number, 1]))
+        x, q, length, breadth = animal.patches[:, :4].T
+        bonnet = (x > 0.75) & (np.abs(q) < 0.1)
+        if bonnet.any():
+            ends.append((x + length)[bonnet].max())
+        bars += animal.patches[-1, 0] < -0.03 and animal.patches[-1, 3] >= 0.06 and abs(animal.patches[-1, 1]) < 0.06
+    low, middle, high = np.quantile(ends, [0.05, 0.5, 0.95])
+    assert middle == pytest.approx(1.01, abs=0.006) and low > 0.95 and high < 1.05
+    assert bars / 400 == pytest.approx(0.6, abs=0.09)  # three standard errors and the few chance look-alikes
 
 
 def test_every_photo_of_a_wild_animal_shows_the_same_animal():

@@ -215,5 +215,7 @@ def company_of(survey: Survey, frame: Frame) -> list[Whale]:
 def _animal(survey: Survey, number: int) -> Whale:
     if survey.lifelike:
         return patterns.draw(survey.seed, number)
-    whale = Whale.draw(survey.seed, number)
-    return wild.vary_animal(whale, np.random.default_rng([survey.seed, 9, number])) if survey.wild else whale
+    if not survey.wild:
+        return Whale.draw(survey.seed, number)
+    whale = (patterns.draw if number % 2 else Whale.draw)(survey.seed, number)  # half of them with the variety of real patterns
+    return wild.vary_animal(whale, np.random.default_rng([survey.seed, 9, number]))

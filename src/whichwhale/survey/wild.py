@@ -23,6 +23,11 @@ __all__ = ["draw_camera", "draw_light", "draw_place", "draw_pose", "draw_sea", "
 
 SIZES = (0.022, 0.2)  # d / photo width, uniform in the logarithm; 1 to 99 % of the real ones are 0.031 to 0.135
 HUES, SATURATION, VALUES = (0.22, 0.72), 0.8, (0.06, 0.8)  # of half of the seas: green to violet blue, grey to strong
+# In the mean of 1,500 real head crops, aligned by the points that people set, the bonnet ends at its tip and a pale bar, a
+# quarter of d wide, lies 0.15 d behind the blowholes. Patterns of the usual survey end 0.04 d further.
+FRONT = 1.01, 0.02  # x (d) where the bonnet ends: mean, sd; in photos, ragged as it is, it looks 0.02 shorter
+SHIFTED = 0.5, 0.8  # x (d) up to which all keeps its place, and beyond which all is moved for it
+BAR, BARRED = (-0.15, 0.025), 0.6  # x (d) of the bar: mean, sd; share of the animals that have one
 STRAY = 0.4  # chance of foam that no animal in the photo made
 
 vary = conditions.vary
@@ -115,14 +120,14 @@ def draw_place(rng: np.random.Generator) -> Placement:
 
 def vary_animal(whale: Whale, rng: np.random.Generator) -> Whale:
     """The same animal in other colours and of another build, with fewer or larger callosities: from grey lice to orange ones,
-    from black skin to brown."""
+    from black skin to brown. Its bonnet ends where people see the bonnet tip, and most have a bar behind the blowholes."""
     patches = whale.patches[rng.random(len(whale.patches)) > rng.choice([0.0, 0.0, 0.3])]
     patches = patches if len(patches) else whale.patches
     size = np.ones(patches.shape[1])
     size[2:4] = math.exp(rng.normal(0, 0.2))
     pale = rng.uniform(0.4, 1.08) * np.array([1.0, 1 - abs(rng.normal(0, 0.1)), 1 - abs(rng.normal(0, 0.22))])
     dark = math.exp(0.45 * rng.standard_normal()) * np.exp(rng.normal([0.08, -0.04, 0.0], 0.12))
-    return replace(
+    varied = replace(
         whale,
         patches=patches * size,
         cream=np.array([0.92, 0.89, 0.84]) * pale,
@@ -130,3 +135,24 @@ def vary_animal(whale: Whale, rng: np.random.Generator) -> Whale:
         mottling=float(whale.mottling * math.exp(rng.normal(0.2, 0.5))),
         plump=float(np.clip(rng.normal(1.0, 0.13), 0.75, 1.35)),
     )
+    return _barred(_fronted(varied, rng.normal(*FRONT)), rng)
+
+
+def _fronted(whale: Whale, front: float) -> Whale:
+    """The animal with what lies on the front of its head moved back until its bonnet, if it ends beyond, ends at x = `front`."""
+    x, q, length = whale.patches[:, :3].T
+    bonnet = (x > SHIFTED[1]) & (np.abs(q) < 0.1)
+    end = np.concatenate([(x + length)[bonnet], whale.strip[whale.strip[:, 2] > 0, 0], [front]]).max()
+
+    def back(at: np.ndarray) -> np.ndarray:
+        return at - (end - front) * np.clip((at - SHIFTED[0]) / (SHIFTED[1] - SHIFTED[0]), 0, 1)
+
+    patches, strip = whale.patches.copy(), whale.strip.copy()
+    patches[:, 0], strip[:, 0] = back(x), back(strip[:, 0])
+    return replace(whale, patches=patches, strip=strip)
+
+
+def _barred(whale: Whale, rng: np.random.Generator) -> Whale:
+    """The animal with a pale bar across its back behind the blowholes, or without."""
+    bar = [rng.normal(*BAR), rng.normal(0, 0.01), rng.uniform(0.012, 0.035), rng.uniform(0.06, 0.16), rng.normal(0, 0.08), 0.45]
+    return replace(whale, patches=np.vstack([whale.patches, bar])) if rng.random() < BARRED else whale
