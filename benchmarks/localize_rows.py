@@ -39,7 +39,8 @@ class Row:
 
 ROWS = [
     Row("heatmap", "localizer: heat maps", "localizer", "localizer", 11),
-    Row("averaged", "the same, weights averaged over steps", "localizer", "localizer", 11, ("fit.ema=0.998",)),
+    Row("step-back", "the same, from further away as well", "localizer", "localizer", 11, ("step_back=0.3",), "heatmap"),
+    Row("averaged", "localizer: heat maps, weights averaged over steps", "localizer", "localizer", 11, ("fit.ema=0.998",)),
     Row("box-alone", "localizer: heat maps, no auxiliary points", "localizer", "localizer", 11, ("point_weight=0",)),
     Row("regression", "localizer: direct regression", "localizer", "localizer_regression", 11),
     Row("bins", "localizer: bins, 20 + 40 + 60 + 128, shared", "localizer", "localizer_bins", 11),

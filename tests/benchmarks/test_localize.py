@@ -110,7 +110,7 @@ def sea(fitted: Sea, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Sea:
 def test_rows_are_fitted_measured_and_told(sea: Sea, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
     kept = sea.rows()
     same_fit = ["two-looks", "one-view", "look-again", "more-views"]
-    finding = ["heatmap", "edges", "retinanet", "ssdlite", "transformer", "two-looks", "boxes-drawn", *same_fit[1:]]
+    finding = ["heatmap", "step-back", "edges", "retinanet", "ssdlite", "transformer", "two-looks", "boxes-drawn", *same_fit[1:]]
     assert list(kept) == [*finding, "classifier"]
     assert {one["photos"] for one in kept.values()} == {kept["heatmap"]["photos"]}
     for name in finding:
@@ -122,7 +122,7 @@ def test_rows_are_fitted_measured_and_told(sea: Sea, monkeypatch: pytest.MonkeyP
         assert one["gap"]["mean"] == pytest.approx(gap, abs=1e-9) and one["gap"]["low"] <= gap <= one["gap"]["high"]
         assert f"| {row(name).title} |" in sea.said
     assert kept["heatmap"]["iou"] == kept["two-looks"]["iou"]  # the boxes are the same localizer's
-    assert {name for name in finding if "own" in kept[name]} == {"heatmap"}  # the others find no points
+    assert {name for name in finding if "own" in kept[name]} == {"heatmap", "step-back"}  # the others find no points
     assert all(kept[name]["minutes"] > 0 for name in ("retinanet", "ssdlite", "transformer"))
     assert "Another width, colour and head size" in sea.said
     theirs = sea.folder / "theirs.csv"
