@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import cv2
@@ -64,7 +64,7 @@ def _asked(options: argparse.Namespace) -> int:
     return 0
 
 
-def heads(survey: Path, count: int):
+def heads(survey: Path, count: int) -> Iterator[NDArray[np.uint8]]:
     """The first `count` heads of a survey as crops, uint8 RGB. Raises ValueError if its annotations know no points."""
     table = read_table(TruthConfig(), survey)
     points = points_of(table, POINTS)
@@ -84,7 +84,7 @@ def onto_crop(tip: NDArray[np.float64], blowhole: NDArray[np.float64]) -> NDArra
     return np.column_stack([linear, BLOWHOLE - linear @ blowhole])
 
 
-def mean(crops) -> NDArray[np.float64]:
+def mean(crops: Iterable[NDArray[np.uint8]]) -> NDArray[np.float64]:
     """[SIDE, SIDE] mean of grey crops, each of mean 0 and standard deviation 1."""
     total, count = np.zeros((SIDE, SIDE)), 0
     for crop in crops:

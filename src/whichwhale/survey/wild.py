@@ -24,7 +24,7 @@ __all__ = ["draw_camera", "draw_light", "draw_place", "draw_pose", "draw_sea", "
 SIZES = (0.022, 0.2)  # d / photo width, uniform in the logarithm; 1 to 99 % of the real ones are 0.031 to 0.135
 HUES, SATURATION, VALUES = (0.22, 0.72), 0.8, (0.06, 0.8)  # of half of the seas: green to violet blue, grey to strong
 # In the mean of 1,500 real head crops, aligned by the points that people set, the bonnet ends at its tip and a pale bar, a
-# quarter of d wide, lies 0.15 d behind the blowholes. Patterns of the usual survey end 0.04 d further.
+# quarter of d wide, lies 0.15 d behind the blowholes. Patterns of the usual survey end 0.035 d further.
 FRONT = 1.01, 0.02  # x (d) where the bonnet ends: mean, sd; in photos, ragged as it is, it looks 0.02 shorter
 SHIFTED = 0.5, 0.8  # x (d) up to which all keeps its place, and beyond which all is moved for it
 BAR, BARRED = (-0.15, 0.025), 0.6  # x (d) of the bar: mean, sd; share of the animals that have one
