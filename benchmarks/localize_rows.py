@@ -9,6 +9,7 @@ from typing import Literal
 CONFIGS = Path(__file__).resolve().parent.parent / "configs" / "survey"
 LOCALIZER, ALIGNER, CLASSIFIER = "heatmap", "two-looks", "classifier"  # the rows that the others are combined with
 VIEWS = "views={rotations: [0], mirror: false}"
+ZOOMED = ("augment.zoom=0.8",)  # either way: larger and smaller
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,7 @@ class Row:
 ROWS = [
     Row("heatmap", "localizer: heat maps", "localizer", "localizer", 11),
     Row("step-back", "the same, from further away as well", "localizer", "localizer", 11, ("step_back=0.3",), "heatmap"),
+    Row("zoomed", "localizer: heat maps, of heads up to 1.8 times as large", "localizer", "localizer", 11, ZOOMED),
     Row("averaged", "localizer: heat maps, weights averaged over steps", "localizer", "localizer", 11, ("fit.ema=0.998",)),
     Row("box-alone", "localizer: heat maps, no auxiliary points", "localizer", "localizer", 11, ("point_weight=0",)),
     Row("regression", "localizer: direct regression", "localizer", "localizer_regression", 11),
@@ -56,6 +58,7 @@ ROWS = [
     Row("windows", "localizer: sliding window", "localizer", "localizer_windows", 11),
     Row("edges", "localizer: edge energy, no labels", "localizer", "localizer_edges", 1),
     Row("retinanet", "localizer: RetinaNet, best head", "detector", "localizer_retinanet", 15),
+    Row("retinanet-zoomed", "RetinaNet, of heads up to 1.8 times as large", "detector", "localizer_retinanet", 15, ZOOMED),
     Row("ssdlite", "localizer: SSDLite, best head", "detector", "localizer_ssdlite", 18),
     Row("transformer", "localizer: spatial transformer, no labels but who it is", "localizer", "localizer_transformer", 10),
     Row("one-net", "one network, photo to points", "whole", "one_net", 7),
