@@ -11,7 +11,8 @@ examples:
   python benchmarks/localize.py --rows               what the rows are and which keys they change
 
 It draws a survey into input/DATASET (if one of other numbers lies there, that is refused), splits its labelled photos 80 to 20,
-and fits each row (benchmarks/localize_rows.py) on the 80 by train.py, as anybody would type it, at most 20 minutes each.
+and fits each row (benchmarks/localize_rows.py) on the 80 by train.py, as anybody would type it, at most 20 minutes each (80 the
+row `longer`).
 Aligners learn from true boxes with jitter, since one split leaves no out-of-fold boxes; one learns about such boxes
 (benchmarks/localize_inner.py), for which the localizer is fitted anew for each fold of the 80. Then photos of the 20 go the
 whole way, one decode each: localizers are followed by one aligner, and so is the best box of a detector; aligners follow one

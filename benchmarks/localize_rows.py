@@ -18,9 +18,9 @@ class Row:
 
     kind    localizer: its boxes are followed by the row ALIGNER; detector: so is its best box (room `detect`, any number of them
             in a photo); aligner: it follows the row LOCALIZER; whole: it needs no other
-    epochs  at most 20 minutes of one core without bf16 for 960 photos, by measured speeds: train.py's images per second of two
-            fits side by side, 64 photos, second of two epochs, on two cores with AVX2 (2026-11-27). Milliseconds a photo: the
-            localizers 107 to 117, RetinaNet 83, SSDLite 70, one network 181, two looks 97, the other aligners 66 to 72
+    epochs  at most 20 minutes (`longer`: 80) of one core without bf16 for 960 photos, by measured speeds: train.py's images
+            per second of two fits side by side, 64 photos, second of two epochs, two cores with AVX2 (2026-11-27). Milliseconds
+            a photo: localizers 107 to 117, RetinaNet 83, SSDLite 70, one network 181, two looks 97, other aligners 66 to 72
     fit     the row whose fit it predicts with, if it changes nothing that a fit depends on
     boxes   contract 1's table of somebody else's boxes, in place of a fit; the row ALIGNER follows
     inner   its training crops lie about boxes as at test time (localize_inner.py), for which LOCALIZER is fitted once more for
@@ -63,6 +63,7 @@ ROWS = [
     Row("transformer", "localizer: spatial transformer, no labels but who it is", "localizer", "localizer_transformer", 10),
     Row("one-net", "one network, photo to points", "whole", "one_net", 7),
     Row("two-looks", "aligner: two looks", "aligner", "aligner", 13),
+    Row("longer", "two looks, fitted for four times as long", "aligner", "aligner", 52),
     Row("boxes-drawn", "two looks, boxes drawn out-of-fold", "aligner", "aligner", 13, ("draw_boxes=true",), inner=True),
     Row("aligner-heatmap", "aligner: heat maps", "aligner", "aligner_heatmap", 19),
     Row("aligner-large", "aligner: heat maps, 288 px", "aligner", "aligner_heatmap", 7, ("size=288", "margin=1.25")),
