@@ -1,4 +1,4 @@
-# On a fresh machine with Python >= 3.11 and make: `make test`, `make demo` (12 minutes on 2 cores), `make demo QUICK=1` (4).
+# On a fresh machine with Python >= 3.11 and make: `make test`, `make demo` (12 minutes on 2 cores with AVX512-BF16), `make demo QUICK=1` (4).
 # Both set themselves up first, and skip what is done when they are run again.
 PYTHON ?= python3
 BIN := .venv/bin
