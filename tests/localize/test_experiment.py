@@ -24,6 +24,7 @@ from whichwhale.localize.fitting import fit_fold
 from whichwhale.localize.predicting import predict_fold
 from whichwhale.localize.tables import read_views
 from whichwhale.localize.truth import TruthError
+from whichwhale.pictures.config import MovesConfig
 from whichwhale.runs import RunError
 
 NAMES = ["bonnet_tip", "blowhole"]
@@ -237,6 +238,28 @@ def test_new_photos_are_located_as_the_test_photos_were(here: Path, survey: Path
         expected = read(here / name / "annotations.csv").set_index("Image").loc[TEST].reset_index()
         found = locating.load(here / name).locate(paths)
         pd.testing.assert_frame_equal(found[expected.columns], expected, rtol=1e-5, atol=1e-3)  # sums of another batch size
+
+
+def test_standing_photos_are_seen_as_large_as_lying_ones(here: Path, survey: Path, tmp_path: Path) -> None:
+    images, size = TEST[:4], (288, 192)
+    for image in images:
+        photo = cv2.imread(str(survey / "input" / "survey" / "imgs" / image))
+        cv2.imwrite(str(tmp_path / f"lies_{image}.png"), photo)
+        cv2.imwrite(str(tmp_path / f"stands_{image}.png"), cv2.rotate(photo, cv2.ROTATE_90_COUNTERCLOCKWISE))
+    found = locating.load(here / "localizer").locate({path.name: path for path in tmp_path.iterdir()}).set_index("Image")
+    for image in images:
+        lies, stands = found.loc[f"lies_{image}.png"], found.loc[f"stands_{image}.png"]
+        assert stands[["photo_width", "photo_height"]].tolist() == [192, 288]
+        for name in NAMES:  # (x, y) of the lying photo is (y, 287 - x) of the one turned counter-clockwise
+            turned = [lies[f"{name}_y"], size[0] - 1 - lies[f"{name}_x"]]
+            assert stands[[f"{name}_x", f"{name}_y"]].tolist() == pytest.approx(turned, abs=1e-3)
+        assert stands[["width", "height"]].tolist() == pytest.approx(lies[["height", "width"]].tolist(), abs=1e-3)
+
+
+def test_upright_animals_are_not_laid(here: Path) -> None:
+    upright = LOCALIZER.model_copy(update={"augment": MovesConfig(rotation=20)})
+    assert upright.whole("", (192, 288))[0, 1] == 0 and LOCALIZER.whole("", (192, 288))[0, 0] == 0
+    assert Experiment.open(upright).pictures.folder == here / "photos_96x64_upright"
 
 
 def test_one_fold_is_asked_alone_where_that_is_said(here: Path, survey: Path) -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whichwhale.geometry import apply, rotation, scale_of, scaling
+from whichwhale.geometry import apply, mirrors, rotation, scale_of, scaling
 from whichwhale.pictures.frames import box_about, box_size, holding, letterbox, move_extent, square_about
 
 
@@ -16,6 +16,30 @@ def test_letterbox_by_hand() -> None:
     # 100 x 100 into 60 x 40: 40 px wide in the middle, 10 px free on the left
     corners = apply(letterbox((100, 100), (60, 40)), [[-0.5, -0.5], [99.5, 99.5]])
     assert corners == pytest.approx(np.array([[9.5, -0.5], [49.5, 39.5]]))
+
+
+def test_standing_photo_is_laid_into_a_lying_frame() -> None:
+    # 200 x 300 into 60 x 40, a quarter turn clockwise: the upper left corner comes to the upper right of the frame
+    matrix = letterbox((200, 300), (60, 40), lay=True)
+    corners = apply(matrix, [[-0.5, -0.5], [199.5, -0.5], [-0.5, 299.5]])
+    assert corners == pytest.approx(np.array([[59.5, -0.5], [59.5, 39.5], [-0.5, -0.5]]))
+    assert scale_of(matrix) == pytest.approx(0.2) and not mirrors(matrix)
+    assert letterbox((200, 300), (60, 40))[:, :2] == pytest.approx(np.eye(2) * 40 / 300)
+
+
+sides = st.tuples(st.integers(1, 5000), st.integers(1, 5000))
+
+
+@given(photo=sides, frame=sides)
+def test_laid_photo_lies_whole_in_its_frame_and_as_large_as_can_be(photo: tuple[int, int], frame: tuple[int, int]) -> None:
+    upright, laid = letterbox(photo, frame), letterbox(photo, frame, lay=True)
+    corners = apply(laid, np.array([[0, 0], [photo[0], 0], [0, photo[1]], photo]) - 0.5)
+    assert (corners >= -0.5 - 1e-6).all() and (corners <= np.array(frame) - 0.5 + 1e-6).all()
+    assert scale_of(laid) >= scale_of(upright) * (1 - 1e-12)
+    touched = np.isclose(np.ptp(corners, axis=0), frame, rtol=1e-9)
+    assert touched.any()
+    stands = (photo[0] < photo[1]) != (frame[0] < frame[1]) and photo[0] != photo[1] and frame[0] != frame[1]
+    assert np.array_equal(laid, upright) != stands
 
 
 def test_square_about_a_box() -> None:

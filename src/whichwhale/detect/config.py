@@ -10,9 +10,11 @@ import pydantic
 from whichwhale.competition.config import DataConfig, FoldsConfig
 from whichwhale.config import LISTED, Config
 from whichwhale.fit.config import FitConfig
+from whichwhale.geometry import Affine
 from whichwhale.nets import BackboneConfig
 from whichwhale.pictures import config as pictures
 from whichwhale.pictures.config import Side
+from whichwhale.pictures.frames import letterbox
 
 Share = Annotated[float, pydantic.Field(ge=0, le=1)]
 
@@ -105,6 +107,15 @@ class DetectConfig(Config):
     least_score: float = pydantic.Field(0.05, gt=0, lt=1)  # of candidates.csv, by which average precision is computed
     threshold: Share = 0.3  # of annotations.csv: what counts as found
     most: int = pydantic.Field(50, ge=1)  # candidates a photo
+
+    @property
+    def lays(self) -> bool:
+        """Whether photos that stand are turned into a view that lies: if quarter turns are learnt."""
+        return self.augment.quarters
+
+    def whole(self, _image: str, photo: tuple[int, int]) -> Affine:
+        """Where a photo of (width, height) px lies in the view: float64 [2, 3], photo to view."""
+        return letterbox(photo, self.view_size, self.lays)
 
     @property
     def looks(self) -> list[tuple[bool, float]]:

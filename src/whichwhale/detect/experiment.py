@@ -16,8 +16,8 @@ from whichwhale.detect.subset import nested
 from whichwhale.detect.truth import Truth, read_truth
 from whichwhale.detect.views import Targets
 from whichwhale.geometry import apply
-from whichwhale.pictures.frames import letterbox, move_extent
-from whichwhale.pictures.store import Pictures, pictures
+from whichwhale.pictures.frames import move_extent
+from whichwhale.pictures.store import Pictures, whole_photos
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,8 +44,7 @@ class Experiment:
         paths = {image: data.photo_path(image) for image in [*labelled, *data.test]}
         sizes_of = lambda: {image: header(path)[:2] for image, path in paths.items() if path.is_file()}  # noqa: E731
         truth = read_truth(config, input_dir() / (config.truth.folder or config.data.root), labelled, sizes_of)
-        size = config.view_size
-        reduced = pictures(home / f"photos_{size[0]}x{size[1]}", paths, lambda _, whole: letterbox(whole, size), size, "photos")
+        reduced = whole_photos(home, paths, config.whole, config.view_size, config.lays)
         if bad := reduced.index.loc[reduced.index["status"] == "unreadable", "Image"].tolist():
             print(f"{data.root / data.images}: {len(bad)} photos are unreadable and will have no parts, the first are {bad[:3]}")
         return cls(config, data, dealt, truth, reduced)

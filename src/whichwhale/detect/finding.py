@@ -19,7 +19,6 @@ from whichwhale.detect.config import DetectConfig
 from whichwhale.detect.fusion import fuse
 from whichwhale.detect.predicting import detect, load_net
 from whichwhale.detect.tables import found_table
-from whichwhale.pictures.frames import letterbox
 from whichwhale.pictures.store import in_memory
 from whichwhale.runs import fitted_folds
 
@@ -42,12 +41,12 @@ class Detector:
     def find(self, paths: dict[str, Path]) -> pd.DataFrame:
         """Contract 1 (fold −2) of photos, by name: the same as `predict.py` writes for test photos, an unreadable one named
         so."""
-        size, tables = self.config.view_size, []
+        tables: list[pd.DataFrame] = []
         if not paths:
             raise ValueError("there is no photo to look at")
         for start in range(0, len(paths), TOGETHER):
             images = list(paths)[start : start + TOGETHER]
-            pictures = in_memory({image: paths[image] for image in images}, lambda _, whole: letterbox(whole, size), size)
+            pictures = in_memory({image: paths[image] for image in images}, self.config.whole, self.config.view_size)
             usable = pictures.usable(images)
             found = fuse([detect(net, pictures, self.config, self.parts, usable) for net in self.nets], self.config.overlap)
             tables.append(found_table(found, MEAN_OF_FOLDS, self.source, pictures, images, self.config.threshold))

@@ -14,7 +14,7 @@ from whichwhale.fit.config import FitConfig
 from whichwhale.geometry import Affine
 from whichwhale.nets import BackboneConfig
 from whichwhale.pictures.config import MovesConfig, Side
-from whichwhale.pictures.frames import square_about
+from whichwhale.pictures.frames import letterbox, square_about
 
 Weight = Annotated[float, pydantic.Field(ge=0)]
 
@@ -272,6 +272,15 @@ class LocalizerConfig(LocateConfig):
     @property
     def view_size(self) -> tuple[int, int]:
         return self.width, self.height
+
+    @property
+    def lays(self) -> bool:
+        """Whether photos that stand are turned into a view that lies: if heads are learnt at such turns."""
+        return self.augment.rotation >= 90
+
+    def whole(self, _image: str, photo: tuple[int, int]) -> Affine:
+        """Where a photo of (width, height) px lies in the view: float64 [2, 3], photo to view."""
+        return letterbox(photo, self.view_size, self.lays)
 
     def of_variant(self) -> str:
         return "\n".join([super().of_variant(), *([f"step back {self.step_back}"] if self.step_back else [])])

@@ -20,6 +20,7 @@ from whichwhale.detect.predicting import detect, load_net
 from whichwhale.detect.tables import candidate_table
 from whichwhale.localize.config import LocalizerConfig, TruthConfig
 from whichwhale.localize.fitted import Fitted
+from whichwhale.pictures.config import MovesConfig
 from whichwhale.pictures.store import Pictures
 from whichwhale.runs import RunFolder
 
@@ -61,7 +62,7 @@ def read(runs: Sequence[RunFolder], overrides: Sequence[str] = (), of_fold: str 
     config, parts = load_config(DetectConfig, runs[0].path / "config.yaml", tuple(overrides)), runs[0].provenance()["parts"]
     shown = LocalizerConfig(
         name=config.name, dataset=config.dataset, width=config.width, height=config.height, fit=config.fit, point_weight=0,
-        truth=TruthConfig(part=parts[0]),
+        truth=TruthConfig(part=parts[0]), augment=MovesConfig(rotation=180 if config.lays else 0),
     )  # fmt: skip
     nets = [load_net(config, run, len(parts)) for run in runs]
     return Detecting(shown, nets, f"{config.dataset}/{config.name}{of_fold}", None, config, parts, parts[0])

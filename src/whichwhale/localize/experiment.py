@@ -16,8 +16,8 @@ from whichwhale.localize.boxes import boxes_of_views, out_of_fold_boxes, table_i
 from whichwhale.localize.config import AlignerConfig, LocalizerConfig, LocateConfig
 from whichwhale.localize.training import Targets
 from whichwhale.localize.truth import Truth, read_truth
-from whichwhale.pictures.frames import letterbox, move_extent, square_about
-from whichwhale.pictures.store import Pictures, pictures
+from whichwhale.pictures.frames import move_extent, square_about
+from whichwhale.pictures.store import Pictures, pictures, whole_photos
 from whichwhale.pictures.views import to_view
 
 FURTHEST, LARGEST = 0.3, 1.5  # how far from a picture's own box, in the view's sides, and how much larger, a drawn one may be
@@ -52,8 +52,8 @@ class Experiment:
         paths = {image: data.photo_path(image) for image in [*labelled, *data.test]}
         size = config.view_size
         if not isinstance(config, AlignerConfig):
-            frame = lambda _, whole: letterbox(whole, size)  # noqa: E731
-            reduced = pictures(home / f"photos_{size[0]}x{size[1]}", paths, frame, size, "photos")
+            assert isinstance(config, LocalizerConfig)
+            reduced = whole_photos(home, paths, config.whole, size, config.lays)
             return _say_unreadable(cls(config, data, dealt, truth, reduced, None))
         boxes = true_boxes(truth)
         if config.boxes:

@@ -27,7 +27,6 @@ from whichwhale.localize.fitted import Fitted
 from whichwhale.localize.predicting import UNCERTAINTY, load_net
 from whichwhale.localize.uncertainty import Doubts
 from whichwhale.localize.uncertainty import read as read_uncertainty
-from whichwhale.pictures.frames import letterbox
 from whichwhale.pictures.reading import Reader
 from whichwhale.pictures.store import Position, in_memory
 from whichwhale.runs import fitted_folds
@@ -79,8 +78,9 @@ class Locator:
         return self.aligner or self.localizer
 
     def _look(self, paths: dict[str, Path]) -> Located:
-        size, read = self.localizer.config.view_size, Reader(keeps=True)
-        pictures = in_memory(paths, lambda _, whole: letterbox(whole, size), size, read)
+        before, read = self.localizer.config, Reader(keeps=True)
+        assert isinstance(before, LocalizerConfig)
+        pictures = in_memory(paths, before.whole, before.view_size, read)
         boxes, place = self.localizer.find(pictures, None)
         table = boxes
         if self.aligner is not None:

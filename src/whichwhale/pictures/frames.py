@@ -7,11 +7,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from whichwhale.geometry import Affine
 
+QUARTER = np.array([[0.0, -1.0], [1.0, 0.0]])  # clockwise on the screen: y points down
 
-def letterbox(photo: tuple[int, int], frame: tuple[int, int]) -> Affine:
-    """Photo of (width, height) px, whole and undistorted, into the middle of a frame: float64 [2, 3], photo to frame."""
-    scale = min(frame[0] / photo[0], frame[1] / photo[1])
-    return _centred(scale, ((photo[0] - 1) / 2, (photo[1] - 1) / 2), frame)
+
+def letterbox(photo: tuple[int, int], frame: tuple[int, int], lay: bool = False) -> Affine:
+    """Photo of (width, height) px, whole and undistorted, into the middle of a frame: float64 [2, 3], photo to frame.
+
+    With `lay` a photo that would be larger in the frame after a quarter turn is turned: a portrait in a landscape frame would
+    else lose half of the pixels that a landscape keeps.
+    """
+    upright, laid = (min(frame[0] / width, frame[1] / height) for width, height in (photo, photo[::-1]))
+    linear = laid * QUARTER if lay and laid > upright else upright * np.eye(2)
+    return _centred(linear, ((photo[0] - 1) / 2, (photo[1] - 1) / 2), frame)
 
 
 def square_about(box: ArrayLike, field: float, size: int) -> Affine:
@@ -20,7 +27,8 @@ def square_about(box: ArrayLike, field: float, size: int) -> Affine:
     The box size is the root mean square of width and height, which stays nearly the same when the head turns.
     """
     x, y, width, height = np.asarray(box, np.float64)
-    return _centred(float(size / (field * box_size([width, height]))), (x + width / 2, y + height / 2), (size, size))
+    scale = float(size / (field * box_size([width, height])))
+    return _centred(scale * np.eye(2), (x + width / 2, y + height / 2), (size, size))
 
 
 def box_size(extent: ArrayLike) -> NDArray[np.float64]:
@@ -54,7 +62,7 @@ def holding(box: ArrayLike, points: ArrayLike, margin: float) -> NDArray[np.floa
     return np.concatenate([low, high - low], -1)
 
 
-def _centred(scale: float, point: tuple[float, float], frame: tuple[int, int]) -> Affine:
-    """Scale, with `point` moved to the middle of a frame of (width, height) px."""
+def _centred(linear: NDArray[np.float64], point: tuple[float, float], frame: tuple[int, int]) -> Affine:
+    """`linear` [2, 2], with `point` moved to the middle of a frame of (width, height) px."""
     middle = (np.array(frame) - 1) / 2
-    return np.column_stack([np.eye(2) * scale, middle - scale * np.asarray(point)])
+    return np.column_stack([linear, middle - linear @ np.asarray(point)])

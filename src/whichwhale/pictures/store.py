@@ -97,6 +97,12 @@ def pictures(
     return opened
 
 
+def whole_photos(home: Path, paths: dict[str, Path], place: Position, size: tuple[int, int], lays: bool) -> Pictures:
+    """`pictures` of whole photos, in a folder of `home` that all networks with such views share: those to which photos that stand
+    are shown upright have their own."""
+    return pictures(home / f"photos_{size[0]}x{size[1]}{'' if lays else '_upright'}", paths, place, size, "photos")
+
+
 def in_memory(paths: dict[str, Path], place: Position, size: tuple[int, int], read: Reader | None = None) -> Pictures:
     """As `pictures`, for a few photos and without a file. `read` may have decoded them already."""
     read = read or Reader()
