@@ -12,7 +12,7 @@ import predict
 import train
 from tests.killed_fit import assert_ends_as_if_never_killed, needs_sigkill
 from whichwhale.annotations import build, read, write
-from whichwhale.annotations.table import BOX
+from whichwhale.annotations.table import BOX, AnnotationsError
 from whichwhale.competition import folds
 from whichwhale.config import to_yaml
 from whichwhale.localize import locating, predicting, uncertainty
@@ -289,7 +289,23 @@ def test_predicting_before_fitting_says_what_to_do(here: Path) -> None:
 
 def test_missing_annotations_are_named_with_the_keys_that_say_where(here: Path) -> None:
     config = LOCALIZER.model_copy(update={"truth": TruthConfig(folder="nowhere")})
-    with pytest.raises(TruthError, match="nowhere/points1.json: these annotations are missing; truth.folder"):
+    with pytest.raises(TruthError, match="nowhere/points1.json: these annotations are missing; truth.table="):
+        Experiment.open(config)
+
+
+def test_photos_that_annotations_know_nothing_of_are_told(here: Path, capsys: pytest.CaptureFixture) -> None:
+    Experiment.open(LOCALIZER)
+    told = f"truth.csv: 1 of the {len(LABELLED)} training photos have no head with box or points there"
+    assert f"{told} and are not learnt from, the first is {UNLABELLED}" in capsys.readouterr().out
+
+
+def test_annotations_of_other_pictures_are_refused_before_training(here: Path, survey: Path) -> None:
+    root = survey / "input" / "survey"
+    half = read(root / "truth.csv")
+    half.loc[half["Image"] == "w_7.jpg", ["photo_width", "photo_height"]] = [144, 96]
+    write(root / "half.csv", half)
+    config = LOCALIZER.model_copy(update={"truth": TruthConfig(table="half.csv")})
+    with pytest.raises(AnnotationsError, match=r"half.csv: w_7.jpg: the entry says 144 x 96, the photo is 288 x 192; mark this"):
         Experiment.open(config)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from whichwhale.annotations.beside_photos import refuse_other_frames, unmarked
 from whichwhale.competition import Competition, folds
 from whichwhale.competition.photos import header
 from whichwhale.config import input_dir, runs_dir
@@ -43,7 +44,10 @@ class Experiment:
         dealt = config.folds.open(home / "folds.csv", data)
         paths = {image: data.photo_path(image) for image in [*labelled, *data.test]}
         sizes_of = lambda: {image: header(path)[:2] for image, path in paths.items() if path.is_file()}  # noqa: E731
-        truth = read_truth(config, input_dir() / (config.truth.folder or config.data.root), labelled, sizes_of)
+        folder = input_dir() / (config.truth.folder or config.data.root)
+        truth, where = read_truth(config, folder, labelled, sizes_of), folder / config.truth.file
+        for remark in unmarked(truth.images, labelled, where, "row") + refuse_other_frames(truth.table, paths, where):
+            print(remark)
         reduced = whole_photos(home, paths, config.whole, config.view_size, config.lays)
         if bad := reduced.index.loc[reduced.index["status"] == "unreadable", "Image"].tolist():
             print(f"{data.root / data.images}: {len(bad)} photos are unreadable and will have no parts, the first are {bad[:3]}")

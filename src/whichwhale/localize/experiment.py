@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from whichwhale.annotations.beside_photos import refuse_other_frames, unmarked
 from whichwhale.competition import Competition, folds
 from whichwhale.config import input_dir, runs_dir
 from whichwhale.geometry import Affine, apply, compose, invert, scale_of
@@ -48,8 +49,12 @@ class Experiment:
         dealt = config.folds.open(home / "folds.csv", data)
         if isinstance(config, LocalizerConfig) and config.variant == "transformer":
             config = config.of_whales(len(data.class_id))
-        truth = read_truth(config.truth, input_dir() / (config.truth.folder or config.data.root), labelled)
+        folder = input_dir() / (config.truth.folder or config.data.root)
+        truth, where = read_truth(config.truth, folder, labelled), folder / config.truth.table
         paths = {image: data.photo_path(image) for image in [*labelled, *data.test]}
+        told = unmarked(truth.images, labelled, where, f"{config.truth.part} with box or points")
+        for remark in told + refuse_other_frames(truth.table, paths, where):
+            print(remark)
         size = config.view_size
         if not isinstance(config, AlignerConfig):
             assert isinstance(config, LocalizerConfig)

@@ -65,8 +65,8 @@ def read_table(config: TruthConfig, folder: Path) -> pd.DataFrame:
     files = [config.table] if config.table else [*config.points.values(), *filter(None, [config.boxes])]
     if missing := [file for file in files if not (folder / file).is_file()]:
         raise TruthError(
-            f"{folder / missing[0]}: these annotations are missing; truth.folder, truth.points and truth.boxes say which are "
-            "read, input/README.md where they come from"
+            f"{folder / missing[0]}: these annotations are missing; truth.table=annotations.csv reads a table of contract 1 "
+            "(docs/annotations.md) in that folder, truth.points and truth.boxes Sloth files, and truth.folder says where"
         )
     if not config.table:
         boxes = folder / config.boxes if config.boxes else None
