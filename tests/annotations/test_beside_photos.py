@@ -39,7 +39,7 @@ def test_rows_of_other_sizes_are_refused_photo_by_photo(tmp_path: Path) -> None:
         refuse_other_frames(table, paths, "t.csv")
     first, second = str(refused.value).splitlines()
     assert first.startswith("t.csv: a.jpg: the entry says 30 x 20, the photo is 60 x 40; ")
-    assert second.startswith("t.csv: b.jpg: the size 60 x 40 is that of the photo before its EXIF rotation (6; upright it is 40 x 60)")
+    assert second.startswith("t.csv: b.jpg: the size 60 x 40 is that of the photo before its EXIF rotation (6; upright it is 40")
 
 
 def test_points_outside_are_counted_and_the_first_is_named(tmp_path: Path) -> None:

@@ -54,17 +54,19 @@ def test_error_above_d_is_not_clipped() -> None:
 
 def test_head_for_tail_is_told_from_far_off() -> None:
     true = found((0, 0), (10, 0))
-    truth = table(a=true, b=true, c=true, d=true)
+    truth = table(a=true, b=true, c=true, d=true, e=true)
     predicted = table(
         a=found((9, 0), (1, 0)),  # head for tail
         b=found((4, 0), (6, 0)),  # both near the middle, but the right way round
         c=found((30, 1), (30, -1)),  # another place, no direction: exchanged they are as far off
         d={"status": "none"},
+        e=found((50, 0), (40, 0)),  # another place: exchanged they are nearer, but no head of these
     )
     compared = errors(predicted, truth, NAMES)
-    assert compared["swapped"].tolist() == [True, False, False, False]
-    assert summary(compared)["swapped"] == 0.25
-    assert "head for tail 25.0 %" in in_words(summary(compared))
+    assert compared["swapped"].tolist() == [True, False, False, False, False]
+    assert compared["lost"].tolist() == [False, False, True, True, True]
+    assert summary(compared)["swapped"] == 0.2
+    assert "head for tail 20.0 %, not found or elsewhere 60.0 %" in in_words(summary(compared))
 
 
 def test_nothing_to_compare() -> None:

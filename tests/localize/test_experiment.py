@@ -15,6 +15,7 @@ from whichwhale.annotations import build, read, write
 from whichwhale.annotations.table import BOX, AnnotationsError
 from whichwhale.competition import folds
 from whichwhale.config import to_yaml
+from whichwhale.localize import __main__ as localize
 from whichwhale.localize import locating, predicting, uncertainty
 from whichwhale.localize.boxes import BoxesError, out_of_fold_boxes
 from whichwhale.localize.config import AlignerConfig, EdgesConfig, LocalizerConfig, SecondLookConfig, TruthConfig, ViewsConfig
@@ -272,6 +273,24 @@ def test_one_fold_is_asked_alone_where_that_is_said(here: Path, survey: Path) ->
     expected = read(here / "localizer" / "fold1" / "annotations.csv").set_index("Image").loc[TEST].reset_index()
     columns = [*BOX, "bonnet_tip_x", "blowhole_y", "bonnet_tip_sd"]
     pd.testing.assert_frame_equal(found[columns], expected[columns], rtol=1e-5, atol=1e-3)  # sums of another batch size
+
+
+def test_fitted_models_can_be_asked_otherwise(here: Path, survey: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    photo, out = str(survey / "input" / "survey" / "imgs" / TEST[0]), tmp_path / "found.csv"
+    find = ["find", str(here / "aligner"), photo, str(out)]
+    assert localize.main(find) == 0 and read(out)["status"].tolist() == ["ok"]
+    assert localize.main([*find, "localizer.least_score=0.9999", "views={rotations: [0]}"]) == 0
+    assert read(out)["status"].tolist() == ["none"]
+    assert localize.main([*find, "width=128"]) == 2
+    assert "width=128: a fitted model can be asked otherwise by views, least_score" in capsys.readouterr().err
+    with pytest.raises(locating.LoadError, match="is a localizer itself; say least_score=0.5, without"):
+        locating.load(here / "localizer", None, ["localizer.least_score=0.5"])
+
+
+def test_unreadable_photos_are_named(here: Path, survey: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    broken = survey / "input" / "survey" / "imgs" / BROKEN
+    assert localize.main(["find", str(here / "localizer"), str(broken), str(tmp_path / "found.csv")]) == 0
+    assert f"unreadable: {broken}: " in capsys.readouterr().out
 
 
 def test_locator_wants_fitted_folds(here: Path) -> None:

@@ -108,6 +108,15 @@ def test_find_says_at_once_that_it_could_not_write(files: Path, capsys: pytest.C
     assert "truth.csv is no folder" in capsys.readouterr().err
 
 
+def test_tables_of_other_sizes_are_not_compared(files: Path, capsys: pytest.CaptureFixture) -> None:
+    for name, size in (("found.csv", (160, 120)), ("truth.csv", (320, 240))):
+        rows = [row("a.jpg"), row("b.jpg", photo_width=size[0], photo_height=size[1])]
+        write(files / name, build(rows, NAMES))
+    assert main(["error", str(files / "found.csv"), str(files / "truth.csv")]) == 2
+    told = capsys.readouterr().err
+    assert "truth.csv: 1 of 1 photos have another size" in told and "b.jpg: 320 x 240, not 160 x 120 px" in told
+
+
 def test_nothing_in_common_is_said(files: Path, capsys: pytest.CaptureFixture) -> None:
     write(files / "other.csv", build([row("z.jpg")], NAMES))
     assert main(["error", str(files / "found.csv"), str(files / "other.csv")]) == 2

@@ -3,6 +3,7 @@
 example:
   python -m whichwhale.localize find runs/survey/aligner folder_of_photos found/annotations.csv
   python -m whichwhale.localize find runs/survey/aligner photo.jpg found.csv --localizer runs/survey/localizer_retinanet
+  python -m whichwhale.localize find runs/survey/aligner folder_of_photos found.csv localizer.least_score=0.15 look_again=0.04
   python -m whichwhale.localize error runs/survey/aligner/annotations.csv input/survey
   python -m whichwhale.localize doubt runs/survey/aligner/annotations.csv input/survey
   python -m whichwhale.localize look runs/survey/aligner/annotations.csv input/survey input/survey/imgs worst.png --worst
@@ -23,12 +24,12 @@ from whichwhale.annotations.table import BY_HAND, MEAN_OF_FOLDS
 from whichwhale.command_line import carried_out, parser_of
 from whichwhale.detect import seen
 from whichwhale.files import refuse_unwritable, write_atomically
-from whichwhale.localize.config import TruthConfig
 from whichwhale.localize.doubt import as_text, doubt, rank_correlation, risk_coverage
 from whichwhale.localize.error import animal, errors, false_heads, in_words, summary
 from whichwhale.localize.sheet import draw
 from whichwhale.localize.truth import read_table
-from whichwhale.pictures.reading import photos_at
+from whichwhale.localize.truth_config import TruthConfig
+from whichwhale.pictures.reading import photos_at, why_unreadable
 from whichwhale.pictures.sheet import two_a_row
 
 NAMED = 10  # unreadable photos that are named
@@ -43,6 +44,13 @@ def main(arguments: list[str] | None = None) -> int:
     find.add_argument("model", type=Path, metavar="MODEL", help="runs/<dataset>/<name> of an aligner, or of a localizer alone")
     find.add_argument("photos", type=Path, metavar="PHOTOS", help="folder of photos, or one photo")
     find.add_argument("out", type=Path, metavar="OUT.csv", help="annotations.csv to write")
+    find.add_argument(
+        "changes",
+        nargs="*",
+        metavar="KEY=VALUE",
+        help="another least_score, step_back, look_again or views than the model's own; of an aligner's localizer as "
+        "localizer.KEY=VALUE",
+    )
     find.add_argument(
         "--localizer", type=Path, metavar="RUN", help="localizer or part detector before it (default: the one it was fitted on)"
     )
@@ -79,14 +87,20 @@ def main(arguments: list[str] | None = None) -> int:
 def _find(options: argparse.Namespace) -> None:
     photos = photos_at(options.photos)
     refuse_unwritable(options.out)
+    from whichwhale.localize import unlike
     from whichwhale.localize.locating import load  # the networks' packages take seconds: not for a look at a table
 
-    table = load(options.model, options.localizer).locate(photos)
+    locator = load(options.model, options.localizer, options.changes)
+    table = locator.locate(photos)
     write(options.out, table)
     told = [f"{n} {what}" for what, n in table["status"].value_counts().to_dict().items()]
     print(f"{options.out}: {len(photos)} photos; {', '.join(told)}")
     if lost := table.loc[table["status"] == "unreadable", "Image"].tolist():
-        print(f"unreadable: {', '.join(lost[:NAMED])}{f' and {len(lost) - NAMED} more' if len(lost) > NAMED else ''}")
+        why = [why_unreadable(photos[image]) for image in lost[:NAMED]]
+        more = [f"and {len(lost) - NAMED} more"] if len(lost) > NAMED else []
+        print("\n".join(f"unreadable: {each}" for each in why + more))
+    if locator.home and (unsure := unlike.in_words(table, unlike.usual_score(locator.home, locator.part), locator.part)):
+        print(unsure)
 
 
 def _compared(options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, list[str], pd.DataFrame]:
@@ -99,10 +113,24 @@ def _compared(options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, 
     if missing := [name for name in names if name not in point_names(truth)]:
         known = ", ".join(point_names(truth)) or "none"
         raise ValueError(f"{options.truth}: has no point {', '.join(missing)}, which {options.found} has; its points are {known}")
+    _refuse_other_sizes(found, truth, options)
     compared = errors(found, truth, names, options.part)
     if compared.empty:
         raise ValueError(f"{options.found} and {options.truth} have no photo in common whose points are known")
     return found, truth, names, compared
+
+
+def _refuse_other_sizes(found: pd.DataFrame, truth: pd.DataFrame, options: argparse.Namespace) -> None:
+    """Raises ValueError if the two tables are of photos of other sizes, where both say them."""
+    size = ["photo_width", "photo_height"]
+    mine, true = (table.drop_duplicates("Image").set_index("Image")[size].dropna() for table in (found, truth))
+    shared = mine.index.intersection(true.index)
+    if len(differ := shared[(mine.loc[shared] != true.loc[shared]).any(axis=1)]):
+        one, other = (f"{sizes.loc[differ[0], size[0]]:g} x {sizes.loc[differ[0], size[1]]:g}" for sizes in (mine, true))
+        raise ValueError(
+            f"{options.truth}: {len(differ)} of {len(shared)} photos have another size than in {options.found}, the first is "
+            f"{differ[0]}: {other}, not {one} px; points of other pictures can't be compared"
+        )
 
 
 def _truth(path: Path, found: pd.DataFrame) -> pd.DataFrame:

@@ -26,8 +26,10 @@ def out_of_fold_boxes(path: Path, folds: pd.DataFrame, images: list[str], part: 
     out: an aligner that learnt from such boxes would meet worse ones at the test photos.
     """
     if not path.exists():
-        raise BoxesError(f"{path}: the localizer's boxes are missing; run train.py and predict.py with its config first, for every fold "
-            "(a fold alone assembles no table); or boxes='' for true boxes with jitter")
+        raise BoxesError(
+            f"{path}: the localizer's boxes are missing; run train.py and predict.py with its config first, for every fold (one alone "
+            "assembles no table), or say boxes='' for true boxes with jitter"
+        )
     table = read(path)
     first = table.drop_duplicates("Image").set_index("Image")
     if missing := sorted(set(images) - set(first.index)):

@@ -10,7 +10,8 @@ from sklearn.metrics import roc_auc_score
 from whichwhale.annotations.table import BOX
 from whichwhale.localize.truth import points_of
 
-MISSED = 1.0  # error of a photo without detection: 100 % of d
+MISSED = 1.0  # error of a photo without detection: 100 % of d; further off a head is not found either
+FLIP = 0.5  # head for tail is told from a head elsewhere: exchanged, the points are off by less than this, in d
 PERCENTILES = (50, 95, 99)
 
 
@@ -29,9 +30,10 @@ def errors(predicted: pd.DataFrame, truth: pd.DataFrame, names: list[str], part:
     """Compare two contract-1 tables by the animal that the label means (`#0`).
 
     Returns:
-        DataFrame [Image, error, swapped, inside, fold], a row for each photo of `predicted` whose truth has all points `names`:
-        error in d (1.0 where nothing was found); swapped: head for tail, the first two points lie nearer to the truth if they
-        change places; inside: all true points lie in the predicted box; fold as predicted.
+        DataFrame [Image, error, swapped, lost, inside, fold], a row for each photo of `predicted` whose truth has all points
+        `names`: error in d (1.0 where nothing was found); swapped: head for tail, the first two points lie nearer to the truth if
+        they change places, and then within FLIP; lost: nothing was found, or something more than d away; inside: all true points
+        lie in the predicted box; fold as predicted.
     """
     truth, predicted = (animal(table, part) for table in (truth, predicted))
     true = points_of(truth, names)
@@ -44,17 +46,17 @@ def errors(predicted: pd.DataFrame, truth: pd.DataFrame, names: list[str], part:
     inside = ((true >= low) & (true <= high)).all((1, 2))  # False where there is no box: NaN
     points = points_of(predicted, names)
     error, as_found = point_error(points, true), point_error(points[:, :2], true[:, :2])
-    swapped = point_error(points[:, 1::-1], true[:, :2]) < as_found
-    table = {"Image": shared, "error": error, "swapped": swapped, "inside": inside, "fold": predicted["fold"].to_numpy()}
-    return pd.DataFrame(table)
+    swapped = point_error(points[:, 1::-1], true[:, :2]) < np.minimum(as_found, FLIP)
+    told = {"error": error, "swapped": swapped, "lost": error >= MISSED, "inside": inside}
+    return pd.DataFrame({"Image": shared, **told, "fold": predicted["fold"].to_numpy()})
 
 
 def summary(table: pd.DataFrame) -> dict[str, float]:
-    """Percentiles of the error over photos (in d), the share with head for tail, and that with both points in the box."""
+    """Percentiles of the error over photos (in d), and the shares with head for tail, a lost head, both points in the box."""
     if table.empty:
         return {"photos": 0}
     values = {f"error_{p}": float(np.percentile(table["error"], p)) for p in PERCENTILES}
-    return {"photos": len(table), **values, "swapped": float(table["swapped"].mean()), "inside": float(table["inside"].mean())}
+    return {"photos": len(table), **values, **{name: float(table[name].mean()) for name in ("swapped", "lost", "inside")}}
 
 
 def in_words(scores: dict[str, float]) -> str:
@@ -64,7 +66,8 @@ def in_words(scores: dict[str, float]) -> str:
     parts = ", ".join(f"{p}th {100 * scores[f'error_{p}']:.2f}" for p in PERCENTILES[1:])
     return (
         f"{scores['photos']:.0f} photos, point error in % of d: median {100 * scores['error_50']:.2f}, {parts}; "
-        f"head for tail {100 * scores['swapped']:.1f} %, both points in the box {100 * scores['inside']:.1f} %"
+        f"head for tail {100 * scores['swapped']:.1f} %, not found or elsewhere {100 * scores['lost']:.1f} %, both points in the "
+        f"box {100 * scores['inside']:.1f} %"
     )
 
 

@@ -34,6 +34,8 @@ from whichwhale.runs import fitted_folds
 # Photos whose pixels are kept side by side, decoded to at least reading.FINE px: at 3072 x 2048 px and half of that 150 MB. What
 # a small head needs more is decoded for its crop alone, and let go.
 AT_ONCE = 32
+CHANGEABLE = ("views", "least_score", "step_back", "look_again", "box_margin")  # keys that no fit depends on
+PREFIX = "localizer."
 
 
 class LoadError(ValueError):
@@ -54,10 +56,17 @@ class Located:
 
 @dataclass(frozen=True, eq=False)
 class Locator:
-    """A localizer and, if there is one, the aligner that refines its points."""
+    """A localizer and, if there is one, the aligner that refines its points. `home`: the localizer's run folder, if it has
+    one."""
 
     localizer: Fitted
     aligner: Fitted | None
+    home: Path | None = None
+
+    @property
+    def part(self) -> str:
+        """What is looked for."""
+        return self._last.config.truth.part
 
     def locate(self, paths: dict[str, Path]) -> pd.DataFrame:
         """Contract 1 (fold −2) of photos, by name; the same as `predict.py` writes for test photos."""
@@ -97,29 +106,35 @@ class Locator:
         return Located(table, boxes, pictures.usable(list(paths)), doubts)
 
 
-def load(folder: str | Path, localizer: str | Path | None = None) -> Locator:
+def load(folder: str | Path, localizer: str | Path | None = None, changes: Sequence[str] = ()) -> Locator:
     """Load an aligner (`runs/<dataset>/aligner`) with the localizer that it was fitted on (or another one), or a localizer alone;
-    the localizer may be a part detector.
+    the localizer may be a part detector. `changes` (key=value) are of keys CHANGEABLE, those of an aligner's localizer as
+    `localizer.key=value`.
 
-    Raises LoadError if the folder, or the localizer's beside it, has no fitted fold, or a detector doesn't find the aligner's
-    part.
+    Raises LoadError if the folder, or the localizer's beside it, has no fitted fold, a detector doesn't find the aligner's part,
+    or a change is of a key that a fit depends on.
     """
     folder = Path(folder)
-    fitted = read_fitted(folder)
+    before = [change.removeprefix(PREFIX) for change in changes if change.startswith(PREFIX)]
+    own = [change for change in changes if not change.startswith(PREFIX)]
+    if fixed := [change for change in [*before, *own] if change.partition("=")[0].partition(".")[0] not in CHANGEABLE]:
+        raise LoadError(f"{fixed[0]}: a fitted model can be asked otherwise by {', '.join(CHANGEABLE)} alone")
+    fitted = read_fitted(folder, own)
+    if before and not isinstance(fitted.config, AlignerConfig):
+        raise LoadError(f"{folder}: is a localizer itself; say {before[0]}, without {PREFIX!r}")
     if not isinstance(fitted.config, AlignerConfig):
         if localizer is not None:
             raise LoadError(f"{folder}: is a localizer itself, so {localizer} has no place before it")
-        return Locator(fitted, None)
-    if localizer is not None:
-        return Locator(_before(fitted.config, Path(localizer)), fitted)
-    if not fitted.config.boxes:
+        return Locator(fitted, None, folder)
+    if localizer is None and not fitted.config.boxes:
         raise LoadError(f"{folder}: fitted on true boxes, so no localizer belongs to it; fit one with boxes=localizer")
-    return Locator(_before(fitted.config, folder.parent / fitted.config.boxes), fitted)
+    home = folder.parent / fitted.config.boxes if localizer is None else Path(localizer)
+    return Locator(_before(fitted.config, home, before), fitted, home)
 
 
-def _before(config: AlignerConfig, folder: Path) -> Fitted:
+def _before(config: AlignerConfig, folder: Path, changes: Sequence[str]) -> Fitted:
     """What finds the boxes for an aligner: a detector those of the aligner's part."""
-    found, part = read_fitted(folder), config.truth.part
+    found, part = read_fitted(folder, changes), config.truth.part
     if not isinstance(found, Detecting):
         return found
     if part not in found.parts:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from whichwhale.annotations import from_sloth, point_names, read
 from whichwhale.annotations.table import ABSENT, BOX
-from whichwhale.localize.config import TruthConfig
+from whichwhale.localize.truth_config import TruthConfig
 
 
 class TruthError(ValueError):

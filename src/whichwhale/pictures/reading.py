@@ -18,9 +18,22 @@ def photos_at(path: Path) -> dict[str, Path]:
     """The photos of a folder by name, told by their suffixes, or the one photo `path`. Raises ValueError if there is none."""
     paths = [path] if path.is_file() else sorted(path.iterdir()) if path.is_dir() else []
     found = {one.name: one for one in paths if one.suffix.lower() in photos.SUFFIXES}
+    if not found and path.is_file():
+        raise ValueError(f"{path}: is no photo by its name; {', '.join(photos.SUFFIXES)} are")
     if not found:
-        raise ValueError(f"{path}: holds no photo ({', '.join(photos.SUFFIXES)})")
+        below = next((one for one in path.rglob("*") if one.suffix.lower() in photos.SUFFIXES), None) if path.is_dir() else None
+        deeper = f"; there are some in {below.parent}" if below else ""
+        raise ValueError(f"{path}: holds no photo ({', '.join(photos.SUFFIXES)}){deeper}")
     return found
+
+
+def why_unreadable(path: Path) -> str:
+    """The file and what is wrong with it, of a photo that could not be read."""
+    try:
+        photos.decode(path)
+    except PhotoError as problem:
+        return str(problem)
+    return f"{path}: could be read now"
 
 
 class Reader:
