@@ -125,6 +125,16 @@ def test_swapped_by_the_lean_of_the_box() -> None:
 
 def test_photos_without_entry_and_other_pairs() -> None:
     assert found(head("a.jpg"), photos={"a.jpg": Upright(1000, 800), "b.jpg": Upright(5, 5)}) == [(WARNING, "no entry", "b.jpg")]
+
+
+def test_entries_without_their_photo() -> None:
+    photos = {"a.jpg": Upright(1000, 800), "b.jpg": Upright(1000, 800)}
+    rows = [head("a.jpg"), head("b.jpg", 1.0), head("gone.jpg", 2.0), fluke("gone.jpg", 400.0) | {"item": "gone.jpg#1"}]
+    assert found(*rows, photos=photos) == [(WARNING, "no photo", "row 2")]
+    assert found(*rows) == found(*rows, photos=None) == []
+    # a few photos of many, or other names: said once
+    assert found(*rows, photos={"a.jpg": Upright(1000, 800)}) == [(WARNING, "no photo", "row 1")]
+    assert found(*rows, photos={}) == [(WARNING, "no photo", "row 0")]
     with pytest.raises(ValueError, match="must be two of the table's points bonnet_tip, blowhole"):
         found(head("a.jpg"), pair=["bonnet_tip", "eye"])
     assert found({"Image": "a.jpg", "part": "fin", "x": 1.0, "y": 1.0, "width": 9, "height": 9}, part="fin") == [

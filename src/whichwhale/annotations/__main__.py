@@ -110,12 +110,10 @@ def _convert(options: argparse.Namespace) -> int:
 
 def _check(options: argparse.Namespace) -> int:
     loaded, headers = _read(options, options.source, options.form)
-    found = check.check(loaded, headers, options.pair, options.part)
+    found = check.check(loaded, headers if headers or options.photos else None, options.pair, options.part)
     for finding in found:
         print(findings.line(finding, options.source))
     table = loaded.table
-    if headers and (absent := int((~table["Image"].drop_duplicates().isin(headers)).sum())):
-        print(f"{absent} of the photos are not in {options.photos}; their sizes are believed", file=sys.stderr)
     print(findings.summary(found, table["Image"].nunique(), int((table["status"] == "ok").sum())))
     if not math.isnan(power := outliers.swap_power(table, check.points_of_d(loaded, options.pair), options.part)):
         print(f"of exchanged points these boxes would tell {power:.1%}; hold them against a second opinion too (`agree`)")

@@ -17,29 +17,41 @@ def check(
 
     Args:
         loaded: contract 1's table and its rows' places in the file.
-        photos: headers of the photos that are there; the others' sizes are believed.
+        photos: headers of the photos that are there, None if nobody looked; the others' sizes are believed.
         pair: the two points between which d lies, the front one first; None: the table's first two, or none.
         part: the part that has these points.
 
     Raises:
         ValueError: `pair` is not two of the table's points.
     """
-    table, entries, photos = loaded.table, loaded.entries, photos or {}
+    table, entries = loaded.table, loaded.entries
     names, pair = contract.point_names(table), points_of_d(loaded, pair)
     found: list[tuple[int, Finding]] = []
     for i, row in enumerate(table.to_dict("records")):
-        for level, kind, what, fix in faults.of_row(row, names, photos.get(row["Image"]), pair, part):
+        for level, kind, what, fix in faults.of_row(row, names, (photos or {}).get(row["Image"]), pair, part):
             found.append((i, Finding(level, kind, row["Image"], entries[i], what, fix)))
     for look in (doubles.in_photos, doubles.copied, outliers.distances, outliers.exchanged):
         for i, level, kind, what, fix in look(table, entries, pair, part):
             found.append((i, Finding(level, kind, table["Image"].iloc[i], entries[i], what, fix)))
+    found += _without_photo(loaded, photos)
     listed = set(table["Image"])
     more = [
         Finding(WARNING, "no entry", image, image, "the photo has none", "mark it, or give it one with nothing found")
-        for image in photos
+        for image in photos or {}
         if image not in listed
     ]
     return [finding for _, finding in sorted(found, key=lambda one: one[0])] + more
+
+
+def _without_photo(loaded: Loaded, photos: Mapping[str, faults.Upright] | None) -> list[tuple[int, Finding]]:
+    """Findings of entries whose photo is not there, by row; a single one where most are missing, as of a few photos of many."""
+    first = {image: i for i, image in reversed(list(enumerate(loaded.table["Image"])))}
+    missing = [] if photos is None else sorted((i, image) for image, i in first.items() if image not in photos)
+    fix = "put it there, or give it the photo's name as the file has it"
+    if 2 * len(missing) > len(first):
+        (i, image), what = missing[0], f"{len(missing)} of the {len(first)} photos are not there, of which this is the first"
+        return [(i, Finding(WARNING, "no photo", image, loaded.entries[i], what, fix))]
+    return [(i, Finding(WARNING, "no photo", image, loaded.entries[i], "the photo is not there", fix)) for i, image in missing]
 
 
 def points_of_d(loaded: Loaded, pair: Sequence[str] | None = None) -> tuple[str, ...]:

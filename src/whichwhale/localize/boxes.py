@@ -27,8 +27,8 @@ def out_of_fold_boxes(path: Path, folds: pd.DataFrame, images: list[str], part: 
     """
     if not path.exists():
         raise BoxesError(
-            f"{path}: the localizer's boxes are missing; run train.py and predict.py with its config first, for every fold (one alone "
-            "assembles no table), or say boxes='' for true boxes with jitter"
+            f"{path}: the localizer's boxes are missing; run train.py and predict.py with its config first, for every fold (one "
+            "alone assembles no table), or say boxes='' for true boxes with jitter"
         )
     table = read(path)
     first = table.drop_duplicates("Image").set_index("Image")
