@@ -21,9 +21,9 @@ end, in % of d; boxes are the localizer's. Log loss is that of one classifier, f
 passports cut by the points that were found; its one power is fitted on other photos. How well NAME_sd predicts the error is
 calibrated and told on different photos. The last table is of photos of another survey, wider, cut so that heads are 1.8 times as
 large, and recoloured (its waves, light and animals are of the same kind); nothing was fitted on it. With --other it is of the
-photos of that folder that --truth knows, and files have the folder's name. On a CPU as many fits run side by side as there are
-cores, each with one thread. All goes to runs/DATASET/localize.json, what the commands said to runs/DATASET/logs/. How fast
-photos become points tells benchmarks/localize_speed.py.
+photos of that folder that --truth knows, and files have the folder's name, of imgs/ that of the one it lies in. On a CPU as many
+fits run side by side as there are cores, each with one thread. All goes to runs/DATASET/localize.json, what the commands said to
+runs/DATASET/logs/. How fast photos become points tells benchmarks/localize_speed.py.
 """
 
 from __future__ import annotations
@@ -159,10 +159,14 @@ def benchmark(
     results = collect(where, minutes, more, jobs) if (home / "folds.csv").exists() else []
     machine = {"cores": os.cpu_count(), "machine": platform.machine(), "torch": version("torch")}
     if results:
-        surveys = {what: survey_of(folder) for what, folder in (("photos", where.photos), ("other", where.other))}
+        surveys: dict[str, Any] = {"photos": survey_of(where.photos)}
+        if elsewhere is None:
+            surveys["other"] = survey_of(where.other)
+        else:
+            surveys["elsewhere"] = {"photos": str(elsewhere[0].resolve()), "truth": str(elsewhere[1].resolve())}
         about = {"surveys": surveys, "jobs": jobs, "commit": str(Checkout.of(ROOT)), "machine": machine}
         write_json(home / f"localize{where.tag}.json", about | {"rows": results})
-    print("\n" + as_text(results, where.elsewhere and where.elsewhere[0].resolve().name))
+    print("\n" + as_text(results, where.named or None))
     return 1 if failed else 0
 
 
@@ -170,7 +174,9 @@ def draw(size: Size, dataset: str, where: Benchmark, run: Run, jobs: int) -> Non
     """The survey, the other one, and their true points as contract 1; raises ValueError if a command fails, or a folder holds
     another survey."""
     log = where.home / "logs" / "survey.txt"
-    drawn = ((where.photos, size.photos, size.width, 0), (where.other, size.others, size.other_width, 7))
+    drawn = [(where.photos, size.photos, size.width, 0)]
+    if where.elsewhere is None:
+        drawn.append((where.other, size.others, size.other_width, 7))
     for folder, photos, width, seed in drawn:
         whales = min(size.whales, photos // 2)
         numbers = {"whales": whales, "photos": photos + 1, "test-photos": 1, "width": width, "seed": seed, "workers": jobs}
@@ -184,7 +190,8 @@ def draw(size: Size, dataset: str, where: Benchmark, run: Run, jobs: int) -> Non
         ):
             if run(log, [sys.executable, "-m", f"whichwhale.{module}", *arguments]):
                 raise ValueError(f"whichwhale.{module} failed; {log}: {last_words(log)}")
-    move(where.other, where.moved)
+    if where.elsewhere is None:
+        move(where.other, where.moved)
 
 
 def survey_of(folder: Path) -> dict[str, Any] | None:

@@ -81,9 +81,17 @@ class Benchmark:
     fold: int = 0
 
     @property
+    def named(self) -> str:
+        """Somebody else's photos by the name of their folder, or of the one that imgs/ lies in; empty if there are none."""
+        if not self.elsewhere:
+            return ""
+        folder = self.elsewhere[0].resolve()
+        return folder.parent.name if folder.name in ("imgs", "images", "photos") else folder.name
+
+    @property
     def tag(self) -> str:
         """What files of somebody else's photos have in their names."""
-        return f"-{self.elsewhere[0].resolve().name}" if self.elsewhere else ""
+        return f"-{self.named}" if self.elsewhere else ""
 
     def unseen(self) -> Unseen | None:
         """The photos that no fit has anything to do with; None if there are none. Raises ValueError if their truth knows none."""

@@ -19,13 +19,13 @@ def as_text(results: Sequence[dict[str, Any]], elsewhere: str | None = None) -> 
     for one in results:
         minutes = f"{one['minutes']:.1f}" if one.get("minutes") is not None else ""
         if one["kind"] == "classifier":
-            rows.append(["true points", *[""] * 7, f"{one['log_loss']:.3f}", "", "", minutes, ""])
+            rows.append(["true points", *[""] * 8, f"{one['log_loss']:.3f}", "", "", minutes, ""])
             continue
         share = f"{one['log_loss'] / true['log_loss'] - 1:+.1%}" if true else ""
         own = f"{100 * one['own']['error_50']:.1f}" if one.get("own") else ""
         boxes = (f"{one['inside']:.1%}", f"{one['iou']:.3f}", f"{one['out_of_field']:.1%}")
         rows.append([one["title"], *_error(one), *boxes, f"{one['log_loss']:.3f}", share, f"{one['ms']:.0f}", minutes, own])
-    figures = ["median", "95 %", "99 %", "flips", "both in box", "IoU"]
+    figures = ["median", "95 %", "99 %", "flips", "lost", "both in box", "IoU"]
     lines = markdown_table(["row", *figures, "out of field", "log loss", "of true", "ms", "min", "own median"], rows)
     told = f"{results[0]['photos']} held-out photos; errors in % of d"
     lines += ["", f"{told}. Localizers are followed by {ALIGNER}, aligners follow {LOCALIZER}."]
@@ -48,10 +48,11 @@ def as_text(results: Sequence[dict[str, Any]], elsewhere: str | None = None) -> 
         rows = []
         for one in moved:
             other = one["moved"]
-            boxes = (f"{other['inside']:.1%}", f"{other['iou']:.3f}")
+            boxes = (f"{other['inside']:.1%}", f"{other['iou']:.3f}", f"{other['out_of_field']:.1%}")
             rows.append([one["title"], *_error(other), *boxes, _rank(other.get("rank")), _share(other.get("within"))])
         what = f"{moved[0]['moved']['photos']} photos of {elsewhere}" if elsewhere else "Another width, colour and head size"
-        lines += ["", f"{what}:", "", *markdown_table(["row", *figures, "rank correlation", "within the 95 % circle"], rows)]
+        doubt = ("rank correlation", "within the 95 % circle")
+        lines += ["", f"{what}:", "", *markdown_table(["row", *figures, "out of field", *doubt], rows)]
     return "\n".join(lines)
 
 
@@ -64,4 +65,4 @@ def _share(value: float | None) -> str:
 
 
 def _error(one: dict[str, Any]) -> list[str]:
-    return [*(f"{100 * one[f'error_{p}']:.1f}" for p in (50, 95, 99)), f"{one['swapped']:.1%}"]
+    return [*(f"{100 * one[f'error_{p}']:.1f}" for p in (50, 95, 99)), f"{one['swapped']:.1%}", f"{one['lost']:.1%}"]

@@ -38,6 +38,9 @@ def labelled(photos: Path, truth: Path) -> tuple[pd.DataFrame, dict[str, Path]]:
     known = np.isfinite(points_of(table, POINTS)).all((1, 2)) & np.isfinite(table[BOX].to_numpy(float)).all(1)
     if not known.any():
         raise ValueError(f"{photos}: {truth} knows the box and both points of none of the {len(paths)} photos there")
+    if not known.all():
+        without = table.loc[~known, "Image"].tolist()
+        print(f"{truth}: {len(without)} photos have no box or not both points there and don't count, the first is {without[0]}")
     return table[known].reset_index(drop=True), paths
 
 

@@ -1,5 +1,6 @@
 """The localizer benchmark's figures: whose fits, of which photos, and exact values of each."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -92,6 +93,7 @@ def test_somebody_elses_photos_take_the_place_of_the_moved_survey(
     found = localize_measured.measure_unseen(where, row(LOCALIZER))
     assert found["photos"] == 2 and found["error_50"] >= 0 and 0 <= found["iou"] <= 1 and found["ms"] > 0
     assert (where.home / "unseen" / "heatmap-atlantic.json").exists()
+    assert replace(where, elsewhere=(tmp_path / "south" / "imgs", tmp_path / "truth.csv")).tag == "-south" and where.fold == 0
     with monkeypatch.context() as patch:
         patch.setattr(localize_measured, "_points", lambda *_: pytest.fail("all is measured"))
         assert localize_measured.measure_unseen(where, row(LOCALIZER)) == found
