@@ -164,7 +164,7 @@ def _unlabelled(train: str, sample: str, rows: Rows, train_rows: Rows) -> tuple[
             advice = f"{image} is on line {trained[image]} of {train} too: its answer is known; remove one"
             problems.append(error("train and test", where, advice, image))
     if not first:
-        problems.append(error("no test photo", sample, "it has no row; a submission would be empty"))
+        problems.append(error("no test photo", sample, "it has no row; list the photos that are to be named, one at least"))
     return list(first), problems
 
 
