@@ -123,3 +123,19 @@ def test_missing_and_empty_files_and_unknown_keys(tmp_path: Path) -> None:
         table(HEAD | {"blow_hole_x": 1.0})
     text = table(HEAD).astype({"x": str})
     assert annotations.validate(text) == [f"column x holds {text['x'].dtype}, must hold numbers"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"images": [1, 2]}', r"is JSON, not a table of contract 1; `python -m whichwhale.annotations convert .*other.json annot"),
+        (b"\xef\xbb\xbf [1, 2]", "is JSON, not a table"),
+        (b"<annotation>", "is XML, not a table of contract 1$"),
+    ],
+)
+def test_another_format_is_said_in_one_line(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "other.json"
+    path.write_bytes(content)
+    with pytest.raises(annotations.AnnotationsError, match=message) as refused:
+        annotations.read(path)
+    assert len(refused.value.problems) == 1

@@ -150,6 +150,12 @@ def read(path: str | Path) -> pd.DataFrame:
     path = Path(path)
     if not path.is_file():
         raise AnnotationsError(path, ["the file is missing"])
+    with path.open("rb") as stream:
+        begins = stream.read(16).removeprefix(b"\xef\xbb\xbf").lstrip()[:1]
+    if begins and begins in b"{[<":
+        what = "XML" if begins == b"<" else "JSON"
+        convert = "" if what == "XML" else f"; `python -m whichwhale.annotations convert {path} annotations.csv` makes one of it"
+        raise AnnotationsError(path, [f"is {what}, not a table of contract 1{convert}"])
     try:
         _refuse_ragged(path)
         text = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", index_col=False)
