@@ -128,7 +128,7 @@ def test_missing_and_empty_files_and_unknown_keys(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b'{"images": [1, 2]}', r"is JSON, not a table of contract 1; `python -m whichwhale.annotations convert .*other.json annot"),
+        (b'{"images": [1, 2]}', r"is JSON, not a table of contract 1; `python -m whichwhale.annotations convert .*other.json"),
         (b"\xef\xbb\xbf [1, 2]", "is JSON, not a table"),
         (b"<annotation>", "is XML, not a table of contract 1$"),
     ],
