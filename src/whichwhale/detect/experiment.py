@@ -8,7 +8,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from whichwhale.annotations.beside_photos import refuse_other_frames, unmarked
 from whichwhale.competition import Competition, folds
 from whichwhale.competition.photos import header
 from whichwhale.config import input_dir, runs_dir
@@ -17,6 +16,7 @@ from whichwhale.detect.subset import nested
 from whichwhale.detect.truth import Truth, read_truth
 from whichwhale.detect.views import Targets
 from whichwhale.geometry import apply
+from whichwhale.pictures.beside_photos import refuse_other_frames, unmarked
 from whichwhale.pictures.frames import move_extent
 from whichwhale.pictures.store import Pictures, whole_photos
 

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from whichwhale.annotations.beside_photos import refuse_other_frames, unmarked
 from whichwhale.competition import Competition, folds
 from whichwhale.config import input_dir, runs_dir
 from whichwhale.geometry import Affine, apply, compose, invert, scale_of
@@ -17,6 +16,7 @@ from whichwhale.localize.boxes import boxes_of_views, out_of_fold_boxes, table_i
 from whichwhale.localize.config import AlignerConfig, LocalizerConfig, LocateConfig
 from whichwhale.localize.training import Targets
 from whichwhale.localize.truth import Truth, read_truth
+from whichwhale.pictures.beside_photos import refuse_other_frames, unmarked
 from whichwhale.pictures.frames import move_extent, square_about
 from whichwhale.pictures.store import Pictures, pictures, whole_photos
 from whichwhale.pictures.views import to_view

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from whichwhale.annotations import build
-from whichwhale.annotations.beside_photos import refuse_other_frames, unmarked
 from whichwhale.annotations.table import AnnotationsError
+from whichwhale.pictures.beside_photos import refuse_other_frames, unmarked
 
 ORIENTATION = 0x0112
 
