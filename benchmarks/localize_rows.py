@@ -9,7 +9,7 @@ from typing import Literal
 CONFIGS = Path(__file__).resolve().parent.parent / "configs" / "survey"
 LOCALIZER, ALIGNER, CLASSIFIER = "heatmap", "two-looks", "classifier"  # the rows that the others are combined with
 VIEWS = "views={rotations: [0], mirror: false}"
-ZOOMED = ("augment.zoom=0.8",)  # either way: larger and smaller
+ZOOMED, SMALLER = ("augment.zoom=0.8",), ("augment.zoom=0.4",)  # either way: larger and smaller
 
 
 @dataclass(frozen=True)
@@ -57,8 +57,8 @@ ROWS = [
     ),
     Row("windows", "localizer: sliding window", "localizer", "localizer_windows", 11),
     Row("edges", "localizer: edge energy, no labels", "localizer", "localizer_edges", 1),
-    Row("retinanet", "localizer: RetinaNet, best head", "detector", "localizer_retinanet", 15),
-    Row("retinanet-zoomed", "RetinaNet, of heads up to 1.8 times as large", "detector", "localizer_retinanet", 15, ZOOMED),
+    Row("retinanet", "localizer: RetinaNet, best head, of sizes up to 1.4", "detector", "localizer_retinanet", 15, SMALLER),
+    Row("retinanet-zoomed", "the same, of sizes up to 1.8", "detector", "localizer_retinanet", 15, ZOOMED),
     Row("ssdlite", "localizer: SSDLite, best head", "detector", "localizer_ssdlite", 18),
     Row("transformer", "localizer: spatial transformer, no labels but who it is", "localizer", "localizer_transformer", 10),
     Row("one-net", "one network, photo to points", "whole", "one_net", 7),
