@@ -174,6 +174,13 @@ def test_a_wrong_folder_is_one_message_not_thousands(root: Path) -> None:
         competition.read_checked(root, skip=True)
 
 
+def test_a_training_is_told_that_nothing_will_be_submitted(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    sample = root / "sample_submission.csv"
+    sample.write_text(sample.read_text().splitlines()[0] + "\n")
+    assert competition.read_checked(root).test == []
+    assert "no test photo: it has no row, so there will be scores and no submission" in capsys.readouterr().out
+
+
 def test_the_command(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(root)]) == 0
     assert capsys.readouterr().out.endswith("6 training and 3 test photos, 2 whales: 0 errors, 0 notes\n")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from whichwhale import competition
-from whichwhale.competition.tables import inspect
+from whichwhale.competition.tables import NO_TEST, inspect
 
 TRAIN = "Image,whaleID\nw_3.jpg,whale_b\nw_1.jpg,whale_a\nw_2.jpg,whale_b\n"
 SAMPLE = "Image,whale_b,whale_a\nw_9.jpg,0.5,0.5\nw_10.jpg,0.5,0.5\n"
@@ -58,7 +58,6 @@ def test_byte_order_mark_blanks_and_empty_lines_are_harmless(tmp_path: Path) -> 
         (TRAIN, SAMPLE + "w_9.jpg,0.5,0.5\n", "duplicate row", "submission.csv, line 4: duplicate row: w_9.jpg is on line 2"),
         (TRAIN, SAMPLE + "w_1.jpg,0.5,0.5\n", "train and test", "line 4: train and test: w_1.jpg is on line 3 of train.csv"),
         (TRAIN, SAMPLE + "w_8.jpg,0.5\n", "wrong row", "sample_submission.csv, line 4"),
-        (TRAIN, SAMPLE.splitlines()[0], "no test photo", "sample_submission.csv"),
     ],
 )
 def test_a_contradiction_is_named(tmp_path: Path, train: str | None, sample: str | None, kind: str, message: str) -> None:
@@ -66,6 +65,14 @@ def test_a_contradiction_is_named(tmp_path: Path, train: str | None, sample: str
         competition.read(folder(tmp_path, train, sample))
     assert [problem.kind for problem in refused.value.problems] == [kind]
     assert message in str(refused.value)
+
+
+def test_a_sample_without_rows_asks_for_no_submission(tmp_path: Path) -> None:
+    """Scores alone are worth something too; that there will be no submission is told before hours of work."""
+    found, problems = inspect(folder(tmp_path, sample=SAMPLE.splitlines()[0] + "\n"))
+    assert (found.test, found.class_id, len(found.train)) == ([], ["whale_b", "whale_a"], 3)
+    assert [(problem.severity, problem.kind) for problem in problems] == [("note", NO_TEST)]
+    assert competition.read(tmp_path).test == []
 
 
 def test_all_problems_come_at_once_and_the_rest_is_usable(tmp_path: Path) -> None:

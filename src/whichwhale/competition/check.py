@@ -15,7 +15,7 @@ from tqdm import tqdm
 from whichwhale.competition import class_folders, photos
 from whichwhale.competition.layout import inspect
 from whichwhale.competition.problems import CompetitionError, Problem, error, errors, note
-from whichwhale.competition.tables import Competition
+from whichwhale.competition.tables import NO_TEST, Competition
 from whichwhale.competition.verdicts import Verdicts
 
 MISSING, UNREADABLE = "missing photo", "unreadable photo"
@@ -126,7 +126,7 @@ def read_checked(
     """
     competition, problems = inspect(root, **how)
     for problem in problems:
-        if problem.kind == class_folders.UNTRAINED:
+        if problem.kind in (class_folders.UNTRAINED, NO_TEST):
             print(problem)
     problems += check(competition, decode=decode, progress=progress, remember=remember)
     if not errors(problems):

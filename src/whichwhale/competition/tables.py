@@ -16,10 +16,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from whichwhale.competition.problems import CompetitionError, Problem, error
+from whichwhale.competition.problems import CompetitionError, Problem, error, note
 from whichwhale.files import sha256
 
 TRAIN_COLUMNS = ["Image", "whaleID"]
+NO_TEST = "no test photo"
 WHERE_FROM = "input/README.md says where each data set comes from"
 
 
@@ -164,7 +165,8 @@ def _unlabelled(train: str, sample: str, rows: Rows, train_rows: Rows) -> tuple[
             advice = f"{image} is on line {trained[image]} of {train} too: its answer is known; remove one"
             problems.append(error("train and test", where, advice, image))
     if not first:
-        problems.append(error("no test photo", sample, "it has no row; list the photos that are to be named, one at least"))
+        advice = "it has no row, so there will be scores and no submission; if photos are to be named, list them"
+        problems.append(note(NO_TEST, sample, advice))
     return list(first), problems
 
 
