@@ -27,7 +27,7 @@ from whichwhale.detect.asked import photos_of
 from whichwhale.detect.negatives import hard_negatives
 from whichwhale.detect.score import in_words, score, shared
 from whichwhale.files import refuse_unwritable, write_atomically, write_text
-from whichwhale.pictures.reading import photos_at
+from whichwhale.pictures.reading import left_below, photos_at
 from whichwhale.pictures.sheet import two_a_row
 
 FOUND, CANDIDATES = "annotations.csv", "candidates.csv"
@@ -109,6 +109,8 @@ def _find(options: argparse.Namespace) -> None:
     parts = table.loc[table["status"] == "ok", "part"].value_counts().to_dict()
     told = [f"{n} {what}" for what, n in (status | parts).items()]
     print(f"{options.out}: {len(photos)} photos; {', '.join(told)}")
+    if below := left_below(options.photos):
+        print(below)
 
 
 def _score(options: argparse.Namespace) -> None:

@@ -29,7 +29,7 @@ from whichwhale.localize.error import animal, errors, false_heads, in_words, sum
 from whichwhale.localize.sheet import draw
 from whichwhale.localize.truth import read_table
 from whichwhale.localize.truth_config import TruthConfig
-from whichwhale.pictures.reading import photos_at, why_unreadable
+from whichwhale.pictures.reading import left_below, photos_at, why_unreadable
 from whichwhale.pictures.sheet import two_a_row
 
 NAMED = 10  # unreadable photos that are named
@@ -95,6 +95,8 @@ def _find(options: argparse.Namespace) -> None:
     write(options.out, table)
     told = [f"{n} {what}" for what, n in table["status"].value_counts().to_dict().items()]
     print(f"{options.out}: {len(photos)} photos; {', '.join(told)}")
+    if below := left_below(options.photos):
+        print(below)
     if lost := table.loc[table["status"] == "unreadable", "Image"].tolist():
         why = [why_unreadable(photos[image]) for image in lost[:NAMED]]
         more = [f"and {len(lost) - NAMED} more"] if len(lost) > NAMED else []

@@ -27,6 +27,12 @@ def photos_at(path: Path) -> dict[str, Path]:
     return found
 
 
+def left_below(path: Path) -> str:
+    """A line on photos that `photos_at` leaves alone since they lie in folders of the folder; empty if there are none."""
+    left = [one for one in path.rglob("*") if one.suffix.lower() in photos.SUFFIXES and one.parent != path]
+    return f"{path}: {len(left)} photos in folders below it are not looked at, the first is {min(left)}" if left else ""
+
+
 def why_unreadable(path: Path) -> str:
     """The file and what is wrong with it, of a photo that could not be read."""
     try:
