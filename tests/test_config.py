@@ -144,6 +144,13 @@ def test_a_list_is_replaced_not_merged(write) -> None:
     assert load(Whale, path, ["sea.swells=[]"]).sea.swells == []
 
 
+def test_an_empty_mapping_empties(write) -> None:
+    """As a list does: names of the user's own could not be taken out of a file's mapping otherwise."""
+    path = write("sea: {height: 2, colour: blue}\n")
+    assert load(Whale, path, ["sea={}"]) == Whale()
+    assert load(Whale, path, ["sea={}", "sea.height=3"]).sea == Sea(height=3.0)
+
+
 @pytest.mark.parametrize("text", ["photos", "=3", "sea: 3"])
 def test_an_argument_without_a_key_and_a_value(text: str) -> None:
     assert refusal(None, text) == f"{text!r}: expected key=value, for example fit.epochs=2"

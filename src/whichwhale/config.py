@@ -131,10 +131,10 @@ def to_yaml(config: Config) -> str:
 
 
 def _merge(under: dict, over: dict) -> dict:
-    """`over` wins, mappings are merged key by key, everything else (lists too) is replaced."""
+    """`over` wins, mappings are merged key by key, everything else (lists too) is replaced; an empty mapping empties."""
     result = dict(under)
     for key, value in over.items():
-        both = isinstance(value, dict) and isinstance(result.get(key), dict)
+        both = isinstance(value, dict) and value and isinstance(result.get(key), dict)
         result[key] = _merge(result[key], value) if both else value
     return result
 
