@@ -19,7 +19,7 @@ import numpy as np
 
 from whichwhale.augment import AugmentConfig, MixConfig
 from whichwhale.augment.config import AIR, CAMERA, SEA
-from whichwhale.command_line import add_config, carried_out, parser_of
+from whichwhale.command_line import add_config, carried_out, parsed, parser_of
 from whichwhale.fit.machine import keep_freed_memory
 from whichwhale.identify.door import open_experiment
 from whichwhale.identify.experiment import Experiment, item_of
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_config(parser, "a model's YAML", "as train.py takes them")
     parser.add_argument("--pictures", type=int, default=64, metavar="N", help="of a round (default %(default)s)")
     parser.add_argument("--rounds", type=int, default=10, metavar="N", help="default %(default)s")
-    return carried_out(benchmark, parser.parse_args(arguments), by="benchmarks/augmentation.py")
+    return carried_out(benchmark, parsed(parser, arguments, "override"), by="benchmarks/augmentation.py")
 
 
 def benchmark(options: argparse.Namespace) -> None:

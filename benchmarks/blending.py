@@ -51,7 +51,7 @@ from whichwhale.blend.pool import mix_floor
 from whichwhale.blend.recipes import LADDER, fit, parse
 from whichwhale.blend.rows import rows_of_test, rows_out_of_fold
 from whichwhale.blend.uncertainty import uncertainty
-from whichwhale.command_line import add_config, carried_out, parser_of
+from whichwhale.command_line import add_config, carried_out, parsed, parser_of
 from whichwhale.competition import Competition
 from whichwhale.config import load
 from whichwhale.files import write_json, write_text
@@ -98,7 +98,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="MEMBER,MEMBER",
         help="the same models from another seed; as often as there are",
     )
-    return carried_out(benchmark, parser.parse_args(arguments), by="benchmarks/blending.py")
+    return carried_out(benchmark, parsed(parser, arguments, "override"), by="benchmarks/blending.py")
 
 
 def benchmark(options: argparse.Namespace) -> None:

@@ -38,7 +38,7 @@ from whichwhale.blend.pool import cross_fit, mix_floor
 from whichwhale.blend.recipes import AUTO, DEFAULT
 from whichwhale.blend.rows import OutOfFold
 from whichwhale.blend.scores import OTHER_PARTS, with_prior
-from whichwhale.command_line import add_config, carried_out, parser_of
+from whichwhale.command_line import add_config, carried_out, parsed, parser_of
 from whichwhale.competition import Competition
 from whichwhale.config import load
 from whichwhale.files import write_json
@@ -70,7 +70,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = parser_of("benchmarks/ladder.py", __doc__)
     add_config(parser, "an ensemble's YAML, whose members are fitted and predicted", "as ensemble.py takes them")
     parser.add_argument("--truth", type=Path, help="CSV of the test photos' whales (Image,whaleID), where they are known")
-    return carried_out(benchmark, parser.parse_args(arguments), by="benchmarks/ladder.py")
+    return carried_out(benchmark, parsed(parser, arguments, "override"), by="benchmarks/ladder.py")
 
 
 def benchmark(options: argparse.Namespace) -> None:

@@ -53,7 +53,7 @@ from whichwhale.blend.recipes import DEFAULT as RECIPE
 from whichwhale.blend.recipes import fit, parse
 from whichwhale.blend.rows import FitOn, rows_of_test, rows_out_of_fold
 from whichwhale.blend.uncertainty import uncertainty
-from whichwhale.command_line import carried_out, parser_of
+from whichwhale.command_line import carried_out, parsed, parser_of
 from whichwhale.config import input_dir, runs_dir
 from whichwhale.files import sha256, write_json
 from whichwhale.score import log_loss_rows, paired_bootstrap, rank_of_truth
@@ -111,7 +111,7 @@ def main(arguments: Sequence[str] | None = None, run: Run = script) -> int:
     parser.add_argument("--truth", type=Path, help="CSV of the test photos' whales (default input/DATASET/truth/solution.csv)")
     parser.add_argument("--choose", metavar="RECIPE", default=RECIPE, help=f"way to blend the models (default {RECIPE})")
     parser.add_argument("--table", action="store_true", help="fit nothing")
-    return carried_out(benchmark, parser.parse_args(arguments), run, by="benchmarks/test_averaging.py")
+    return carried_out(benchmark, parsed(parser, arguments, "what"), run, by="benchmarks/test_averaging.py")
 
 
 def benchmark(options: argparse.Namespace, run: Run) -> int:

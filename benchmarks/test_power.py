@@ -31,7 +31,7 @@ from whichwhale.blend.neighbours import write_neighbours_of
 from whichwhale.blend.recipes import DEFAULT
 from whichwhale.blend.rows import rows_of_test
 from whichwhale.blend.uncertainty import uncertainty
-from whichwhale.command_line import add_config, carried_out, parser_of
+from whichwhale.command_line import add_config, carried_out, parsed, parser_of
 from whichwhale.config import load
 
 DRAWS = 200
@@ -53,7 +53,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser = parser_of("benchmarks/test_power.py", __doc__)
     add_config(parser, "an ensemble's YAML, whose members are fitted and predicted", "as ensemble.py takes them")
     parser.add_argument("--truth", type=Path, required=True, help="CSV of the test photos' whales (Image,whaleID)")
-    return carried_out(benchmark, parser.parse_args(arguments), by="benchmarks/test_power.py")
+    return carried_out(benchmark, parsed(parser, arguments, "override"), by="benchmarks/test_power.py")
 
 
 def benchmark(options: argparse.Namespace) -> None:

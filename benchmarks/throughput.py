@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import torch
 
-from whichwhale.command_line import add_config, carried_out, parser_of
+from whichwhale.command_line import add_config, carried_out, parsed, parser_of
 from whichwhale.fit.batches import Batch, Items, load
 from whichwhale.fit.machine import ask_machine, keep_freed_memory
 from whichwhale.identify.alarm import CollapseAlarm
@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add_config(parser, "a model's YAML", "as train.py takes them")
     parser.add_argument("--turns", type=int, default=4, metavar="N", help="of each kind (default %(default)s)")
     parser.add_argument("--steps", type=int, default=8, metavar="N", help="of a turn (default %(default)s)")
-    return carried_out(benchmark, parser.parse_args(arguments), by="benchmarks/throughput.py")
+    return carried_out(benchmark, parsed(parser, arguments, "override"), by="benchmarks/throughput.py")
 
 
 def benchmark(options: argparse.Namespace) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from whichwhale.command_line import add_config, carried_out, parser_of
+from whichwhale.command_line import add_config, carried_out, parsed, parser_of
 from whichwhale.geometry import identity
 from whichwhale.identify.door import open_experiment
 from whichwhale.identify.experiment import Experiment, item_of
@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = parser_of("benchmarks/transfer.py", __doc__)
     add_config(parser, "a model's YAML", "as train.py takes them")
     parser.add_argument("--held-out", type=int, default=0, metavar="FOLD", help="which fold is held out (default %(default)s)")
-    return carried_out(benchmark, parser.parse_args(arguments), by="benchmarks/transfer.py")
+    return carried_out(benchmark, parsed(parser, arguments, "override"), by="benchmarks/transfer.py")
 
 
 def benchmark(options: argparse.Namespace) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from whichwhale.command_line import add_config, carried_out, parser_of
+from whichwhale.command_line import add_config, carried_out, parsed, parser_of
 
 
 @pytest.mark.parametrize(("returned", "code"), [(None, 0), (0, 0), (1, 1), (7, 7)])
@@ -41,3 +41,19 @@ def test_help_stands_as_it_was_written(capsys: pytest.CaptureFixture) -> None:
     assert about in told and examples in told and told.startswith("usage: python -m whichwhale.runs")
     options = parser.parse_args(["a.yaml", "fit.epochs=2", "seed=1"])
     assert options.config == Path("a.yaml") and options.override == ["fit.epochs=2", "seed=1"]
+
+
+def test_changes_may_stand_behind_options_too(capsys: pytest.CaptureFixture) -> None:
+    parser = parser_of("look", "About.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    find = commands.add_parser("find")
+    add_config(find, "a YAML", "changes")
+    find.add_argument("--model")
+    commands.add_parser("list").add_argument("--model")
+    found = parsed(parser, ["find", "a.yaml", "views=1", "--model", "m", "zoom=-2", "x=y"], "override")
+    assert (found.config, found.override, found.model) == (Path("a.yaml"), ["views=1", "zoom=-2", "x=y"], "m")
+    assert parsed(parser, ["find", "a.yaml", "--model", "m"], "override").override == []
+    for wrong in (["find", "a.yaml", "--modle=m"], ["list", "--model", "m", "x=y"]):
+        with pytest.raises(SystemExit):
+            parsed(parser, wrong, "override")
+        assert f"unrecognized arguments: {wrong[-1]}" in capsys.readouterr().err

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 
@@ -18,6 +18,17 @@ def add_config(parser: argparse.ArgumentParser, what: str, changes: str) -> None
     """Let `parser` take a YAML, `config`, and key=value after it, `override`; what the two are, for the help."""
     parser.add_argument("config", type=Path, help=what)
     parser.add_argument("override", nargs="*", metavar="key=value", help=changes)
+
+
+def parsed(parser: argparse.ArgumentParser, arguments: Sequence[str] | None, late: str) -> argparse.Namespace:
+    """The parsed command line, where words of the list `late` may also stand behind options (argparse alone takes them in one
+    piece). Ends the program as argparse does, if a command without `late` has such words, or an option is unknown."""
+    options, more = parser.parse_known_args(arguments)
+    if more and (late not in options or any(one.startswith("-") for one in more)):
+        parser.error(f"unrecognized arguments: {' '.join(more)}")
+    if more:
+        setattr(options, late, [*getattr(options, late), *more])
+    return options
 
 
 def carried_out(run: Callable[..., int | None], *what: object, by: str = "") -> int:

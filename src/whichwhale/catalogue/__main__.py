@@ -22,7 +22,7 @@ from whichwhale.catalogue.given import add_source, ended, incoming_of
 from whichwhale.catalogue.incoming import Incoming
 from whichwhale.catalogue.lock import writing
 from whichwhale.catalogue.manifest import Model
-from whichwhale.command_line import carried_out, parser_of
+from whichwhale.command_line import carried_out, parsed, parser_of
 from whichwhale.config import load
 from whichwhale.files import write_atomically
 
@@ -49,12 +49,7 @@ EXAMPLES = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; 0, 1 if some photos could not be used, or 2 after one message on stderr."""
-    parser = _parser()
-    options, more = parser.parse_known_args(arguments)
-    if more and ("sources" not in options or any(one.startswith("-") for one in more)):
-        parser.error(f"unrecognized arguments: {' '.join(more)}")
-    if more:  # photos and key=value that stand behind an option
-        options.sources += more
+    options = parsed(_parser(), arguments, "sources")  # photos and key=value
     return carried_out(options.run, options)
 
 

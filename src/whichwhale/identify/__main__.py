@@ -15,7 +15,7 @@ from pathlib import Path
 
 from PIL import Image
 
-from whichwhale.command_line import carried_out, parser_of
+from whichwhale.command_line import carried_out, parsed, parser_of
 from whichwhale.files import write_atomically
 
 
@@ -38,7 +38,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     links.add_argument("--out", type=Path, required=True, metavar="CSV", help="first, second, link: must or cannot")
     links.set_defaults(run=_links)
-    options = parser.parse_args(arguments)
+    options = parsed(parser, arguments, "overrides")
     return carried_out(options.run, options)
 
 

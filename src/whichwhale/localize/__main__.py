@@ -21,7 +21,7 @@ from PIL import Image
 
 from whichwhale.annotations import point_names, read, write
 from whichwhale.annotations.table import BY_HAND, MEAN_OF_FOLDS
-from whichwhale.command_line import carried_out, parser_of
+from whichwhale.command_line import carried_out, parsed, parser_of
 from whichwhale.detect import seen
 from whichwhale.files import refuse_unwritable, write_atomically
 from whichwhale.localize.doubt import as_text, doubt, rank_correlation, risk_coverage
@@ -80,7 +80,7 @@ def main(arguments: list[str] | None = None) -> int:
     look.add_argument("out", type=Path, metavar="OUT.png")
     look.add_argument("--count", type=int, default=8, help="how many photos (default %(default)s)")
     look.add_argument("--worst", action="store_true", help="those with the largest error first; without TRUTH the unsurest")
-    options = parser.parse_args(arguments)
+    options = parsed(parser, arguments, "changes")
     return carried_out(options.run, options)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from whichwhale.blend.config import EnsembleConfig
-from whichwhale.command_line import add_config, carried_out, parser_of
+from whichwhale.command_line import add_config, carried_out, parsed, parser_of
 from whichwhale.config import load
 from whichwhale.files import write_text
 from whichwhale.report import page
@@ -56,7 +56,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, metavar="HTML", help="file to write (default runs/<dataset>/report.html)")
     parser.add_argument("--truth", type=Path, metavar="CSV", help="Image,whaleID of test photos: scores them as well")
     parser.add_argument("--whale", metavar="NAME", help="whose passports to show (default: the whale with most photos)")
-    return carried_out(run, parser.parse_intermixed_args(arguments))
+    return carried_out(run, parsed(parser, arguments, "override"))
 
 
 def run(options: argparse.Namespace) -> None:
