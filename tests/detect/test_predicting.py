@@ -1,5 +1,6 @@
 """What a net finds in several views of a photo, as one."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ from torch import nn
 
 from whichwhale.detect.config import DetectConfig
 from whichwhale.detect.predicting import detect
+from whichwhale.detect.sides import PairSides
 from whichwhale.geometry import identity
 from whichwhale.pictures.store import Pictures
 
@@ -75,6 +77,32 @@ def test_views_are_those_that_the_net_has_learned_from() -> None:
     assert plain.looks == [(False, 0.0), (True, 0.0), (False, np.pi), (True, np.pi)]
     never = plain.augment.model_copy(update={"mirror": 0.0, "quarters": False})
     assert plain.model_copy(update={"augment": never}).looks == [(False, 0.0)]
+
+
+class Guesser(nn.Module):
+    """Finds head and fluke of `Flippers`' animal, and a flipper that may be either."""
+
+    def find(self, images: torch.Tensor) -> list[dict[str, torch.Tensor]]:
+        found = []
+        for image in images.float():
+            red, green, blue = (Flippers.box(channel) for channel in image)
+            labels = torch.tensor([2, 3, 0, 1])
+            found.append({"boxes": torch.stack([blue, green, red, red]), "scores": torch.full((4,), 0.4), "labels": labels})
+        return found
+
+
+def test_where_a_flipper_lies_tells_its_side(whale: Pictures) -> None:
+    """Seen from above the animal swims up in the picture, so what lies to the left is its left."""
+    asked = config().model_copy(update={"parts": [*PARTS, "fluke"]})
+    told = [PairSides("flipper_left", "flipper_right", [["head", "fluke"]], [3.0])]
+    guessed = detect(Guesser(), whale, asked, asked.parts, ["a"])
+    assert dict(zip(guessed.part.tolist(), guessed.score, strict=True)) == pytest.approx({0: 0.4, 1: 0.4, 2: 0.4, 3: 0.4})
+    found = detect(Guesser(), whale, asked, asked.parts, ["a"], told=told)
+    score = dict(zip(found.part.tolist(), found.score, strict=True))
+    assert score[0] + score[1] == pytest.approx(0.8) and score[2] == score[3] == pytest.approx(0.4)
+    right = detect(Guesser(), whale, asked, asked.parts, ["a"], told=[replace(told[0], weights=[-3.0])])
+    assert dict(zip(right.part.tolist(), right.score, strict=True))[1] == pytest.approx(score[0])
+    assert score[0] > 0.7
 
 
 def test_no_photo_is_nothing_found(whale: Pictures) -> None:

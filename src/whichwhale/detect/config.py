@@ -102,6 +102,7 @@ class DetectConfig(Config):
     augment: MovesConfig = MovesConfig()
     fit: FitConfig = FitConfig()
     views: ViewsConfig = ViewsConfig()
+    sides: bool = True  # which of two `mirrored` parts a box is, the animal's other parts tell as well (sides.py)
     batch_size: int = pydantic.Field(16, ge=1)  # when predicting
     overlap: float = pydantic.Field(0.5, gt=0, lt=1)  # IoU above which two boxes of a part are one
     least_score: float = pydantic.Field(0.05, gt=0, lt=1)  # of candidates.csv, by which average precision is computed

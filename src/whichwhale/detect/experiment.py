@@ -11,7 +11,9 @@ import pandas as pd
 from whichwhale.competition import Competition, folds
 from whichwhale.competition.photos import header
 from whichwhale.config import input_dir, runs_dir
+from whichwhale.detect import sides
 from whichwhale.detect.config import DetectConfig
+from whichwhale.detect.sides import PairSides
 from whichwhale.detect.subset import nested
 from whichwhale.detect.truth import Truth, read_truth
 from whichwhale.detect.views import Targets
@@ -73,6 +75,10 @@ class Experiment:
         return nested(
             [image for image in self.pictures.usable(training) if image in known], self.config.labelled, self.config.seed
         )
+
+    def sides(self, fold: int) -> list[PairSides]:
+        """What the photos that fold `fold`'s model learns from say of the sides of paired parts; none without `sides`."""
+        return sides.learn(self.truth, self.learnt_from(fold), self.config.mirrored) if self.config.sides else []
 
     def held_out(self, fold: int) -> list[str]:
         """The labelled photos that fold `fold` holds out."""

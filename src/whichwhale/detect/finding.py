@@ -15,9 +15,11 @@ from torch import nn
 from whichwhale.annotations.table import MEAN_OF_FOLDS
 from whichwhale.config import load as load_config
 from whichwhale.config import read_yaml
+from whichwhale.detect import sides
 from whichwhale.detect.config import DetectConfig
 from whichwhale.detect.fusion import fuse
 from whichwhale.detect.predicting import detect, load_net
+from whichwhale.detect.sides import PairSides
 from whichwhale.detect.tables import found_table
 from whichwhale.pictures.store import in_memory
 from whichwhale.runs import fitted_folds
@@ -37,6 +39,7 @@ class Detector:
     parts: list[str]
     nets: list[nn.Module]
     source: str
+    sides: list[list[PairSides]]  # of each net, what tells the sides of paired parts
 
     def find(self, paths: dict[str, Path]) -> pd.DataFrame:
         """Contract 1 (fold −2) of photos, by name: the same as `predict.py` writes for test photos, an unreadable one named
@@ -48,7 +51,11 @@ class Detector:
             images = list(paths)[start : start + TOGETHER]
             pictures = in_memory({image: paths[image] for image in images}, self.config.whole, self.config.view_size)
             usable = pictures.usable(images)
-            found = fuse([detect(net, pictures, self.config, self.parts, usable) for net in self.nets], self.config.overlap)
+            each = [
+                detect(net, pictures, self.config, self.parts, usable, told=told)
+                for net, told in zip(self.nets, self.sides, strict=True)
+            ]
+            found = fuse(each, self.config.overlap)
             tables.append(found_table(found, MEAN_OF_FOLDS, self.source, pictures, images, self.config.threshold))
         return pd.concat(tables, ignore_index=True)
 
@@ -63,4 +70,5 @@ def load(folder: str | Path) -> Detector:
     if (room := read_yaml(path).get("room")) != "detect":
         raise LoadError(f"{path}: room {room!r} finds no parts; it takes a run of room detect")
     config, parts = load_config(DetectConfig, path), runs[0].provenance()["parts"]
-    return Detector(config, parts, [load_net(config, run, len(parts)) for run in runs], f"{config.dataset}/{config.name}")
+    nets, told = [load_net(config, run, len(parts)) for run in runs], [sides.read(run.path) for run in runs]
+    return Detector(config, parts, nets, f"{config.dataset}/{config.name}", told)

@@ -8,6 +8,7 @@ import pandas as pd
 from torch import nn
 
 from whichwhale.competition import folds
+from whichwhale.detect import sides
 from whichwhale.detect.experiment import Experiment
 from whichwhale.detect.net import DetectObjective
 from whichwhale.detect.predicting import detect
@@ -76,6 +77,7 @@ def fit_fold(experiment: Experiment, fold: int) -> RunFolder:
             name=f"{config.name} fold {fold}",
         )
         if run.writes:
+            sides.write(run.path, experiment.sides(fold))
             run.write_weights(net.state_dict())
             run.finish(net.weights_from)
     return run
@@ -86,7 +88,8 @@ def _validate(net: nn.Module, experiment: Experiment, fold: int, unseen: list[st
     table = experiment.truth.table
     if not table.loc[table["Image"].isin(set(unseen)), "x"].notna().any():
         return {}
-    found = detect(net, experiment.pictures, experiment.config, experiment.truth.parts, unseen, "validation")
+    told = experiment.sides(fold)
+    found = detect(net, experiment.pictures, experiment.config, experiment.truth.parts, unseen, "validation", told)
     found_table = candidate_table(found, fold, "validation", experiment.pictures, unseen)
     learnt = {fold: set(experiment.learnt_from(fold))}
     scores: pd.DataFrame = score(found_table, table, experiment.config.threshold, learnt, experiment.truth.parts).set_index(

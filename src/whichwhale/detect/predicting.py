@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +16,13 @@ from whichwhale.annotations import read as read_annotations
 from whichwhale.annotations import write as write_annotations
 from whichwhale.annotations.table import MEAN_OF_FOLDS
 from whichwhale.competition import folds
-from whichwhale.detect import detections, seen
+from whichwhale.detect import detections, seen, sides
 from whichwhale.detect.config import DetectConfig
 from whichwhale.detect.detections import Detections
 from whichwhale.detect.experiment import Experiment
 from whichwhale.detect.fusion import fuse
 from whichwhale.detect.score import in_words, score
+from whichwhale.detect.sides import PairSides
 from whichwhale.detect.tables import candidate_table, found_table
 from whichwhale.detect.truth import exchanged
 from whichwhale.detect.variants import make_net
@@ -51,7 +53,9 @@ def predict_fold(experiment: Experiment, fold: int) -> RunFolder:
         always = experiment.folds.loc[experiment.folds["fold"] < 0, "Image"].tolist()
         images = experiment.pictures.usable([*unseen, *always])
         net = load_net(config, run, len(experiment.truth.parts))
-        found = detect(net, experiment.pictures, config, experiment.truth.parts, images, f"{config.name} fold {fold}")
+        told, what = experiment.sides(fold), f"{config.name} fold {fold}"
+        sides.write(run.path, told)
+        found = detect(net, experiment.pictures, config, experiment.truth.parts, images, what, told)
         detections.write(run.path / DETECTIONS, found, made_by)
     else:
         found = there[0]
@@ -70,12 +74,20 @@ def load_net(config: DetectConfig, run: RunFolder, parts: int) -> nn.Module:
 
 
 def detect(
-    net: nn.Module, pictures: Pictures, config: DetectConfig, parts: list[str], images: list[str], name: str = "detect"
+    net: nn.Module,
+    pictures: Pictures,
+    config: DetectConfig,
+    parts: list[str],
+    images: list[str],
+    name: str = "detect",
+    told: Sequence[PairSides] = (),
 ) -> Detections:
-    """What `net` finds in the pictures of `images`, in pixels of the photos and cut at their edges: in all views, fused."""
+    """What `net` finds in the pictures of `images`, in pixels of the photos and cut at their edges: in all views, fused, and the
+    sides of paired parts as `told`."""
     if not images:
         return detections.empty(images, parts)
-    return fuse([_detect(net, pictures, config, parts, images, name, *move) for move in config.looks], config.overlap)
+    found = fuse([_detect(net, pictures, config, parts, images, name, *move) for move in config.looks], config.overlap)
+    return sides.tell(found, told, config.overlap, config.least_score / len(config.looks))
 
 
 def _detect(
@@ -166,7 +178,8 @@ def _made_by(experiment: Experiment, fold: int) -> str:
     run, config = RunFolder(experiment.run_path(fold)), experiment.config
     run.refuse_unfitted()
     settings = f"{config.overlap} {config.least_score} {config.most} {config.pyramid.model_dump_json()} {config.looks}"
-    parts = [sha256(run.weights), experiment.pictures.key, settings, *experiment.truth.parts]
+    told = [repr(one) for one in experiment.sides(fold)]
+    parts = [sha256(run.weights), experiment.pictures.key, settings, *experiment.truth.parts, *told]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
