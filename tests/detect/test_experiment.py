@@ -19,14 +19,16 @@ from whichwhale.annotations.__main__ import main as annotating
 from whichwhale.annotations.table import BOX
 from whichwhale.competition import folds
 from whichwhale.config import ConfigError, to_yaml
-from whichwhale.detect import predicting, seen
+from whichwhale.detect import predicting, seen, sides
 from whichwhale.detect.__main__ import main
 from whichwhale.detect.asked import photos_of
 from whichwhale.detect.config import DetectConfig
 from whichwhale.detect.experiment import Experiment
+from whichwhale.detect.finding import load
 from whichwhale.detect.fitting import fit_fold
 from whichwhale.detect.predicting import predict_fold
 from whichwhale.detect.score import score
+from whichwhale.detect.sides import PairSides
 from whichwhale.nets import Backbone
 from whichwhale.runs import RunError, RunFolder, trained_on
 
@@ -313,6 +315,14 @@ def test_new_photos_get_what_the_test_photos_got(here: Path, survey: Path, tmp_p
     assert ": 7 photos" in capsys.readouterr().out
     assert main(["find", str(here / "nothing"), str(tmp_path / "photos"), str(out)]) == 2
     assert "no fitted detector" in capsys.readouterr().err
+
+
+def test_what_tells_the_sides_goes_with_each_fold_model(here: Path, tmp_path: Path) -> None:
+    copied, told = tmp_path / "parts", [PairSides("flipper_left", "flipper_right", [["head", "fluke"]], [2.0])]
+    shutil.copytree(here / "parts", copied)
+    assert load(copied).sides == [[], []]
+    sides.write(copied / "fold1", told)
+    assert load(copied).sides == [[], told]
 
 
 def test_the_run_folder_says_what_was_learnt(here: Path) -> None:
