@@ -154,3 +154,5 @@ def test_what_was_learnt_is_read_back(learnt: list[sides.PairSides], tmp_path: P
     assert not (tmp_path / sides.FILE).exists()
     sides.write(tmp_path, learnt)
     assert sides.read(tmp_path) == learnt
+    sides.write(tmp_path, [])  # predicted anew with sides=false
+    assert sides.read(tmp_path) == []

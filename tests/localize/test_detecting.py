@@ -73,7 +73,7 @@ class TwoHeads(nn.Module):
 def test_of_a_detectors_boxes_the_surest_counts(photos: dict[str, Path], models: int) -> None:
     small = LocalizerConfig(width=96, height=64)
     one_view = DetectConfig(width=96, height=64, views={"turned": False, "mirror": False})
-    detector = Detecting(small, [TwoHeads()] * models, "a", None, one_view, ["head"])
+    detector = Detecting(small, [TwoHeads()] * models, "a", None, one_view, ["head"], sides=[[]] * models)
     (located,) = Locator(detector, None).look(photos)
     assert list(located.boxes["status"]) == ["none", "ok"]
     np.testing.assert_allclose(located.boxes[BOX].iloc[1], [19.5, 19.5, 20, 20])  # half the photo's pixels; centres at integers

@@ -17,8 +17,7 @@ from whichwhale.config import load as load_config
 from whichwhale.config import read_yaml
 from whichwhale.detect import sides
 from whichwhale.detect.config import DetectConfig
-from whichwhale.detect.fusion import fuse
-from whichwhale.detect.predicting import detect, load_net
+from whichwhale.detect.predicting import detect_together, load_net
 from whichwhale.detect.sides import PairSides
 from whichwhale.detect.tables import found_table
 from whichwhale.pictures.store import in_memory
@@ -51,11 +50,7 @@ class Detector:
             images = list(paths)[start : start + TOGETHER]
             pictures = in_memory({image: paths[image] for image in images}, self.config.whole, self.config.view_size)
             usable = pictures.usable(images)
-            each = [
-                detect(net, pictures, self.config, self.parts, usable, told=told)
-                for net, told in zip(self.nets, self.sides, strict=True)
-            ]
-            found = fuse(each, self.config.overlap)
+            found = detect_together(self.nets, self.sides, pictures, self.config, self.parts, usable)
             tables.append(found_table(found, MEAN_OF_FOLDS, self.source, pictures, images, self.config.threshold))
         return pd.concat(tables, ignore_index=True)
 

@@ -90,6 +90,19 @@ def detect(
     return sides.tell(found, told, config.overlap, config.least_score / len(config.looks))
 
 
+def detect_together(
+    nets: Sequence[nn.Module],
+    told: Sequence[Sequence[PairSides]],
+    pictures: Pictures,
+    config: DetectConfig,
+    parts: list[str],
+    images: list[str],
+) -> Detections:
+    """What several fold models find, each by the sides that it was `told`, fused."""
+    found = [detect(net, pictures, config, parts, images, told=own) for net, own in zip(nets, told, strict=True)]
+    return fuse(found, config.overlap)
+
+
 def _detect(
     net: nn.Module,
     pictures: Pictures,

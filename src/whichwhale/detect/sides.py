@@ -56,7 +56,7 @@ def learn(truth: Truth, images: Sequence[str], mirrored: dict[str, str]) -> list
     rows: dict[str, list[list[float]]] = {left: [] for left in mirrored}
     for image in images:
         box, part = truth.of(image)
-        item = animals.number(part, box, (np.nan, np.nan)) if len(part) else part
+        item = animals.number(part, box, (np.nan, np.nan))
         for one in np.unique(item):
             centre = {truth.parts[part[i]]: box[i, :2] + box[i, 2:] / 2 for i in np.flatnonzero(item == one)}
             for left, right in mirrored.items():
@@ -70,7 +70,7 @@ def learn(truth: Truth, images: Sequence[str], mirrored: dict[str, str]) -> list
         if len(sines):  # each with its mirror image, which shows the other side
             both, side = np.concatenate([sines, -sines]), np.repeat([1, 0], len(sines))
             fitted = LogisticRegression(C=HOLD, fit_intercept=False).fit(both, side)
-            found.append(PairSides(left, right, axes, fitted.coef_[0].tolist()))
+            found.append(PairSides(left, right, axes, fitted.coef_[0].round(6).tolist()))  # the same on every machine
     return found
 
 
@@ -100,8 +100,8 @@ def tell(found: Detections, sides: Sequence[PairSides], overlap: float, least: f
                 same = both[group]
                 place = box[same[0]]  # the surest
                 centre = place[:2] + place[2:] / 2
-                odds = np.exp(pair.log_odds(centre, {name: _nearest(centre, *boxes) for name, boxes in anchors.items()}))
-                if odds == 1.0:  # the axis is unknown
+                odds = np.exp(pair.log_odds(centre, {name: _surest(centre, *boxes) for name, boxes in anchors.items()}))
+                if odds == 1.0:  # the axis is unknown, or the box lies on it
                     continue
                 gone[same] = True
                 left, right = (float(score[same[part[same] == one]].max(initial=0.0)) for one in number)
@@ -122,9 +122,11 @@ def tell(found: Detections, sides: Sequence[PairSides], overlap: float, least: f
 
 
 def write(folder: Path, sides: Sequence[PairSides]) -> None:
-    """Write sides.json beside a fit's weights; none if there is nothing to say."""
+    """Write sides.json beside a fit's weights; if there is nothing to say, none is left."""
     if sides:
         write_json(folder / FILE, [asdict(one) for one in sides])
+    else:
+        (folder / FILE).unlink(missing_ok=True)
 
 
 def read(folder: Path) -> list[PairSides]:
@@ -158,7 +160,7 @@ def _anchors(found: Detections, mine: NDArray[np.int64], names: set[str]) -> dic
     return anchors
 
 
-def _nearest(centre: Floats, box: Floats, score: Floats) -> Floats:
+def _surest(centre: Floats, box: Floats, score: Floats) -> Floats:
     """Centre of the box that is surest, of equally sure ones the nearer: there may be two animals."""
     middle, reach = box[:, :2] + box[:, 2:] / 2, animals.REACH * np.sqrt(box[:, 2:].prod(1))
     return middle[np.argmax(score * reach / (reach + np.linalg.norm(middle - centre, axis=1)))]

@@ -14,9 +14,10 @@ import pandas as pd
 from whichwhale.annotations import build
 from whichwhale.annotations.table import MEAN_OF_FOLDS
 from whichwhale.config import load as load_config
+from whichwhale.detect import sides
 from whichwhale.detect.config import DetectConfig
-from whichwhale.detect.fusion import fuse
-from whichwhale.detect.predicting import detect, load_net
+from whichwhale.detect.predicting import detect_together, load_net
+from whichwhale.detect.sides import PairSides
 from whichwhale.detect.tables import candidate_table
 from whichwhale.localize.config import LocalizerConfig, TruthConfig
 from whichwhale.localize.fitted import Fitted
@@ -33,15 +34,15 @@ class Detecting(Fitted):
     detector: DetectConfig = field(default_factory=DetectConfig)
     parts: list[str] = field(default_factory=list)
     part: str = "head"
+    sides: list[list[PairSides]] = field(default_factory=list)  # of each net, what tells the sides of paired parts
 
     def find(self, pictures: Pictures, boxes: None) -> tuple[pd.DataFrame, None]:
         """The surest box in each picture, of what all fold models found together; a photo in which nothing has `least_score` has
         none."""
         images = list(pictures.index["Image"])
         usable = pictures.usable(images)
-        found = [detect(net, pictures, self.detector, self.parts, usable) for net in self.nets]
-        fused = fuse(found, self.detector.overlap)
-        return surest(candidate_table(fused, MEAN_OF_FOLDS, self.source, pictures, images), images, self.part), None
+        found = detect_together(self.nets, self.sides, pictures, self.detector, self.parts, usable)
+        return surest(candidate_table(found, MEAN_OF_FOLDS, self.source, pictures, images), images, self.part), None
 
 
 def surest(candidates: pd.DataFrame, images: list[str], part: str = "head") -> pd.DataFrame:
@@ -65,4 +66,5 @@ def read(runs: Sequence[RunFolder], overrides: Sequence[str] = (), of_fold: str 
         truth=TruthConfig(part=parts[0]), augment=MovesConfig(rotation=180 if config.lays else 0),
     )  # fmt: skip
     nets = [load_net(config, run, len(parts)) for run in runs]
-    return Detecting(shown, nets, f"{config.dataset}/{config.name}{of_fold}", None, config, parts, parts[0])
+    told = [sides.read(run.path) for run in runs]
+    return Detecting(shown, nets, f"{config.dataset}/{config.name}{of_fold}", None, config, parts, parts[0], told)
