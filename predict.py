@@ -7,28 +7,23 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 
 from train import open_experiment
+from whichwhale.command_line import carried_out, parsed, parser_of
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Predict what the command line asks for; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of("predict.py", __doc__)
     parser.add_argument("what", nargs="+", help="a model's YAML and key=value as given to train.py; with --model, photos")
     parser.add_argument("--model", type=Path, help="a blend, a model or one fit under runs/, to answer for single photos")
     parser.add_argument("--top", type=int, default=5, help="how many whales to name for a photo (default %(default)s)")
-    options = parser.parse_args(arguments)
-    try:
-        if options.model is not None:
-            return answer(options.model, options.what, options.top)
-        over_data_set(Path(options.what[0]), options.what[1:])
-    except ValueError as error:
-        print(f"predict.py: {error}", file=sys.stderr)
-        return 2
-    return 0
+    options = parsed(parser, arguments, "what")
+    if options.model is not None:
+        return carried_out(answer, options.model, options.what, options.top, by="predict.py")
+    return carried_out(over_data_set, Path(options.what[0]), options.what[1:], by="predict.py")
 
 
 def over_data_set(config: Path, overrides: list[str]) -> None:

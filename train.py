@@ -7,13 +7,13 @@
 
 from __future__ import annotations
 
-import argparse
 import importlib
 import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from whichwhale.command_line import carried_out, parsed, parser_of
 from whichwhale.config import ConfigError, read_yaml
 
 # What a config's `room` says, and whose door that is.
@@ -22,23 +22,23 @@ DOORS = {"identify": "identify", "localize": "localize", "align": "localize", "d
 
 def main(arguments: list[str] | None = None) -> int:
     """Fit what the command line asks for; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = parser_of("train.py", __doc__)
     parser.add_argument("config", type=Path, help="a model's YAML")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="what differs from it, for example fit.epochs=2")
-    options = parser.parse_args(arguments)
-    try:
-        room = room_of(options.config)
-        from whichwhale.fit.processes import together  # slow to import: not before the config is known to be one
+    options = parsed(parser, arguments, "overrides")
+    return carried_out(fit, options.config, options.overrides, by="train.py")
 
-        with together():
-            door, experiment = open_experiment(options.config, options.overrides, room)
-            for fold in experiment.fold_list():
-                run = door.fit_fold(experiment, fold)
-                print(f"{run.path}: fitted")
-    except ValueError as error:
-        print(f"train.py: {error}", file=sys.stderr)
-        return 2
-    return 0
+
+def fit(config: Path, overrides: list[str]) -> None:
+    """Fit every fold that the config names. Raises ConfigError if it fits no models."""
+    room = room_of(config)
+    from whichwhale.fit.processes import together  # slow to import: not before the config is known to be one
+
+    with together():
+        door, experiment = open_experiment(config, overrides, room)
+        for fold in experiment.fold_list():
+            run = door.fit_fold(experiment, fold)
+            print(f"{run.path}: fitted")
 
 
 def room_of(path: Path) -> str:

@@ -121,7 +121,7 @@ def test_from_crops_to_a_valid_submission(config: Path, heads: Path, tmp_path: P
     assert first.whale == guesses[0] and first.probability > second.probability
     assert len(whichwhale.load(run).identify(photos[0], top=None)) == 7
     bad = heads / "heads" / "imgs" / "w_47.jpg"
-    assert predict.main([str(photos[0]), str(bad), "--model", str(run / "fold0"), "--top", "1"]) == 1
+    assert predict.main([str(photos[0]), "--model", str(run / "fold0"), str(bad), "--top", "1"]) == 1
     printed = capsys.readouterr()
     assert "whale_0" in printed.out and "w_47.jpg" in printed.err
     with pytest.raises(LoadError, match="neither a blend"):
