@@ -37,7 +37,7 @@ def test_between_two_rates_the_stricter_limits_hold() -> None:
         errors=[0.05, 0.05], limits=[BandLimits(new_rate=rate, auto=auto, new=new, judged={}) for rate, auto, new in rates]
     )
     for rate, limits in (
-        (0.0, (0.7, 0.9)),
+        (0.0, (0.7, None)),  # more known animals than any that the limits of new were fitted for
         (0.1, (0.7, 0.9)),
         (0.15, (0.8, 0.9)),
         (0.2, (0.8, 0.6)),
@@ -45,6 +45,8 @@ def test_between_two_rates_the_stricter_limits_hold() -> None:
         (0.9, (None, 0.5)),
     ):
         assert bands.at(fitted, rate) == limits, rate
+    first = Bands(errors=[0.05, 0.05], limits=fitted.limits[:1])
+    assert bands.at(first, 0.11) == (None, 0.9)  # and more strangers than auto's were
 
 
 def test_fitted_bands_keep_the_errors_on_other_animals() -> None:

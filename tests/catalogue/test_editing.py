@@ -1,5 +1,6 @@
 """Build, add, remove, merge, split: what is in the catalogue afterwards, and what is refused without a change."""
 
+import hashlib
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -11,8 +12,9 @@ import pytest
 from tests.catalogue.made_up import DIMS, some_photos
 from whichwhale.catalogue import generations
 from whichwhale.catalogue.config import CatalogueConfig, IndexConfig
-from whichwhale.catalogue.doubles import pictures_in
+from whichwhale.catalogue.doubles import NEAR, _near, pictures_in
 from whichwhale.catalogue.editing import add, build, merge, remove, split
+from whichwhale.catalogue.encoding import decode, encode
 from whichwhale.catalogue.errors import CatalogueError
 from whichwhale.catalogue.gallery import check_vectors, read
 from whichwhale.catalogue.incoming import Incoming
@@ -268,7 +270,7 @@ def test_another_schema_and_damage_are_told(folder: Path, made) -> None:
     path = folder / "catalogue.json"
     whole = path.read_text()
     path.write_text(json.dumps(json.loads(whole) | {"schema": 99}))
-    with pytest.raises(CatalogueError, match="has schema 99, this code reads 1, 2;"):
+    with pytest.raises(CatalogueError, match="has schema 99, this code reads 1, 2, 3;"):
         read(folder)
     path.write_text(whole[:50])
     with pytest.raises(CatalogueError, match="catalogue.json: not readable"):
@@ -282,6 +284,37 @@ def test_another_schema_and_damage_are_told(folder: Path, made) -> None:
     vectors.unlink()
     with pytest.raises(CatalogueError, match=f"{vectors.name}: is missing, so the catalogue is damaged"):
         read(folder)
+
+
+def test_half_a_table_is_not_a_smaller_catalogue(folder: Path, made) -> None:
+    made()
+    table = next(folder.glob("table-*"))
+    lines = table.read_text().splitlines(keepends=True)
+    for damaged in ("".join(lines[:-3]), "".join(lines).replace("approved", "unsure", 1)):
+        table.write_text(damaged)
+        with pytest.raises(CatalogueError, match=f"{table.name}: not as it was written: cut off, or changed by hand"):
+            remove(folder, animals=["a0"])
+        assert table.read_text() == damaged and len(list(folder.glob("vectors-*"))) == 1  # nothing is made permanent
+    table.write_text("".join(lines))
+    assert len(read(folder)) == 12
+    # a catalogue of before the table's fingerprint was noted
+    manifest = json.loads((folder / "catalogue.json").read_text())
+    assert manifest.pop("table_sha") == hashlib.sha256(table.read_bytes()).hexdigest()
+    (folder / "catalogue.json").write_text(json.dumps(manifest | {"schema": 2}))
+    assert len(read(folder)) == 12
+
+
+@pytest.mark.parametrize(("storage", "dims"), [("float32", 1), ("float32", 5), ("float16", 40), ("int8", 40), ("int8", 600)])
+def test_near_vectors_are_those_that_all_pairs_show(storage: str, dims: int) -> None:
+    rng = np.random.default_rng(dims)
+    vectors = rng.normal(size=(60, dims))
+    vectors[40:] = vectors[rng.integers(0, 40, 20)] + rng.normal(size=(20, dims)) * rng.choice([0, 1e-6, 1e-3, 0.05], (20, 1))
+    vectors = (vectors / np.linalg.norm(vectors, axis=1, keepdims=True)).astype(np.float32)
+    stored = decode(encode(vectors, storage))
+    apart = np.linalg.norm(stored[:, None] - stored[None], axis=2)
+    near = np.tril(apart <= NEAR[storage], -1)
+    wanted = {int(row): int(near[row].argmax()) for row in np.flatnonzero(near.any(axis=1))}
+    assert len(wanted) > 3 and _near(vectors, None, storage) == wanted
 
 
 @pytest.mark.parametrize("storage", ["float16", "int8"])

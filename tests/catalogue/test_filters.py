@@ -49,6 +49,7 @@ def test_kept(conditions: list[str], kept: list[int]) -> None:
         ("place", "a filter is column=value"),
         ("sex=f", "no column 'sex'; it has place, side, date, length"),
         ("date=10/05/2010..", "'10/05/2010' is no date; write YYYY"),
+        ("date=2010-02-30", "'2010-02-30' is no date"),
         ("place=a..b", "no range of numbers"),
     ],
 )

@@ -207,6 +207,57 @@ def test_half_of_the_queries_can_be_asked_as_known(tmp_path: Path) -> None:
     assert sum(int(query.name[1:]) >= 300 for query in trials.own_queries(gallery, config)[0]) == 60
 
 
+def test_a_group_leaves_its_animal_a_photo(tmp_path: Path) -> None:
+    """Else animals of as many photos as a query has would be asked as strangers alone, and the number of photos would tell."""
+    gallery, _ = build(tmp_path / "w", some_photos(20, 4), CONFIG)
+    config = CONFIG.calibration.model_copy(update={"encounters": [1, 2, 4]})
+    queries, _ = trials.own_queries(gallery, config)
+    found = trials.run(gallery, queries, trials.choose_cohort(gallery, config), config, 16.0)
+    assert set(found.asked.own.tolist()) == {1, 2, 3}
+    for own in (1, 2, 3):
+        of = found.asked.own == own
+        assert 0 < (of & found.stranger).sum() == (of & ~found.stranger).sum()
+
+
+def test_the_number_of_photos_is_no_sign_of_a_stranger(calibrated: Gallery) -> None:
+    """Trials of one number of photos weigh half as known animals' and half as strangers', whatever could be asked."""
+    queries, _ = trials.own_queries(calibrated, CONFIG.calibration)
+    cohort = trials.choose_cohort(calibrated, CONFIG.calibration)
+    found = trials.run(calibrated, queries[:50] + queries[-50:], cohort, CONFIG.calibration, 16.0)
+    uneven = found.only(found.stranger | (found.asked.own == 1) | (np.arange(len(found)) % 7 == 0))
+    weight = fitting._weights(uneven)
+    assert weight.sum() == pytest.approx(1)
+    for own in np.unique(uneven.asked.own):
+        of = uneven.asked.own == own
+        assert weight[of & uneven.stranger].sum() == pytest.approx(weight[of & ~uneven.stranger].sum())
+    lone = uneven.only(uneven.stranger | (uneven.asked.own == 1))
+    assert (fitting._weights(lone)[lone.asked.own > 1] == 0).all()  # of whom nothing else is known
+
+
+def test_what_hiding_takes_from_a_score_is_made_up_for(tmp_path: Path) -> None:
+    """Of an animal whose photos are all alike, hiding one changes nothing."""
+    photos = some_photos(12, 4, spread=1.0)
+    alike = photos.vectors.copy()
+    alike[:4] = alike[0]
+    gallery, _ = build(tmp_path / "w", replace(photos, vectors=alike), CONFIG, keep_doubles=True)
+    config = CONFIG.calibration.model_copy(update={"encounters": [1], "sizes": [1.0]})
+    query = trials.Query(alike[1:2], 0, "a0", np.array([1]))
+    found = trials.run(gallery, [query], trials.choose_cohort(gallery, config), config, 16.0)
+    searcher = Searcher(gallery, exact=True)
+    searcher.scale = 16.0
+    (whole,) = searcher.rank([alike[1:2]], 1)
+    assert found.asked.score[0, 0] == pytest.approx(whole.score[0], abs=1e-6) and not found.stranger[0]
+
+
+def test_animals_are_dealt_evenly() -> None:
+    names = np.repeat(["a0", "a1", "a2", "a3", "a4"], 7)
+    for key in ("bands", "probabilities"):
+        side = trials.halves(names, key)
+        assert [len(set(side[names == one])) for one in np.unique(names)] == [1] * 5
+        assert sorted(np.bincount(side) // 7) == [2, 3]
+    assert (trials.halves(names, "bands") != trials.halves(names, "probabilities")).any()
+
+
 def test_a_reader_goes_on_while_the_calibration_is_made_anew(calibrated: Gallery, tmp_path: Path) -> None:
     """What it opened answers as before, with the cohort's file deleted by two later calibrations."""
     folder = tmp_path / "whales"

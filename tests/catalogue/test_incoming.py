@@ -1,5 +1,6 @@
 """The doors for vectors and photos, and what doesn't pass them."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,31 @@ def test_labels_join_by_photo(tmp_path: Path) -> None:
         of_file(plain(tmp_path / "v.npz")).labelled(read_labels(path), str(path))
 
 
+def test_an_empty_cell_says_nothing(tmp_path: Path) -> None:
+    known = {"animal": np.array(["x", "y", "z"]), "date": np.array(["2010", "", "2012"])}
+    known["side"] = np.array([" Left", "", "right "])
+    path = tmp_path / "labels.csv"
+    path.write_text("photo,animal,date,place\na.jpg,,,Fundy\nb.jpg,w,2011,\n")
+    table = of_file(plain(tmp_path / "v.npz", **known)).labelled(read_labels(path), str(path)).table
+    assert table["animal"].tolist() == ["x", "w", "z"] and table["date"].tolist() == ["2010", "2011", "2012"]
+    assert table["place"].tolist() == ["Fundy", "", ""] and table["side"].tolist() == ["Left", "", "right"]
+
+
+def test_a_letter_has_one_form(tmp_path: Path) -> None:
+    """Folders of some systems take letters with accents apart; tables seldom do."""
+    whole, apart = "Zo\u00eb.jpg", "Zoe\u0308.jpg"
+    path = tmp_path / "labels.csv"
+    path.write_text(f"photo,animal\n{whole},Zo\u00eb\n", encoding="utf-8")
+    photos = np.array([apart, "b.jpg", "c.jpg"])
+    found = of_file(plain(tmp_path / "v.npz", photo=photos, animal=np.array(["Zoe\u0308", "", ""])))
+    assert found.table["animal"].tolist() == ["Zo\u00eb", "", ""]
+    assert found.labelled(read_labels(path), str(path)).table["animal"].tolist() == ["Zo\u00eb", "", ""]
+    (tmp_path / "photos").mkdir()
+    (tmp_path / "photos" / apart).touch()
+    table = photos_in([tmp_path / "photos"])
+    assert table["photo"].tolist() == [whole] and Path(table["path"][0]).exists()
+
+
 def test_odd_tables_are_read_by_their_columns(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
     path.write_bytes(b"photo, animal , place,\r\na.jpg,x,Fundy,\r\n\r\nb.jpg,new_whale\r\n\"c, d.jpg\",y,\"Bay, north\",\r\n")
@@ -114,11 +140,13 @@ def test_odd_tables_are_read_by_their_columns(tmp_path: Path) -> None:
         ("Image,whaleID\na.jpg,x\nb.jpg,y\na.jpg,x\n", "line 4: a.jpg has a row already"),
         ("Image,whaleID\n,x\n", "line 2: no photo's name"),
         ("photo,animal,date\na.jpg,x,31.12.2010\n", r"row 2 \(a.jpg\): date '31.12.2010'"),
+        ("photo,animal,date\na.jpg,x,2015-02-31\n", r"row 2 \(a.jpg\): date '2015-02-31'; write .*of a day that there is"),
+        ('photo,place\na.jpg,x\nb.jpg,"y\rz"\n', r"row 3 \('b.jpg'\): place 'y\\rz' has a carriage return"),
         ("photo,key\na.jpg,x\n", "column 'key' would be mistaken"),
     ],
 )
 def test_bad_labels_are_told_by_line(tmp_path: Path, text: str, message: str) -> None:
-    (tmp_path / "labels.csv").write_text(text)
+    (tmp_path / "labels.csv").write_text(text, newline="")
     with pytest.raises(CatalogueError, match=message):
         read_labels(tmp_path / "labels.csv")
 
@@ -137,6 +165,10 @@ def test_photos_of_folders(tmp_path: Path) -> None:
     assert photos_in(both)["photo"].tolist() == ["snow/1.jpg", "punctuation/1.jpg", "x.jpg"]  # as much path as tells them apart
     with pytest.raises(CatalogueError, match="1.jpg more than once; a photo has one name"):
         photos_in([both[0], both[0]])
+    (tmp_path / "latin").mkdir()
+    Path(os.fsdecode(os.fsencode(tmp_path / "latin") + b"/\xe9t\xe9.jpg")).touch()
+    with pytest.raises(CatalogueError, match=r"the photos: row 0 .*dce9t.*is not UTF-8; give it another name"):
+        photos_in([tmp_path / "latin"])
     (tmp_path / "empty").mkdir()
     with pytest.raises(CatalogueError, match=r"empty: no photo in this folder \(it is empty\)"):
         photos_in([tmp_path / "empty"])

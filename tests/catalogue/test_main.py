@@ -92,6 +92,41 @@ def test_encounters_of_a_table_are_asked_together(vectors: Path, capsys: pytest.
     assert "labels.csv: has no column encounter" in capsys.readouterr().err
 
 
+def test_encounters_that_the_vectors_file_names(vectors: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["build", "whales", "--vectors", "known.npz", "--table", "labels.csv", "pool.scale=16"]) == 0
+    some = some_photos(2, 2, seed=5)
+    names = np.array(["k.jpg", "l.jpg", "m.jpg", "n.jpg"])
+    np.savez("met.npz", vectors=some.vectors, photo=names, model="m", encounter=np.array(["noon", "", "noon", "dawn"]))
+    search = ["search", "whales", "--vectors", "met.npz", "--json", "a.json"]
+    for options, asked in (([], 4), (["--encounters"], 3), (["--encounter"], 1)):
+        capsys.readouterr()
+        assert main([*search, *options]) == 0
+        assert len(json.loads(Path("a.json").read_text())["answers"]) == asked
+        assert ("--encounters asks the photos of one together" in capsys.readouterr().out) == (not options)
+    assert main(["search", "whales", "--vectors", "new.npz", "--encounters"]) == 2
+    assert "new.npz: names no encounters; --table says" in capsys.readouterr().err
+
+
+def test_five_guesses_that_cannot_be_written_are_refused_before_any_photo_is_read(
+    vectors: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["build", "whales", "--vectors", "known.npz", "--table", "labels.csv", "pool.scale=16"]) == 0
+    search = ["search", "whales", "--vectors", "not_there.npz", "--top5", "five.csv"]
+    assert main([*search, "--where", "side=nobody's"]) == 2
+    capsys.readouterr()
+    assert main(["set", "whales", "some=y", "--animals", "a1", "a2"]) == 0
+    assert main([*search, "--where", "some=y"]) == 2
+    assert "the format wants 5 guesses, and 2 animals are searched" in capsys.readouterr().err
+    assert main(["merge", "whales", "a1", "--into", "Zo\u00eb the 2nd"]) == 0
+    assert main(search) == 2
+    assert "'Zo\u00eb the 2nd' can't stand in this format, which parts names by blanks (1 such" in capsys.readouterr().err
+    assert main(["merge", "whales", "Zoe\u0308 the 2nd", "--into", "Zo\u00eb"]) == 0  # in its other form
+    assert main(search) == 2
+    assert "not_there.npz: no such file" in capsys.readouterr().err
+    assert main(["set", "whales", "place=a\rb", "--animals", "a2"]) == 2
+    assert "place 'a\\rb' has a carriage return" in capsys.readouterr().err
+
+
 def test_what_is_known_is_set(vectors: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["build", "whales", "--vectors", "known.npz", "--table", "labels.csv", "pool.scale=16"]) == 0
     capsys.readouterr()
@@ -291,4 +326,4 @@ def test_bands_of_stated_errors_and_catalogues_of_before(
     told = json.loads(Path("a.json").read_text())
     assert told["bands"] is None and {one["band"] for one in told["answers"]} == {None}
     assert main(["remove", "whales", "--photos", "knownp0_0.jpg"]) == 0
-    assert json.loads(Path("whales/catalogue.json").read_text())["schema"] == 2
+    assert json.loads(Path("whales/catalogue.json").read_text())["schema"] == 3

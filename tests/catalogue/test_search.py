@@ -1,5 +1,6 @@
 """Search: exact against cosines written out, the approximate index against exact, filters, removal, additions."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -138,6 +139,19 @@ def test_a_damaged_index_costs_time_only(folder: Path) -> None:
     assert names(gallery, found) == ["a50"]
     add(folder, some_photos(30, 1, first=200))
     assert Searcher(read(folder)).index is not None, "and the next writer mends it"
+
+
+def test_an_open_index_outlives_its_file(folder: Path) -> None:
+    """A writer deletes what a reader has open; and what is open elsewhere in the process stays so."""
+    gallery, _ = build(folder, some_photos(100, 2), CatalogueConfig(index=SMALL_INDEX))
+    path = folder / gallery.manifest.index.file
+    searcher, query = Searcher(read(folder)), some_photos(1, 1, first=50, seed=3).vectors
+    before = set(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else set()
+    path.unlink()
+    assert names(gallery, searcher.rank([query], 1)[0]) == ["a50"] and searcher.index is not None
+    assert Searcher(read(folder)).index is None
+    if before:
+        assert set(os.listdir("/proc/self/fd")) >= before - {max(before, key=int)}  # that of the listing itself
 
 
 @pytest.mark.parametrize("damage", ["cut", "gone", "empty", "another's"])

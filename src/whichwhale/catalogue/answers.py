@@ -173,17 +173,29 @@ def text(one: Answer) -> str:
     return "\n".join(lines)
 
 
+def check_top5(path: str | Path, searcher: Searcher) -> None:
+    """Raises CatalogueError if the animals that are searched can't be answered with in that format (score/top5.py)."""
+    known, calibration = [searcher.gallery.animals[place] for place in searcher.animal], searcher.gallery.manifest.calibration
+    guesses = len(known) if calibration is None else min(len(known), calibration.candidates) + 1  # `new_whale` is one
+    if guesses < top5.GUESSES:
+        raise CatalogueError(
+            f"{path}: the format wants {top5.GUESSES} guesses, and {len(known)} animals are searched; leave --top5 out, or ask "
+            "more animals"
+        )
+    if unfit := [name for name in known if any(mark in name for mark in ' ,"\r\n')]:
+        raise CatalogueError(
+            f"{path}: {unfit[0]!r} can't stand in this format, which parts names by blanks ({len(unfit)} such animals); "
+            f"`merge {unfit[0]!r} --into NAME` gives it another name, or leave --top5 out: --json takes every name"
+        )
+
+
 def write_top5(path: str | Path, answers: Sequence[Answer], searcher: Searcher) -> None:
     """The guesses as `Image,Id`, a row a photo (score/top5.py); the photos of an encounter have its guesses.
 
     Raises:
-        CatalogueError: fewer than five guesses; SubmissionError as `score.top5.write`.
+        CatalogueError: as `check_top5`; SubmissionError as `score.top5.write`.
     """
-    if short := [one.query for one in answers if len(one.guesses) < top5.GUESSES]:
-        raise CatalogueError(
-            f"{path}: {short[0]} has fewer than the {top5.GUESSES} guesses that the format wants: "
-            f"{len(searcher.animal)} animals were searched"
-        )
+    check_top5(path, searcher)
     known = [searcher.gallery.animals[place] for place in searcher.animal]
     rows = [(photo, one.guesses) for one in answers for photo in one.photos]
     top5.write(path, [photo for photo, _ in rows], [guesses for _, guesses in rows], {*known, NEW_WHALE})

@@ -7,6 +7,7 @@ that it decides which animals are looked at and never how near they are.
 
 from __future__ import annotations
 
+import mmap
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,12 +107,18 @@ def _keys(path: Path, about: IndexFile) -> NDArray[np.int64]:
 
 
 def _opened(path: Path, about: IndexFile, config: IndexConfig, view: bool) -> Any:
+    # USearch reads a path twice, and if a writer deletes the file between the two it closes a descriptor that isn't its own; so
+    # the file is opened here, once.
     try:
-        index = _usearch().Index.restore(str(path), view=view)
+        with path.open("rb") as stream:
+            mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
+        index = _usearch().Index.restore(mapped, view=view)
     except (OSError, RuntimeError, ValueError) as error:
         raise CatalogueError(f"{path}: not readable ({error})") from None
     if index is None or len(index) != about.rows:
-        raise CatalogueError(f"{path}: missing, cut off, or not of this catalogue")
+        raise CatalogueError(f"{path}: cut off, or not of this catalogue")
+    if view:
+        index.mapped = mapped  # which must live as long
     index.expansion_search, index.expansion_add = config.expansion_search, config.expansion_add
     return index
 

@@ -44,6 +44,9 @@ def add_command(command: Callable[[str, Callable[[argparse.Namespace], int | Non
     which = one.add_mutually_exclusive_group()
     which.add_argument("--encounter", action="store_true", help="all photos show one animal")
     which.add_argument(
+        "--encounters", action="store_true", help="photos of one encounter, as the .npz of --vectors names them, show one animal"
+    )
+    which.add_argument(
         "--table", type=Path, metavar="CSV", help="photo (or Image) and encounter: photos of one encounter show one animal"
     )
     one.add_argument(
@@ -64,6 +67,8 @@ def _search(options: argparse.Namespace) -> int:
     if options.evidence and options.model is None:
         raise CatalogueError("--evidence shows what the network compares, so it needs --model, beside --vectors too")
     searcher = Searcher(gallery, options.where, options.exact)
+    if options.top5:
+        answering.check_top5(options.top5, searcher)
     labels = None if options.table is None else _encounters(options.table)
     incoming, failed = incoming_of(options, options.sources)
     coming.refuse_other_model(incoming.model, gallery.manifest.model, str(options.catalogue))
@@ -73,7 +78,12 @@ def _search(options: argparse.Namespace) -> int:
         incoming = incoming.labelled(labels, str(options.table))
         if lone := [photo for photo, one in zip(photos, incoming.table["encounter"], strict=True) if not one]:
             print(f"{len(lone)} photos are of no encounter in {options.table} and are asked alone: {listed(lone)}")
-    names, of, queries = _queries(incoming, options.encounter, labels is not None)
+    met = "encounter" in incoming.table.columns and (incoming.table["encounter"] != "").any()
+    if options.encounters and not met:
+        raise CatalogueError(f"{options.vectors or 'photos'}: names no encounters; --table says which photos are of one")
+    if met and labels is None and not (options.encounter or options.encounters):
+        print("each photo is asked alone, though their encounters are known; --encounters asks the photos of one together")
+    names, of, queries = _queries(incoming, options.encounter, labels is not None or options.encounters)
     there = pictures_in(gallery, incoming, searcher.nearest_rows(incoming.vectors))
     if (itself := np.flatnonzero(np.isin(there, searcher.rows))).size:
         first = f"{photos[itself[0]]} ({gallery.table['photo'].iloc[there[itself[0]]]})"

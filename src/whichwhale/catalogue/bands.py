@@ -13,7 +13,6 @@ two of them the stricter limits hold.
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Sequence
 
 import numpy as np
@@ -23,7 +22,7 @@ from whichwhale.catalogue.calibration import NEW, REST
 from whichwhale.catalogue.errors import CatalogueError
 from whichwhale.catalogue.manifest import BandLimits, Bands
 from whichwhale.catalogue.reliability import Judge
-from whichwhale.catalogue.trials import Trials
+from whichwhale.catalogue.trials import Trials, halves
 from whichwhale.score.open_set import limit, weights
 
 RATES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
@@ -48,14 +47,17 @@ def band(top: float, nobody: float, limits: tuple[float | None, float | None]) -
 
 
 def at(bands: Bands, new_rate: float) -> tuple[float | None, float | None]:
-    """The limits (auto, new) at a rate of strangers: the stricter ones of the two rates about it that limits were fitted for."""
+    """The limits (auto, new) at a rate of strangers: the stricter ones of the two rates about it that limits were fitted for.
+    None of auto above the highest of these rates, and of new below the lowest: what error comes with a limit there is not known,
+    but that it is larger."""
     above = int(np.searchsorted([one.new_rate for one in bands.limits], new_rate))
     last = len(bands.limits) - 1
     if above <= last and bands.limits[above].new_rate == new_rate:
         about = [bands.limits[above]]
     else:
         about = [bands.limits[max(above - 1, 0)], bands.limits[min(above, last)]]
-    return _stricter([one.auto for one in about]), _stricter([one.new for one in about])
+    auto, new = _stricter([one.auto for one in about]), _stricter([one.new for one in about])
+    return None if above > last else auto, None if new_rate < bands.limits[0].new_rate else new
 
 
 def _stricter(limits: Sequence[float | None]) -> float | None:
@@ -68,7 +70,7 @@ def fit(trials: Trials, judge: Judge, errors: tuple[float, float]) -> Bands:
     kept = trials.share == trials.share.max()
     if (alone := kept & (trials.asked.own == 1)).any():
         kept = alone
-    part = np.array([zlib.crc32(name.encode()) // 2 % 2 for name in trials.name])
+    part = halves(trials.name, "bands")  # not those that the probabilities were fitted by
     return Bands(errors=list(errors), limits=[_at_rate(trials, judge(rate), kept, part, rate, errors) for rate in RATES])
 
 

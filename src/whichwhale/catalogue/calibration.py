@@ -15,7 +15,8 @@ catalogue's photos, whose median is `level` and whose 90th percentile lies `spre
 speaker recognition", compares its kinds.)
 
 An animal's number of photos is no feature: among trials with photos of the catalogue itself the right animal always lacks one,
-which a fit would take for a sign of being right. log_sum_exp, a kernel density, has it in the score already.
+which a fit would take for a sign of being right. log_sum_exp, a kernel density, has it in the score already, and what hiding
+takes from that sum is made up for (trials.py).
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -58,7 +59,8 @@ def describe(
         if not rows.any():
             raise CatalogueError(f"{folder}: no photo meets {', '.join(conditions)}; `list --where` shows what there is")
         at = np.flatnonzero(rows)
-        gallery, told = _change(gallery, at, {column: np.full(len(at), value.strip(), object) for column, value in known.items()})
+        texts = {column: unicodedata.normalize("NFC", value.strip()) for column, value in known.items()}
+        gallery, told = _change(gallery, at, {column: np.full(len(at), text, object) for column, text in texts.items()})
     return gallery, [*mourned(died), told]
 
 

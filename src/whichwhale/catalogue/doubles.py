@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from whichwhale.catalogue.config import Storage
 from whichwhale.catalogue.encoding import decode, encode
@@ -17,6 +18,7 @@ from whichwhale.catalogue.incoming import Incoming
 SAME_PHOTO = 0.9999  # cosine above which two vectors of one name are one photo's, computed twice
 # How far apart two vectors of one picture may lie, computed twice and stored: rounding moves a few components by a step.
 NEAR: dict[Storage, float] = {"float32": 1e-5, "float16": 1e-3, "int8": 1e-2}
+LINES = 8  # dimensions in which vectors that may be near are looked for
 SHOWN = 10
 
 
@@ -127,24 +129,22 @@ def _near(vectors: NDArray[np.float32], gallery: Gallery | None, storage: Storag
     """Of each row of `vectors` [M, D] that has one, the first row of all (the gallery's, then `vectors`) whose stored vector is
     no further than NEAR from it as it would be stored.
 
-    Two vectors that near are as near along any line, so along one they are sorted, and only neighbours there are compared.
+    Two vectors that near are as near in any subspace, so they are laid out in one of LINES dimensions, and only neighbours there
+    are compared: along a single line a good quarter of all vectors of int8 would be.
     """
-    line = np.random.default_rng(0).standard_normal(vectors.shape[1])
-    line /= np.linalg.norm(line)
+    dims = vectors.shape[1]
+    lines = np.linalg.qr(np.random.default_rng(0).standard_normal((dims, min(LINES, dims))))[0]
     before, near, place = 0 if gallery is None else len(gallery), NEAR[storage], []
     stored = [decode(encode(vectors[at : at + BLOCK], storage)) for at in range(0, len(vectors), BLOCK)]
     again = np.concatenate(stored) if stored else vectors
     for at in range(0, before, BLOCK):
-        place.append(gallery.vectors(np.arange(at, min(at + BLOCK, before))).astype(np.float64) @ line)
-    place.append(again.astype(np.float64) @ line)
-    along = np.concatenate(place)
-    if not among_new:
-        along = along[:before]
-    order = np.argsort(along, kind="stable")
-    low, high = (np.searchsorted(along[order], place[-1] + side * near) for side in (-1, 1))
+        place.append(gallery.vectors(np.arange(at, min(at + BLOCK, before))).astype(np.float64) @ lines)
+    place += [part.astype(np.float64) @ lines for part in stored]
+    along = np.concatenate(place) if place else np.zeros((0, lines.shape[1]))
+    tree = cKDTree(along if among_new else along[:before], balanced_tree=False, compact_nodes=False)
     found = {}
     for row in range(len(again)):
-        beside = order[low[row] : high[row] + 1]
+        beside = np.array(tree.query_ball_point(along[before + row], near * (1 + 1e-6)), np.int64)
         beside = np.sort(beside[beside < before + (row if among_new else 0)])
         if not len(beside):
             continue

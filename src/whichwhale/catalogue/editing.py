@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -179,6 +180,7 @@ def mourned(died: str | None) -> Told:
 
 def rows_of_animal(gallery: Gallery, animal: str) -> NDArray[np.bool_]:
     """[N]: which photos show the animal. Raises CatalogueError if none does, naming the nearest name."""
+    animal = unicodedata.normalize("NFC", animal)
     rows = (gallery.table["animal"] == animal).to_numpy()
     if not rows.any():
         raise CatalogueError(f"{gallery.folder}: has no animal {animal!r}{_near(animal, gallery.animals)}")
@@ -187,7 +189,8 @@ def rows_of_animal(gallery: Gallery, animal: str) -> NDArray[np.bool_]:
 
 def rows_of(gallery: Gallery, photos: Sequence[str]) -> NDArray[np.int64]:
     """The photos' rows, in their order. Raises CatalogueError for one that is not there, naming the nearest name."""
-    rows = gallery.photos.get_indexer(pd.Index(list(photos), dtype="str")) if photos else np.zeros(0, np.int64)
+    wanted = [unicodedata.normalize("NFC", photo) for photo in photos]
+    rows = gallery.photos.get_indexer(pd.Index(wanted, dtype="str")) if photos else np.zeros(0, np.int64)
     if missing := [photo for photo, row in zip(photos, rows, strict=True) if row < 0]:
         raise CatalogueError(
             f"{gallery.folder}: has no photo {listed(missing)}{_near(missing[0], gallery.table['photo'].tolist())}"
@@ -203,7 +206,7 @@ def _near(name: str, known: Sequence[str]) -> str:
 def _renamed(gallery: Gallery, rows: NDArray[np.bool_], animal: str) -> pd.DataFrame:
     if not animal.strip():
         raise CatalogueError("an animal must have a name")
-    table = gallery.table.copy()
+    table, animal = gallery.table.copy(), unicodedata.normalize("NFC", animal)
     table.loc[rows, "animal"] = animal
     tables.check(table, str(gallery.folder))
     return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
@@ -9,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from whichwhale.catalogue.errors import CatalogueError, listed
-from whichwhale.catalogue.table import DATE
+from whichwhale.catalogue.table import is_date, plain
 
 
 def matching(table: pd.DataFrame, conditions: Sequence[str]) -> NDArray[np.bool_]:
@@ -24,7 +25,7 @@ def matching(table: pd.DataFrame, conditions: Sequence[str]) -> NDArray[np.bool_
     """
     kept = np.ones(len(table), bool)
     for condition in conditions:
-        column, equals, wanted = condition.partition("=")
+        column, equals, wanted = unicodedata.normalize("NFC", condition).partition("=")
         column = column.strip()
         if not equals or not column:
             raise CatalogueError(f"{condition!r}: a filter is column=value, column=one|other or column=from..to")
@@ -32,7 +33,7 @@ def matching(table: pd.DataFrame, conditions: Sequence[str]) -> NDArray[np.bool_
             raise CatalogueError(
                 f"{condition!r}: the catalogue has no column {column!r}; it has {listed(list(table.columns), 20)}"
             )
-        values = table[column].astype(str)
+        values = plain(table[column].astype(str))  # catalogues of old kept blanks about texts
         low, dots, high = wanted.partition("..")
         if not dots:
             kept &= np.any([_is(values, column, one.strip(), condition) for one in wanted.split("|")], axis=0)
@@ -52,7 +53,7 @@ def _is(values: pd.Series, column: str, wanted: str, condition: str) -> NDArray[
 
 def _days(values: pd.Series, low: str, high: str, condition: str) -> NDArray[np.bool_]:
     for end in (low, high):
-        if end and not DATE.fullmatch(end):
+        if end and not is_date(end):
             raise CatalogueError(f"{condition!r}: {end!r} is no date; write YYYY, YYYY-MM or YYYY-MM-DD")
     known = np.array(values != "")
     lengths = values.str.len()

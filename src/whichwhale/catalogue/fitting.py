@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
@@ -16,7 +14,7 @@ from whichwhale.catalogue.incoming import Incoming
 from whichwhale.catalogue.manifest import Calibration
 from whichwhale.catalogue.pooling import DEFAULT_SCALE
 from whichwhale.catalogue.reliability import Judge, at_rate, reliability
-from whichwhale.catalogue.trials import Trials
+from whichwhale.catalogue.trials import Trials, halves
 from whichwhale.score.novelty import best_threshold
 
 LEAST = 30  # queries of known animals, and of strangers
@@ -94,8 +92,20 @@ def fit(trials: Trials, animals: int) -> tuple[list[float], NDArray[np.float64]]
     z = (asked.score[own, right[own]] - asked.level[own]) / asked.spread[own] if len(own) else np.zeros(1)
     knots = [float(knot) for knot in np.quantile(z, KNOTS)]
     table = design(asked, knots, animals)
-    weight = np.where(trials.stranger, HALF / max(trials.stranger.sum(), 1), HALF / max((~trials.stranger).sum(), 1))
-    return knots, _most_likely(table, right, weight)
+    return knots, _most_likely(table, right, _weights(trials))
+
+
+def _weights(trials: Trials) -> NDArray[np.float64]:
+    """Weights [Q], of sum 1. Queries of one number of photos are known animals' and strangers' half each, as much as the rarer
+    kind has: else the number of photos would tell who is a stranger, for whoever has few photos can seldom be asked as known."""
+    weight = np.zeros(len(trials))
+    for own in np.unique(trials.asked.own):
+        of = trials.asked.own == own
+        kinds = [of & ~trials.stranger, of & trials.stranger]
+        least = min(int(kind.sum()) for kind in kinds)
+        for kind in kinds:
+            weight[kind] = least / max(int(kind.sum()), 1)
+    return weight / max(weight.sum(), 1e-12)
 
 
 def _most_likely(table: Design, right: NDArray[np.int64], weight: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -120,7 +130,7 @@ def _most_likely(table: Design, right: NDArray[np.int64], weight: NDArray[np.flo
 
 def cross_fitted(trials: Trials, animals: int) -> Judge:
     """Probabilities by fits that did not see the animal: two, each on the queries of half of the animals."""
-    half = np.array([zlib.crc32(name.encode()) % 2 for name in trials.name])
+    half = halves(trials.name, "probabilities")
     fits = {}
     for side in (0, 1):
         learn = trials.only(half != side)

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import softmax
 
 from whichwhale.catalogue.answers import Answer, Match
 from whichwhale.catalogue.errors import CatalogueError, listed
@@ -15,6 +14,7 @@ from whichwhale.catalogue.filters import matching
 from whichwhale.catalogue.gallery import Gallery
 from whichwhale.catalogue.incoming import Incoming
 from whichwhale.catalogue.parts import FusionFile
+from whichwhale.score.odds import log_posterior
 from whichwhale.score.ranking import NEW_WHALE
 
 
@@ -31,7 +31,8 @@ def answers(
     photo without one.
 
     Each of the A animals that the conditions leave has the prior (1 - new_rate) / A, and the log likelihood ratio of the cosines
-    of the parts that both it and the sighting show, each of the most alike photos; nobody has the prior new_rate and the ratio 0.
+    of the parts that both it and the sighting show, each of the most alike photos; nobody has the prior new_rate. Two numbers
+    fitted with the weights make probabilities of a search of them (score/odds.py).
     An animal with many photos of a part is looked at as one with a single photo: its ratio is then somewhat too large.
 
     Raises:
@@ -63,8 +64,7 @@ def answers(
     for name, rows in sorted(photos.table.groupby(names, sort=True).indices.items()):
         cosine, best, own = _best(photos, rows, fitted.parts, vectors, part, animal, len(animals))
         ratio = fitted.fusion.log_ratio(cosine)
-        with np.errstate(divide="ignore"):
-            p = softmax(np.append(ratio + np.log1p(-new_rate) - np.log(len(animals)), np.log(new_rate)))
+        p = np.exp(log_posterior(ratio[None], fitted.odds, new_rate)[0])
         ranked = np.argsort(-p[:-1], kind="stable")
         strongest = np.nan_to_num(cosine * np.array(fitted.slope) + np.array(fitted.offset), nan=-np.inf).argmax(axis=1)
         matches = [

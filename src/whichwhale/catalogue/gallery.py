@@ -131,7 +131,7 @@ def open_generation(folder: Path, manifest: Manifest) -> Gallery:
         FileNotFoundError: one of its files is missing.
         CatalogueError: one is damaged, or not what the manifest says.
     """
-    table = tables.read(folder / manifest.table)
+    table = tables.read(folder / manifest.table, manifest.table_sha)
     segments, keys = [], []
     for one in manifest.segments:
         try:

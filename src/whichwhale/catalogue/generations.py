@@ -3,6 +3,7 @@ new catalogue.json, before which nothing has changed; the caller has the lock (l
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -59,7 +60,8 @@ def commit(gallery: Gallery, table: pd.DataFrame, changes: dict | None = None) -
     name = f"table-{generation:06}.csv"
     content = tables.to_csv(table[[KEY, *[column for column in table.columns if column != KEY]]])
     write_atomically(folder / name, lambda stream: stream.write(content) and None)
-    manifest = old.model_copy(update={"generation": generation, "table": name} | (changes or {}))
+    named = {"generation": generation, "table": name, "table_sha": hashlib.sha256(content).hexdigest()}
+    manifest = old.model_copy(update=named | (changes or {}))
     fresh = open_generation(folder, manifest)
     if len(manifest.segments) > MOST_SEGMENTS or len(fresh) < (1 - DEAD_SHARE) * len(fresh.keys):
         manifest = manifest.model_copy(update={"segments": _compacted(fresh)})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import unicodedata
 import zipfile
 from collections import Counter
 from collections.abc import Sequence
@@ -52,7 +53,7 @@ class Incoming:
         return replace(self, table=self.table[kept].reset_index(drop=True), vectors=self.vectors[kept], told=told)
 
     def labelled(self, labels: pd.DataFrame, where: str) -> Incoming:
-        """With the columns of a table of labels [photo, …]; it wins over what was known.
+        """With the columns of a table of labels [photo, …]; it wins over what was known, but an empty cell says nothing.
 
         Raises:
             CatalogueError: none of the photos is in it.
@@ -68,7 +69,8 @@ class Incoming:
         table, found = self.table.copy(), place >= 0
         for name in labels.columns.drop("photo"):
             values = table[name].to_numpy(object) if name in table.columns else np.full(len(table), "", object)
-            values[found] = labels[name].to_numpy(object)[place[found]]
+            said = labels[name].to_numpy(object)[place[found]]
+            values[found] = np.where(said != "", said, values[found])
             table[name] = pd.Series(values, dtype="str")
         if self.seen is not None and "learned" not in labels.columns:
             table["learned"] = learned.said(table, self.seen)  # by the animals too, which may be known only now
@@ -142,10 +144,11 @@ def _predictions(path: Path, roles: Sequence[str]) -> Incoming:
     kept = np.isin(read.role, [ROLE_NAMES.index(role) for role in roles])
     if not kept.any():
         raise CatalogueError(f"{path}: has no row of role {' or '.join(roles)}")
-    photo = [item.removesuffix("#0") for item in read.item[kept].tolist()]
+    photo = [unicodedata.normalize("NFC", item.removesuffix("#0")) for item in read.item[kept].tolist()]
     table = pd.DataFrame({"photo": photo, "learned": np.where(read.role[kept] == ROLE_TRAIN, "yes", "no")}, dtype="str")
     folders = [name.rpartition("/")[0] for name in photo]
-    if set(folders) <= set(read.class_id.tolist()):  # photos in folders of classes, which name the animals
+    classes = {unicodedata.normalize("NFC", name) for name in read.class_id.tolist()}
+    if set(folders) <= classes:  # photos in folders of classes, which name the animals
         table["animal"] = pd.Series(folders, dtype="str")
     _refuse_double(table, str(path))
     vectors = check_vectors(read.embedding[kept], photo, str(path))
@@ -167,6 +170,8 @@ def _plain(path: Path, arrays: dict[str, NDArray]) -> Incoming:
             raise CatalogueError(f"{path}: {name} must be text [{len(photo)}], not {values.dtype} {list(values.shape)}")
         columns[name] = values.tolist()
     table = pd.DataFrame(columns, dtype="str")
+    for name in table.columns:  # a photo's or an animal's name is taken as it is, or refused
+        table[name] = table[name].str.normalize("NFC") if name in ("photo", "animal") else tables.plain(table[name])
     tables.check(table, str(path))
     _refuse_double(table, str(path))
     model = arrays["model"] if "model" in arrays else np.array(UNNAMED)
@@ -201,6 +206,9 @@ def photos_in(where: Sequence[str | Path]) -> pd.DataFrame:
         raise CatalogueError("no photo was named")
     table = pd.DataFrame(rows, dtype="str")
     table["photo"] = _told_apart(table["photo"].tolist(), [Path(path) for path in table["path"]])
+    tables.check_texts(table, "the photos")
+    for name in ("photo", "animal"):
+        table[name] = table[name].str.normalize("NFC")
     _refuse_double(table, "the photos")
     return table
 

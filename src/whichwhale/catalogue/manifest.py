@@ -14,8 +14,8 @@ from whichwhale.config import Config
 from whichwhale.files import write_json
 
 MANIFEST = "catalogue.json"
-SCHEMA = 2
-READABLE = (1, 2)  # 1 knew no bands
+SCHEMA = 3
+READABLE = (1, 2, 3)  # 1 knew no bands, 2 no fingerprint of the table
 UNNAMED = "unnamed"  # model of vectors of which nobody says whose they are
 
 
@@ -90,12 +90,14 @@ class Calibration(Config):
 
 
 class Manifest(Config):
-    """All that a reader must know. `uncalibrated` says why there is no calibration."""
+    """All that a reader must know. `table_sha`: SHA-256 of the table's file, null in catalogues of before it was noted;
+    `uncalibrated` says why there is no calibration."""
 
     generation: int
     model: Model
     config: CatalogueConfig
     table: str
+    table_sha: str | None = None
     segments: list[Segment]
     next_key: int
     index: IndexFile | None = None

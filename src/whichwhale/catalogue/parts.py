@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,11 +24,14 @@ from whichwhale.catalogue.held_out import HeldOut
 from whichwhale.catalogue.manifest import Model
 from whichwhale.config import Config
 from whichwhale.files import write_json
-from whichwhale.score import fusion
+from whichwhale.score import fusion, odds
 from whichwhale.score.bootstrap import Interval
 from whichwhale.score.fusion import Evidence, Fusion
+from whichwhale.score.odds import Odds
 
-SCHEMA = 1
+SCHEMA = 2
+READABLE = (1, 2)  # 1 knew no odds
+RATES = (0.05, 0.3)  # of strangers, at which probabilities are judged
 FILE = "fusion.json"  # beside the first file of vectors
 GROUPS = 5  # that the animals of a single file of vectors are dealt to
 
@@ -154,8 +157,9 @@ def _pairs(
 class FusionFile(Config):
     """Plain numbers: ln p(cosines | one animal) / p(cosines | two) is the sum of slope * cosine + offset over the parts that both
     sightings show. `models`: whose vectors they were fitted on, fits of one config; `missing`: the share of parts that was left
-    out while they were fitted; `animals` they were fitted on; `figures`: of fitted weights on animals not fitted on, [estimate,
-    low, high] each; `warning`: why they are too good, "" if they are not."""
+    out while they were fitted; `animals` they were fitted on; `power`, `nobody`: what makes probabilities of a search of the
+    ratios (score/odds.py), and `reliability` what these claim on animals not fitted on, and what is right; `figures`: of fitted
+    weights on animals not fitted on, [estimate, low, high] each; `warning`: why they are too good, "" if they are not."""
 
     models: list[Model]
     parts: list[str]
@@ -165,11 +169,18 @@ class FusionFile(Config):
     animals: int
     figures: dict[str, list[float]]
     seed: int
+    power: float = pydantic.Field(1.0, ge=0)
+    nobody: float = 0.0
+    reliability: list[dict[str, float]] = []
     warning: str = ""
 
     @property
     def fusion(self) -> Fusion:
         return Fusion(tuple(self.parts), tuple(self.slope), tuple(self.offset))
+
+    @property
+    def odds(self) -> Odds:
+        return Odds(self.power, self.nobody)
 
 
 def write(path: Path, fitted: FusionFile) -> None:
@@ -185,8 +196,8 @@ def read(path: Path) -> FusionFile:
         raise CatalogueError(f"{path}: no such file; `fuse --vectors PREDICTIONS.npz --table CSV` fits and writes it") from None
     except (OSError, ValueError) as error:
         raise CatalogueError(f"{path}: not readable ({error}); delete it and fit it anew") from None
-    if not isinstance(values, dict) or values.pop("schema", None) != SCHEMA:
-        raise CatalogueError(f"{path}: not a file of fused parts of schema {SCHEMA}; fit it anew")
+    if not isinstance(values, dict) or values.pop("schema", None) not in READABLE:
+        raise CatalogueError(f"{path}: not a file of fused parts of schema {' or '.join(map(str, READABLE))}; fit it anew")
     try:
         return FusionFile.model_validate(values)
     except pydantic.ValidationError as error:
@@ -223,7 +234,10 @@ def fit(
     tables = {share: evidence(several, missing=share, times=times, seed=seed) for share in sorted(set(missing))}
     try:
         judged = [Asked(share, fusion.judge(table, seed=seed, draws=draws)) for share, table in tables.items()]
-        weights = fusion.fit(tables[judged[-1].missing])
+        table = tables[judged[-1].missing]
+        weights = fusion.fit(table)
+        found = odds.searches(table, fusion.scores(table)[fusion.FUSED])
+        of_search, told = odds.fit(found), odds.reliability(found, RATES)
     except ValueError as error:
         raise CatalogueError(f"{listed(list(names))}: too little to fit on ({error})") from None
     fused = next(row for row in judged[-1].found.rows if row.name == fusion.FUSED)
@@ -238,6 +252,9 @@ def fit(
         animals=judged[-1].found.animals,
         figures={name: [one.mean, one.low, one.high] for name, one in figures.items()},
         seed=seed,
+        power=of_search.power,
+        nobody=of_search.nobody,
+        reliability=[asdict(one) for one in told],
         warning="; ".join(warnings),
     )
     return file, judged
@@ -261,6 +278,13 @@ def text(fitted: FusionFile, judged: Sequence[Asked]) -> str:
             lines.append(f"  {about:<23}" + "".join(f"{_signed(gain[name]):>27}" for name in fusion.FIGURES))
     told = (f"{part} {slope:.1f}" for part, slope in zip(fitted.parts, fitted.slope, strict=True))
     lines.append(f"weights (log likelihood ratio a unit of cosine): {', '.join(told)}")
+    if fitted.reliability:
+        lines.append("probabilities of a search, on animals that nothing was fitted on:")
+    for one in fitted.reliability:
+        lines.append(
+            f"  {one['new_rate']:.0%} strangers: first answer claimed {one['claimed']:.1%}, right {one['right']:.1%}; "
+            f"nobody we know claimed {one['nobody']:.1%}"
+        )
     return "\n".join([*lines, *([fitted.warning] if fitted.warning else [])])
 
 

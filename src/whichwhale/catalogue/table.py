@@ -10,6 +10,9 @@ empty where nothing is known.
 from __future__ import annotations
 
 import csv
+import datetime
+import hashlib
+import io
 import re
 from pathlib import Path
 
@@ -27,18 +30,44 @@ ALIASES = {"Image": "photo", "image": "photo", "whaleID": "animal", "Id": "anima
 DATE = re.compile(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")
 
 
+def is_date(text: str) -> bool:
+    """Whether it is a year, a month or a day that there is, as YYYY, YYYY-MM or YYYY-MM-DD."""
+    if not DATE.fullmatch(text):
+        return False
+    try:
+        return len(text) < 10 or bool(datetime.date.fromisoformat(text))
+    except ValueError:
+        return False
+
+
+def plain(texts: pd.Series) -> pd.Series:
+    """Texts without blanks about them, each character in one form (Unicode's NFC): folders of some systems take letters with
+    accents apart, and a name would be two."""
+    return texts.str.strip().str.normalize("NFC")
+
+
 def to_csv(table: pd.DataFrame) -> bytes:
     """Without columns that are empty throughout, except those that stand in every catalogue."""
     kept = [name for name in table.columns if name in (KEY, *ALWAYS) or (table[name] != "").any()]
     return table[kept].to_csv(index=False, lineterminator="\n").encode("utf-8")
 
 
-def read(path: Path) -> pd.DataFrame:
-    """A table that `to_csv` wrote; raises CatalogueError if it is damaged, FileNotFoundError if it is gone."""
+def read(path: Path, sha: str | None = None) -> pd.DataFrame:
+    """A table that `to_csv` wrote; raises CatalogueError if it is damaged, FileNotFoundError if it is gone.
+
+    Args:
+        sha: SHA-256 of the file as it was written: half a table would pass for a smaller catalogue.
+    """
     try:
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8")
+        content = path.read_bytes()
+        if sha is not None and hashlib.sha256(content).hexdigest() != sha:
+            raise CatalogueError(
+                f"{path}: not as it was written: cut off, or changed by hand (`set`, `merge` and `split` change it); copy the "
+                "catalogue anew from where it is whole"
+            )
+        table = pd.read_csv(io.BytesIO(content), dtype=str, keep_default_na=False, encoding="utf-8")
         table[KEY] = table[KEY].astype("int64")
-    except FileNotFoundError:
+    except (FileNotFoundError, CatalogueError):
         raise
     except (OSError, ValueError, KeyError) as error:
         raise CatalogueError(f"{path}: not readable ({error}); copy the catalogue anew from where it is whole") from None
@@ -70,7 +99,7 @@ def read_labels(path: str | Path) -> pd.DataFrame:
     if KEY in table.columns:
         raise CatalogueError(f"{path}: its column {KEY!r} would be mistaken for the catalogue's own; give it another name")
     for name in table.columns:
-        table[name] = table[name].str.strip()
+        table[name] = plain(table[name])
     if (table["photo"] == "").any():
         raise CatalogueError(f"{path}: line {int((table['photo'] == '').to_numpy().argmax()) + 2}: no photo's name")
     if (double := table["photo"].duplicated()).any():
@@ -112,7 +141,8 @@ def meetings(table: pd.DataFrame) -> NDArray[np.int64] | None:
 
 
 def check(table: pd.DataFrame, where: str, first_line: int = 0) -> None:
-    """Raises CatalogueError for names that can't stand in the table, and for dates that are none."""
+    """Raises CatalogueError for names and texts that can't stand in the table, and for dates that are none."""
+    check_texts(table, where, first_line)
     if "animal" in table.columns and (stranger := table["animal"] == NEW_WHALE).any():
         photo = table["photo"].iloc[int(stranger.to_numpy().argmax())]
         raise CatalogueError(f"{where}: {photo}: {NEW_WHALE} is what nobody's animal is called; give it a name, or none")
@@ -126,12 +156,38 @@ def check(table: pd.DataFrame, where: str, first_line: int = 0) -> None:
                 f"{where}: row {row + first_line}: {name} {table[name].iloc[row]!r} has blanks or breaks about it"
             )
     if "date" in table.columns:
-        bad = (table["date"] != "") & ~table["date"].str.fullmatch(DATE.pattern)
+        dates = {one: not one or is_date(one) for one in table["date"].unique()}
+        bad = ~table["date"].map(dates).to_numpy(bool)
         if bad.any():
-            row = int(bad.to_numpy().argmax())
+            row = int(bad.argmax())
             raise CatalogueError(
                 f"{where}: row {row + first_line} ({table['photo'].iloc[row]}): date {table['date'].iloc[row]!r}; "
-                "write YYYY, YYYY-MM or YYYY-MM-DD"
+                "write YYYY, YYYY-MM or YYYY-MM-DD, of a day that there is"
             )
     if "learned" in table.columns and not (known := set(table["learned"].unique())) <= {"yes", "no", ""}:
         raise CatalogueError(f"{where}: column learned says {listed(sorted(known))}; it is yes, no or empty")
+
+
+def check_texts(table: pd.DataFrame, where: str, first_line: int = 0) -> None:
+    """Raises CatalogueError for texts that a CSV in UTF-8 can't hold, or would not give back as they are."""
+    for name in table.columns:
+        if name == KEY:
+            continue
+        if "\r" in name or "\n" in name:
+            raise CatalogueError(f"{where}: column {name!r} has a line break in its name; give it another one")
+        texts = table[name].astype(str)
+        for number, one in enumerate(texts.unique().tolist()):
+            if problem := _unwritable(one):
+                row = int((texts == one).to_numpy().argmax())
+                photo = ascii(table["photo"].iloc[row]) if "photo" in table.columns else number
+                raise CatalogueError(f"{where}: row {row + first_line} ({photo}): {name} {one!a} {problem}")
+
+
+def _unwritable(text: str) -> str:
+    if "\r" in text:
+        return "has a carriage return; write a line feed, or a blank"
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return "is not UTF-8; give it another name, without these letters or in UTF-8"
+    return ""

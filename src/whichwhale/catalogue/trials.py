@@ -9,6 +9,7 @@ asked, since a model knows its training photos too well.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -140,7 +141,8 @@ def _drawn(
 ) -> Iterator[NDArray[np.int64]]:
     """Rows of each query: single photos, then groups of one animal, of one encounter where that is known. At least half of the
     single photos, while there are such, are among `again` [N], whose animal is known by another meeting: others can be asked as
-    strangers' alone."""
+    strangers' alone. A group of the catalogue's own photos (`again` is given) leaves its animal one at least, where nobody knows
+    the encounters: else animals of as many photos would be asked as strangers alone, and the number of photos would tell."""
     for number, together_ in enumerate(sorted(set(config.encounters))):
         order = np.random.default_rng([config.seed, number]).permutation(eligible)
         if together_ == 1:
@@ -155,7 +157,11 @@ def _drawn(
         groups: dict[tuple[int, int], list[int]] = {}
         for row in order.tolist():
             groups.setdefault((int(code[row]), 0 if meeting is None else int(meeting[row])), []).append(row)
-        whole = [rows[at : at + together_] for rows in groups.values() for at in range(0, len(rows) - together_ + 1, together_)]
+        whole, photos = [], np.bincount(code)
+        for (animal, _), rows in groups.items():
+            size = together_ if again is None or meeting is not None else min(together_, int(photos[animal]) - 1)
+            if size > 1:
+                whole += [rows[at : at + size] for at in range(0, len(rows) - size + 1, size)]
         for rows in whole[: config.queries // 2]:
             yield np.array(rows)
 
@@ -178,6 +184,8 @@ def run(
         cosines[:, column[query.hidden]] = -np.inf
         scores = together(pooled(cosines, searcher.starts, searcher.pool, scale), searcher.pool)
         there = np.isfinite(scores)
+        if query.animal >= 0 and there[query.animal]:
+            scores[query.animal] += _made_up(searcher, query, scale)
         for place, size in enumerate(config.sizes):
             draw = np.random.default_rng([config.seed, 1, number, place])
             drawn = there & ((draw.random(len(scores)) < size) if size < 1 else True)
@@ -203,6 +211,18 @@ def run(
     return found.trials()
 
 
+def _made_up(searcher: Searcher, query: Query, scale: float) -> float:
+    """What the query's own animal lacks in score while `query.hidden` are hidden, which nothing will hide from a new photo.
+
+    log_sum_exp is the logarithm of a sum over the animal's photos, so the h of its n photos that are hidden cost it the share
+    h / n of the sum, as far as photos are exchangeable. Other pools have no such sum: their probabilities stay on the careful
+    side where animals have few photos."""
+    if searcher.pool.kind != "log_sum_exp":
+        return 0.0
+    photos, hidden = int(searcher.counts[query.animal]), int((searcher.gallery.code[query.hidden] == query.animal).sum())
+    return float(np.log(photos / (photos - hidden)) / scale)
+
+
 def _cosines(searcher: Searcher, queries: Sequence[Query]) -> Iterator[tuple[int, Query, NDArray[np.float32]]]:
     """Each query with its cosines [m, N], animal by animal; some at a time, so that the photos are read seldom."""
     most, at = max(1, MOST_COSINES // len(searcher.rows)), 0
@@ -217,6 +237,15 @@ def _cosines(searcher: Searcher, queries: Sequence[Query]) -> Iterator[tuple[int
             yield number, queries[number], cosines[start:stop]
             start = stop
         at = end
+
+
+def halves(names: NDArray[np.str_], key: str) -> NDArray[np.int64]:
+    """0 or 1 for each name [N]: animals dealt to two halves that differ by one at most, by a hash of their names and `key`."""
+    animals, code = np.unique(names, return_inverse=True)
+    order = sorted(range(len(animals)), key=lambda place: hashlib.sha256(f"{key} {animals[place]}".encode()).digest())
+    side = np.empty(len(animals), np.int64)
+    side[order] = np.arange(len(animals)) % 2
+    return side[code]
 
 
 class _Found:
@@ -273,6 +302,7 @@ def fit_scale(gallery: Gallery, queries: Sequence[Query], scales: Sequence[float
             scores = together(pooled(cosines, searcher.starts, searcher.pool, scale), searcher.pool).astype(np.float64)
             if query.animal < 0 or not np.isfinite(scores[query.animal]):
                 break
+            scores[query.animal] += _made_up(searcher, query, scale)
             above = scores[None] - scores[query.animal]
             loss[row] += np.log(np.exp(np.array(powers)[:, None] * np.minimum(above, 5.0)).sum(axis=1))
     return float(scales[int(loss.min(axis=1).argmin())])

@@ -1,0 +1,75 @@
+"""Probabilities of a search from ratios of pairs: exact sums, and numbers that mend ratios which are off."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from whichwhale.score import odds
+from whichwhale.score.fusion import Evidence
+from whichwhale.score.odds import Odds, Searches
+
+
+def made_up(count: int, animals: int, apart: float = 2.0, seed: int = 0) -> tuple[Searches, np.ndarray]:
+    """Searches whose ratios are those of normal scores, 0 or `apart` standard deviations high; and strangers' ratios."""
+    rng = np.random.default_rng(seed)
+    right = rng.integers(0, animals, count)
+    score = rng.normal(size=(count, animals))
+    score[np.arange(count), right] += apart
+    strangers = rng.normal(size=(count, animals))
+    true = [apart * one - apart**2 / 2 for one in (score, strangers)]  # ln N(x; apart, 1) / N(x; 0, 1)
+    return Searches(true[0], right, np.arange(count) % 4), true[1]
+
+
+def test_bayes_by_hand() -> None:
+    ratio = np.log([[6.0, 2.0, 1.0]])
+    p = np.exp(odds.log_posterior(ratio, Odds(), 0.25)[0])
+    whole = 0.25 * (6 + 2 + 1) + 0.25  # (1 - r) / A = 0.25, and r
+    np.testing.assert_allclose(p, [1.5 / whole, 0.5 / whole, 0.25 / whole, 0.25 / whole])
+    hidden = np.where([[True, False, True]], ratio, -np.inf)  # two animals are candidates
+    p = np.exp(odds.log_posterior(hidden, Odds(power=2.0, nobody=np.log(3)), 0.2)[0])
+    whole = 0.4 * 36 + 0.4 + 0.2 * 3
+    np.testing.assert_allclose(p, [14.4 / whole, 0, 0.4 / whole, 0.6 / whole])
+    assert odds.log_posterior(ratio, Odds(), 0.0)[0, -1] == -np.inf
+
+
+@given(st.integers(0, 10_000), st.floats(0, 5), st.floats(-5, 5), st.floats(0, 0.99))
+def test_probabilities_sum_to_one(seed: int, power: float, nobody: float, rate: float) -> None:
+    ratio = np.random.default_rng(seed).normal(size=(5, 7)) * 30
+    ratio[:, 3] = -np.inf
+    p = np.exp(odds.log_posterior(ratio, Odds(power, nobody), rate))
+    np.testing.assert_allclose(p.sum(axis=1), 1)
+    assert (p[:, 3] == 0).all()
+
+
+def test_right_ratios_are_left_alone_and_wrong_ones_mended() -> None:
+    found, strangers = made_up(3000, 30)
+    fitted = odds.fit(found)
+    assert fitted.power == pytest.approx(1, abs=0.06) and fitted.nobody == pytest.approx(0, abs=0.15)
+    shrunk = odds.fit(Searches(0.4 * found.ratio + 0.5, found.right, found.group))
+    # 2.5 (0.4 ratio + 0.5) is 1.25 too high for everybody, which nobody then has as well
+    assert 0.4 * shrunk.power == pytest.approx(1, abs=0.06) and shrunk.nobody == pytest.approx(1.25, abs=0.2)
+    for odd, some in ((fitted, (found.ratio, strangers)), (shrunk, (0.4 * found.ratio + 0.5, 0.4 * strangers + 0.5))):
+        p = [np.exp(odds.log_posterior(ratio, odd, 0.3))[:, -1].mean() for ratio in some]
+        assert 0.7 * p[0] + 0.3 * p[1] == pytest.approx(0.3, abs=0.02)
+
+
+def test_reliability_is_of_other_groups() -> None:
+    found, _ = made_up(2000, 30)
+    few, many = odds.reliability(found, (0.05, 0.3))
+    for one in (few, many):
+        assert one.claimed == pytest.approx(one.right, abs=0.03) and one.nobody == pytest.approx(one.new_rate, abs=0.02)
+    assert odds.reliability(Searches(found.ratio, found.right, np.zeros(2000, int)), (0.05,)) == []
+    with pytest.raises(ValueError, match="no sighting whose animal"):
+        odds.fit(found.only(np.zeros(2000, bool)))
+
+
+def test_searches_of_pairs() -> None:
+    """Sighting 0 of animal 0 among two of its own and one of animal 2; sighting 1 of animal 1 among animal 2 alone."""
+    query, first = np.array([0, 0, 0, 1]), np.array([0, 0, 0, 1])
+    second = np.array([0, 0, 2, 2])
+    evidence = Evidence(("face",), np.zeros((4, 1)), first == second, query, first, second, np.array([3, 3, 3, 5]), 4)
+    found = odds.searches(evidence, np.array([1.0, 2.5, -1.0, 0.0]))
+    assert len(found) == 1 and found.right.tolist() == [0] and found.group.tolist() == [3]
+    assert found.ratio.tolist() == [[2.5, -np.inf, -1.0, -np.inf]]
+    assert found.without_own().tolist() == [[-np.inf, -np.inf, -1.0, -np.inf]]
