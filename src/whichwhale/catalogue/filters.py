@@ -33,7 +33,8 @@ def matching(table: pd.DataFrame, conditions: Sequence[str]) -> NDArray[np.bool_
             raise CatalogueError(
                 f"{condition!r}: the catalogue has no column {column!r}; it has {listed(list(table.columns), 20)}"
             )
-        values = plain(table[column].astype(str))  # catalogues of old kept blanks about texts
+        code, texts = pd.factorize(table[column].astype(str))
+        values = plain(pd.Series(texts, dtype="str")).iloc[code].reset_index(drop=True)  # those of old kept blanks about texts
         low, dots, high = wanted.partition("..")
         if not dots:
             kept &= np.any([_is(values, column, one.strip(), condition) for one in wanted.split("|")], axis=0)
