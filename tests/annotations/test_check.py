@@ -147,7 +147,7 @@ def test_the_report() -> None:
     findings = check(Loaded(table, ["line 2", "line 3"]))
     assert line(findings[0], "a.csv") == (
         "a.csv, line 2: error: box leaves photo: the head box leaves the photo (1000 x 800) by 4.5 px; "
-        "cut it to x=-0.5, y=360, width=695.5, height=80"
+        "cut it to x=-0.5, y=360, width=695.5, height=80 (pixel centres at integers)"
     )
     assert [text.split() for text in summary(findings, 2, 1).splitlines()[1:4]] == [
         ["box", "leaves", "photo", "1", "0", "1"],
@@ -156,3 +156,18 @@ def test_the_report() -> None:
     ]
     assert as_csv(findings).splitlines()[0] == "level,kind,image,entry,what,fix"
     assert pd.read_json(pd.io.common.StringIO(as_json(findings)))["image"].tolist() == ["a.jpg", "b.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("photo", "warned"),
+    [
+        (Upright(1000, 800, 1), False),
+        (Upright(1000, 800, 3), True),  # upside down: the size is the same either way
+        (Upright(1000, 800, 6), False),  # the size is the upright photo's, so whoever said it had it upright
+        (Upright(1000, 1000, 6), True),
+    ],
+)
+def test_a_turn_that_leaves_the_size_is_told(photo: Upright, warned: bool) -> None:
+    row = head("a.jpg", photo_height=photo.height)
+    told = found(row, photos={"a.jpg": photo})
+    assert told == ([(WARNING, "exif rotation", "row 0")] if warned else [])

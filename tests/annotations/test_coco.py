@@ -103,3 +103,12 @@ def test_two_boxes_of_one_animals_part_are_refused(tmp_path: Path) -> None:
     path = save(tmp_path / "a.json", HEAD | {"item": 1}, HEAD | {"id": 2, "item": 1})
     with pytest.raises(FormatError, match=r"annotation 1 \(id 2\): animal 1 has a head above"):
         coco.read(path)
+
+
+@pytest.mark.parametrize("bbox", [0, {}, False])
+def test_a_box_that_is_none_is_no_missing_one(tmp_path: Path, bbox: object) -> None:
+    content = {"images": [{"id": 1, "file_name": "a.jpg"}], "categories": [{"id": 1, "name": "head", "keypoints": ["eye"]}]}
+    content |= {"annotations": [{"id": 1, "image_id": 1, "category_id": 1, "bbox": bbox, "keypoints": [1, 2, 2]}]}
+    (tmp_path / "c.json").write_text(json.dumps(content))
+    with pytest.raises(FormatError, match="bbox is .*, must be 4 numbers"):
+        coco.read(tmp_path / "c.json")

@@ -1,5 +1,6 @@
 """The formats by name: contract 1's tables come back from each, files are recognised, nothing else is overwritten."""
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -169,3 +170,54 @@ def test_contracts_points_may_be_chosen(tmp_path: Path) -> None:
     assert annotations.point_names(formats.read(tmp_path / "a.csv", asked=formats.Asked(["eye"])).table) == ["eye"]
     with pytest.raises(FormatError, match="no point ear, but eye"):
         formats.read(tmp_path / "a.csv", asked=formats.Asked(["ear"]))
+
+
+@pytest.mark.parametrize("form", ["coco", "label-studio", "yolo"])
+def test_a_point_that_is_spelt_otherwise_empties_nothing(tmp_path: Path, form: str) -> None:
+    target = tmp_path / "out"
+    formats.write(target, one(eye_x=3.0, eye_y=4.0, eye_v=2), form)
+    sizes = {"a.jpg": (40, 30)}
+    with pytest.raises(FormatError, match=r"out: has no point eey, but eye$"):
+        formats.read(target, form, formats.Asked(["eey"], sizes))
+
+
+def test_a_point_that_nobody_has_marked_yet_is_an_empty_column(tmp_path: Path) -> None:
+    """Nothing that the file has is left out, so nothing is spelt otherwise."""
+    formats.write(tmp_path / "a.json", one(eye_x=3.0, eye_y=4.0, eye_v=2), "label-studio")
+    table = formats.read(tmp_path / "a.json", asked=formats.Asked(["ear", "eye"])).table
+    assert table[["ear_v", "eye_v"]].values.tolist() == [[0, 2]]
+
+
+def test_a_table_that_breaks_the_contract_is_refused_by_entry(tmp_path: Path) -> None:
+    content = {
+        "images": [{"id": 1, "file_name": "a.jpg", "width": 1e30, "height": 30}],
+        "categories": [{"id": 1, "name": "head"}],
+    }
+    content |= {"annotations": [{"id": 7, "image_id": 1, "category_id": 1, "bbox": [1, 2, 3, 4]}]}
+    (tmp_path / "c.json").write_text(json.dumps(content))
+    why = r"c\.json, annotation 0 \(id 7\): column photo_width: 1e\+30 must be a whole number of pixels"
+    with pytest.raises(FormatError, match=why):
+        formats.read(tmp_path / "c.json")
+
+
+@pytest.mark.parametrize("content", ["[" * 100_000 + "]" * 100_000, '[{"filename": ' + "9" * 5000 + "}]"])
+def test_json_beyond_all_measure_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(FormatError, match=r"a\.json: not JSON"):
+        formats.read(tmp_path / "a.json")
+
+
+def test_json_min_is_told_from_the_export(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(json.dumps([{"image": "/data/upload/1/a.jpg", "id": 1, "annotator": 1, "annotation_id": 2}]))
+    with pytest.raises(FormatError, match="is this JSON-MIN"):
+        formats.read(tmp_path / "a.json")
+
+
+def test_endings_in_capitals_and_folders_below(tmp_path: Path) -> None:
+    formats.write(tmp_path / "y", one(), "yolo")
+    (tmp_path / "y" / "labels" / "a.txt").rename(tmp_path / "y" / "labels" / "a.TXT")
+    assert formats.read(tmp_path / "y", asked=formats.Asked(sizes={"a.jpg": (40, 30)})).table["status"].tolist() == ["ok"]
+    (tmp_path / "l" / "day 2").mkdir(parents=True)
+    for name in ("a.JSON", "day 2/b.json"):
+        (tmp_path / "l" / name).write_text(json.dumps({"imagePath": f"{Path(name).stem}.jpg", "shapes": []}))
+    assert formats.read(tmp_path / "l").table["Image"].tolist() == ["a.jpg", "b.jpg"]

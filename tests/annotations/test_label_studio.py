@@ -134,7 +134,8 @@ def test_what_is_written(tmp_path: Path) -> None:
         (rectangle(0, 0, 10, 10) | {"original_width": None}, "original_width is None"),
         (rectangle(0, 0, 10, 10) | {"original_width": 100, "id": "s"}, "others on 200 x 100"),
         (rectangle(0, 0, 10, 10) | {"image_rotation": 90}, "turned by 90 degrees"),
-        (rectangle(0, 0, 10, 10) | {"meta": {"text": ["item one"]}}, "must have a whole number"),
+        (rectangle(0, 0, 20, 10, "ok"), "has its id 'ok' and another width"),
+        (rectangle(10**400, 0, 10, 10), "x is 1" + 39 * "0" + ", must be a number"),
         (point(1, 1, keypointlabels=[]), "the key point has no label"),
         (point(1, 1, "p2", parent="ok"), "its rectangle has another eye"),
         ({"id": "z", "type": "ellipselabels", "value": {"x": 1}} | SIDES, "neither rectangle nor key point"),
@@ -171,3 +172,53 @@ def test_a_malformed_file_is_refused(tmp_path: Path, tasks: object, message: str
 def test_a_photos_name_from_its_address(tmp_path: Path, address: str) -> None:
     path = save(tmp_path / "t.json", rectangle(0, 0, 1, 1), data={"image": address})
     assert label_studio.read(path).table["Image"].tolist() == ["a.jpg"]
+
+
+def test_peoples_notes_are_no_commands(tmp_path: Path) -> None:
+    """`item 3` and `part=fluke` say whose a region is; a remark that begins alike says nothing."""
+    remarks = ["item needs review", "part of the tip is under water", "part fluke"]
+    noted = [rectangle(0, 0, 10, 10) | {"meta": {"text": remarks}}, point(50, 50) | {"meta": {"text": ["part=fluke", "item 3"]}}]
+    table = label_studio.read(save(tmp_path / "a.json", *noted)).table
+    assert table[["item", "part"]].values.tolist() == [["a b.jpg#0", "head"], ["a b.jpg#3", "fluke"]]
+
+
+def test_what_is_passed_over_is_told(tmp_path: Path) -> None:
+    """Tasks skipped or left to the other annotator are no photos without whales; predictions stand in where nobody has looked."""
+    done = {"completed_by": 1, "result": [rectangle(0, 0, 10, 10)]}
+    tasks = [
+        {"data": {"image": f"{name}.jpg"}, "annotations": annotations, "predictions": predictions}
+        for name, annotations, predictions in (
+            ("a", [done], []),
+            ("b", [done | {"was_cancelled": True}], []),
+            ("c", [done | {"completed_by": 2}], []),
+            ("d", [], [{"model_version": "m1", "result": []}]),
+        )
+    ]
+    path = tmp_path / "a.json"
+    path.write_text(json.dumps(tasks))
+    loaded = label_studio.read(path)
+    assert loaded.table["Image"].tolist() == ["a.jpg", "c.jpg", "d.jpg"]
+    left, guessed = loaded.notes
+    assert "1 of 4 tasks are left out, the first is task 1" in left and "1 of 4 tasks, the first is task 3" in guessed
+    (left,) = label_studio.read(path, annotator="2").notes
+    assert "3 of 4 tasks are left out, the first is task 0: 2 has not done it" in left
+
+
+def test_rows_keep_their_own_source(tmp_path: Path) -> None:
+    size = {"Image": "a.jpg", "photo_width": 200.0, "photo_height": 100.0}
+    box = {"x": 1.0, "y": 2.0, "width": 30.0, "height": 20.0}
+    dot = {"eye_x": 5.0, "eye_y": 6.0, "eye_v": 2}
+    rows = [
+        size | box | {"source": "m1", "score": 0.5},
+        size | box | {"item": "a.jpg#1"},
+        size | dot | {"item": "a.jpg#2", "source": "m2"},
+    ]
+    path = tmp_path / "a.json"
+    path.write_text(label_studio.text(annotations.build(rows, ["eye"])))
+    assert label_studio.read(path).table["source"].tolist() == ["m1", "hand", "m2"]
+
+
+def test_a_point_whose_choices_are_null(tmp_path: Path) -> None:
+    region = point(1, 1)
+    region["value"]["choices"] = None
+    assert label_studio.read(save(tmp_path / "a.json", region)).table["eye_v"].tolist() == [2]

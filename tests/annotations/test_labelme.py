@@ -92,3 +92,9 @@ def test_a_malformed_file_is_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(FormatError, match=why):
             labelme.read(save(tmp_path, "a", **more))
+
+
+def test_the_largest_head_is_the_first_whether_grouped_or_not(tmp_path: Path) -> None:
+    save(tmp_path, "a", rectangle([0, 0], [4, 4], group_id=7), rectangle([10, 10], [30, 30]), rectangle([5, 5], [6, 6]))
+    table = labelme.read(tmp_path).table
+    assert table[["item", "width"]].values.tolist() == [["a.jpg#0", 20], ["a.jpg#1", 4], ["a.jpg#2", 1]]

@@ -106,3 +106,58 @@ def test_agree_between_formats_and_annotators(tmp_path: Path, capsys: pytest.Cap
     both = str(tmp_path / "b.json")
     assert main(["agree", both, both, "--annotator", "1", "--other-annotator", "2"]) == 0
     assert "parts that only a has: 1 (a.jpg#0 head)" in capsys.readouterr().out
+
+
+def test_sizes_that_can_not_be_used_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "r.csv").write_text("a.jpg,1,2,3,4,head\n")
+    sizes = tmp_path / "sizes.csv"
+    for content, why in (
+        (
+            b"Image,width,height\na.jpg,40,-30\n",
+            "line 2: width and height are '40' and '-30', must be whole numbers of pixels above 0",
+        ),
+        (b"Image,width,height\na.jpg,40,30\na.jpg,30,40\n", "line 3: a.jpg has another size above"),
+        ("Image,width,height\nä.jpg,40,30\n".encode("latin-1"), "not a CSV table in UTF-8"),
+        (b"Image,w,h\n", "must have the columns Image, width, height"),
+    ):
+        sizes.write_bytes(content)
+        assert main(["convert", str(tmp_path / "r.csv"), str(tmp_path / "a.csv"), "--sizes", str(sizes)]) == 2
+        told = capsys.readouterr().err
+        assert str(sizes) in told and why in told
+    assert not (tmp_path / "a.csv").exists()
+
+
+def test_agree_says_what_it_leaves_out(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    first, second = (
+        table(tmp_path / "a.csv", HEAD),
+        table(tmp_path / "b.csv", {"Image": "a.jpg", "status": "none"}, points=("tip",)),
+    )
+    assert main(["agree", first, second, "--json", str(tmp_path / "p.json")]) == 0
+    told = capsys.readouterr().out
+    assert "points that only a has, not compared: bonnet_tip, blowhole" in told and "only b has, not compared: tip" in told
+    assert json.loads((tmp_path / "p.json").read_text())["points_b"] == ["tip"]
+    sized = table(tmp_path / "c.csv", HEAD | {"photo_width": 100, "photo_height": 80})
+    smaller = table(tmp_path / "d.csv", HEAD | {"photo_width": 50, "photo_height": 40})
+    assert main(["agree", sized, smaller]) == 2
+    assert "d.csv: 1 of 1 photos have another size than in" in capsys.readouterr().err
+
+
+def test_what_is_asked_for_must_be_there(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    source = table(tmp_path / "a.csv", HEAD)
+    for more, why in (
+        (["--part", "hed"], "part is 'hed'; the table has head"),
+        (["--pair", "blowhole", "blowhole"], "must be two of the table's points"),
+    ):
+        assert main(["check", source, *more]) == 2
+        assert why in capsys.readouterr().err
+    assert main(["agree", source, source, "--pair", "blowhole", "blowhole"]) == 2
+    assert "pair is blowhole, blowhole" in capsys.readouterr().err
+    assert main(["check", source]) == 0
+    told = capsys.readouterr().out
+    assert "absurd d isn't looked for: 1 of the 20 pairs" in told and "how boxes lean isn't looked at: 1 of the 50" in told
+
+
+def test_what_label_studio_leaves_out_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "t.json").write_text(json.dumps([{"data": {"image": "a.jpg"}, "annotations": []}]))
+    assert main(["convert", str(tmp_path / "t.json"), str(tmp_path / "a.csv")]) == 0
+    assert "t.json: 1 of 1 tasks are left out, the first is task 0: nobody has done it" in capsys.readouterr().err

@@ -139,3 +139,13 @@ def test_another_format_is_said_in_one_line(tmp_path: Path, content: bytes, mess
     with pytest.raises(annotations.AnnotationsError, match=message) as refused:
         annotations.read(path)
     assert len(refused.value.problems) == 1
+
+
+@pytest.mark.parametrize(("column", "cell"), [("fold", "1" + "0" * 20), ("photo_width", "1e30"), ("bonnet_tip_v", "9" * 5000)])
+def test_numbers_beyond_all_measure_are_refused(tmp_path: Path, column: str, cell: str) -> None:
+    row = {"Image": "a.jpg", "x": 1.0, "y": 2.0, "width": 3.0, "height": 4.0, "photo_width": 40, "photo_height": 30}
+    table = annotations.build([row], ["bonnet_tip"])
+    text = table.astype(object).assign(**{column: cell}).to_csv(index=False)
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(annotations.AnnotationsError, match=rf"line 2 \(a\.jpg#0\), column {column}"):
+        annotations.read(tmp_path / "a.csv")

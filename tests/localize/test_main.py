@@ -133,3 +133,34 @@ def test_doubt_says_how_well_sd_ranks_the_errors(files: Path, capsys: pytest.Cap
     means = {line.split()[0]: line.split()[1] for line in told.split("mean of fold models")[0].splitlines()}
     assert means["100%"] == "3.75" and means["50%"] == "2.50"  # of 2.5 and 5 % of d
     assert "mean of fold models: 1 photos" in told
+
+
+def test_rows_without_a_fold_have_figures_too(files: Path, capsys: pytest.CaptureFixture) -> None:
+    """Found by hand, or written in a format that has no place for the fold."""
+    write(files / "found.csv", build([row("a.jpg", 1.0, score=0.5), row("b.jpg", 2.0, score=0.5)], NAMES))
+    for command, last in (("error", "median 3.75"), ("doubt", "100%")):
+        assert main([command, str(files / "found.csv"), str(files / "truth.csv")]) == 0
+        told = capsys.readouterr().out
+        assert "no trained_on.csv there says" in told  # the score says that a model found them
+        assert "by hand, or of a format without folds: 2 photos" in told and last in told
+
+
+@pytest.mark.parametrize(
+    ("names", "why"), [([], "it has boxes alone; `python -m whichwhale.detect score`"), (NAMES[:1], "the point bonnet_tip alone")]
+)
+def test_errors_need_two_points(files: Path, names: list, why: str, capsys: pytest.CaptureFixture) -> None:
+    kept = {key: value for key, value in row("a.jpg").items() if not key.startswith(tuple(set(NAMES) - set(names)))}
+    write(files / "found.csv", build([kept], names))
+    for command in ("error", "doubt"):
+        for truth in ("truth.csv", "sloth"):
+            assert main([command, str(files / "found.csv"), str(files / truth)]) == 2
+            assert why in capsys.readouterr().err
+
+
+def test_true_points_in_one_place_are_left_out(files: Path, capsys: pytest.CaptureFixture) -> None:
+    truth = [row("a.jpg"), row("b.jpg", blowhole_x=80.0), row("c.jpg", blowhole_x=80.0)]
+    write(files / "truth.csv", build(truth, NAMES))
+    assert main(["error", str(files / "found.csv"), str(files / "truth.csv")]) == 0
+    told = capsys.readouterr().out
+    assert "truth.csv: bonnet_tip and blowhole of b.jpg and 1 other photos lie in one place: left out" in told
+    assert "out-of-fold: 1 photos, point error in % of d: median 2.50" in told

@@ -27,6 +27,7 @@ import numpy as np
 from whichwhale.annotations import agree, check, faults, findings, formats, label_studio, outliers
 from whichwhale.annotations import table as contract
 from whichwhale.annotations.reading import FormatError, Loaded
+from whichwhale.annotations.same_photos import refuse_other_sizes
 from whichwhale.command_line import carried_out, parser_of
 from whichwhale.competition.photos import SUFFIXES, PhotoError, header  # the door's alone: no format opens photos
 from whichwhale.files import write_text
@@ -117,6 +118,8 @@ def _check(options: argparse.Namespace) -> int:
     print(findings.summary(found, table["Image"].nunique(), int((table["status"] == "ok").sum())))
     if not math.isnan(power := outliers.swap_power(table, check.points_of_d(loaded, options.pair), options.part)):
         print(f"of exchanged points these boxes would tell {power:.1%}; hold them against a second opinion too (`agree`)")
+    for untold in outliers.too_few(table, check.points_of_d(loaded, options.pair), options.part):
+        print(untold)
     if options.json:
         write_text(options.json, findings.as_json(found))
     if options.csv:
@@ -128,6 +131,7 @@ def _agree(options: argparse.Namespace) -> int:
     first, _ = _read(options, options.source, options.form)
     options.annotator = options.other_annotator or options.annotator
     second, _ = _read(options, options.other, options.other_from)
+    refuse_other_sizes(first.table, second.table, (str(options.source), str(options.other)))
     result = agree.agree(first.table, second.table, options.pair)
     print(agree.report(result, (str(options.source), str(options.other)), options.worst))
     if options.csv:
@@ -139,6 +143,8 @@ def _agree(options: argparse.Namespace) -> int:
             "alone": result.alone.to_dict("records"),
             "photos_a": result.photos_a,
             "photos_b": result.photos_b,
+            "points_a": result.points_a,
+            "points_b": result.points_b,
         }
         write_text(options.json, json.dumps(content, indent=1, ensure_ascii=False, default=_plain) + "\n")
     return 0
@@ -168,7 +174,10 @@ def _read(options: argparse.Namespace, path: Path, form: str | None) -> tuple[Lo
     sizes = {image: head[:2] for image, head in headers.items()} if options.command != "check" or form == "yolo" else {}
     sizes |= _sizes(options.sizes) if options.sizes else {}
     asked = formats.Asked(options.points, sizes or None, options.annotator)
-    return formats.read(path, form, asked), headers
+    loaded = formats.read(path, form, asked)
+    for note in loaded.notes:
+        print(note, file=sys.stderr)
+    return loaded, headers
 
 
 def _headers(folder: Path) -> dict[str, faults.Upright]:
@@ -189,16 +198,24 @@ def _headers(folder: Path) -> dict[str, faults.Upright]:
 
 
 def _sizes(path: Path) -> dict[str, tuple[int, int]]:
-    sizes = {}
-    with path.open(newline="", encoding="utf-8-sig") as file:
-        reader = csv.DictReader(file)
-        if not {"Image", "width", "height"} <= set(reader.fieldnames or []):
-            raise ValueError(f"{path}: must have the columns Image, width, height")
-        for row in reader:
-            try:
-                sizes[row["Image"]] = (int(row["width"]), int(row["height"]))
-            except (TypeError, ValueError):
-                raise ValueError(f"{path}, line {reader.line_num}: width and height must be whole numbers of pixels") from None
+    sizes: dict[str, tuple[int, int]] = {}
+    try:
+        reader = csv.DictReader(path.read_text(encoding="utf-8-sig").splitlines())
+        rows = list(reader)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{path}: not a CSV table in UTF-8 ({error})") from None
+    if not {"Image", "width", "height"} <= set(reader.fieldnames or []):
+        raise ValueError(f"{path}: must have the columns Image, width, height")
+    for line, row in enumerate(rows, 2):
+        try:
+            size = int(row["width"]), int(row["height"])
+        except (TypeError, ValueError):
+            size = (0, 0)
+        if not all(0 < side <= contract.LARGEST for side in size):
+            told = f"{row['width']!r} and {row['height']!r}"
+            raise ValueError(f"{path}, line {line}: width and height are {told}, must be whole numbers of pixels above 0")
+        if sizes.setdefault(row["Image"], size) != size:
+            raise ValueError(f"{path}, line {line}: {row['Image']} has another size above; which is it?")
     return sizes
 
 

@@ -27,6 +27,7 @@ class Agreement:
         alone: one row a part that one has alone: Image, part, item, who ('a' or 'b').
         photos_a, photos_b: photos that only the first, only the second table knows.
         points: names that both tables have.
+        points_a, points_b: names that only the first, only the second has.
     """
 
     pairs: pd.DataFrame
@@ -34,6 +35,8 @@ class Agreement:
     photos_a: list[str]
     photos_b: list[str]
     points: list[str]
+    points_a: list[str]
+    points_b: list[str]
 
 
 def iou(a: Sequence[float], b: Sequence[float]) -> float:
@@ -57,7 +60,7 @@ def agree(a: pd.DataFrame, b: pd.DataFrame, pair: Sequence[str] | None = None) -
     """
     points = [name for name in contract.point_names(a) if name in contract.point_names(b)]
     pair = tuple(points[:2]) if pair is None else tuple(pair)
-    if any(name not in points for name in pair):
+    if any(name not in points for name in pair) or len(set(pair)) < len(pair):
         raise ValueError(f"pair is {', '.join(pair)}; the points that both have are {', '.join(points) or 'none'}")
     images = dict.fromkeys([*a["Image"], *b["Image"]])
     known_a, known_b = set(a["Image"]), set(b["Image"])
@@ -95,6 +98,8 @@ def agree(a: pd.DataFrame, b: pd.DataFrame, pair: Sequence[str] | None = None) -
         [image for image in images if image not in known_b],
         [image for image in images if image not in known_a],
         points,
+        [name for name in contract.point_names(a) if name not in points],
+        [name for name in contract.point_names(b) if name not in points],
     )
 
 
@@ -139,6 +144,9 @@ def report(found: Agreement, names: tuple[str, str], worst: int = 10) -> str:
             f"parts that only {who} has: {len(mine)}"
             + _named([f"{i} {p}" for i, p in zip(mine["item"], mine["part"], strict=True)], worst)
         )
+    for who, points in (("a", found.points_a), ("b", found.points_b)):
+        if points:
+            lines.append(f"points that only {who} has, not compared: {', '.join(points)}")
     for who, images in (("a", found.photos_a), ("b", found.photos_b)):
         lines.append(f"photos that only {who} has: {len(images)}" + _named(images, worst))
     return "\n".join(lines)

@@ -18,13 +18,15 @@ ANOTHER_PART = 1e9  # cost in pixels: more than any photo has
 
 @dataclass(frozen=True)
 class Mark:
-    """A point without its row: pixels, NAME_v, and the animal's number and part if the file says so (−1 and '' if not)."""
+    """A point without its row: pixels, NAME_v, and the animal's number, its part and the row's source if the file says so (−1
+    and '' if not)."""
 
     x: float
     y: float
     v: int
     item: int = -1
     part: str = ""
+    source: str = ""
 
 
 def join(rows: list[Row], name: str, marks: list[Mark]) -> None:
@@ -39,7 +41,7 @@ def join(rows: list[Row], name: str, marks: list[Mark]) -> None:
         key = (mark.item, mark.part or "head")
         own = next((i for i in free if (rows[i]["item"], rows[i]["part"]) == key), None)
         if own is None:
-            rows.append({"item": key[0], "part": key[1]})
+            rows.append(_new(mark, *key))
         else:
             free.remove(own)
         put(rows[-1 if own is None else own], name, mark)
@@ -48,7 +50,7 @@ def join(rows: list[Row], name: str, marks: list[Mark]) -> None:
     pairs = {i: j for i, j in pairs.items() if cost[i, j] < ANOTHER_PART}
     for i, mark in enumerate(loose):
         if i not in pairs:
-            rows.append({"item": -1, "part": mark.part or "head"})
+            rows.append(_new(mark, -1, mark.part or "head"))
         put(rows[free[pairs[i]]] if i in pairs else rows[-1], name, mark)
 
 
@@ -74,6 +76,10 @@ def number(rows: list[Row], image: str, size: tuple[float, float]) -> list[Row]:
 def put(row: Row, name: str, mark: Mark) -> None:
     """Write a point into a row; one of this name that is there already is replaced."""
     row |= {f"{name}_x": mark.x, f"{name}_y": mark.y, f"{name}_v": mark.v}
+
+
+def _new(mark: Mark, item: int, part: str) -> Row:
+    return {"item": item, "part": part} | ({"source": mark.source} if mark.source else {})
 
 
 def _distance(mark: Mark, row: Row) -> float:

@@ -22,10 +22,13 @@ def check(
         part: the part that has these points.
 
     Raises:
-        ValueError: `pair` is not two of the table's points.
+        ValueError: `pair` is not two of the table's points, or no row is of `part`.
     """
     table, entries = loaded.table, loaded.entries
     names, pair = contract.point_names(table), points_of_d(loaded, pair)
+    parts = list(dict.fromkeys(table.loc[table["status"] == "ok", "part"]))
+    if parts and part not in parts and part != "head":
+        raise ValueError(f"part is {part!r}; the table has {', '.join(parts)}")
     found: list[tuple[int, Finding]] = []
     for i, row in enumerate(table.to_dict("records")):
         for level, kind, what, fix in faults.of_row(row, names, (photos or {}).get(row["Image"]), pair, part):
@@ -59,6 +62,6 @@ def points_of_d(loaded: Loaded, pair: Sequence[str] | None = None) -> tuple[str,
     names = contract.point_names(loaded.table)
     if pair is None:
         return tuple(names[:2]) if len(names) > 1 else ()
-    if len(pair) != 2 or any(name not in names for name in pair):
+    if len(set(pair)) != 2 or any(name not in names for name in pair):
         raise ValueError(f"pair is {', '.join(pair)}; must be two of the table's points {', '.join(names)}")
     return tuple(pair)

@@ -102,9 +102,8 @@ def read(path: str | Path, points: Sequence[str] | None = None) -> Loaded:
         if entry.get("iscrowd"):
             raise FormatError(f"{where}: a crowd is no animal of its own; remove annotations with iscrowd, or draw the animals")
         photo.rows.append(_row(entry, *category, where) | {"entry": f"annotation {i} (id {entry.get('id')!r})"})
-    if points is None:
-        points = list(dict.fromkeys(name for _, names in categories.values() for name in names))
-    return assemble(photos.values(), points)
+    names = [name for _, listed in categories.values() for name in listed]
+    return assemble(path, photos.values(), points, names)
 
 
 def text(table: pd.DataFrame) -> str:
@@ -153,7 +152,7 @@ def text(table: pd.DataFrame) -> str:
 
 def _row(entry: dict, part: str, names: list[str], where: str) -> Row:
     row: Row = {"item": -1, "part": part}
-    if entry.get("bbox"):
+    if entry.get("bbox") not in (None, []):  # [] is how some tools say that there is none
         x, y, width, height = numbers(entry["bbox"], 4, "bbox", where)
         row |= {"x": x - HALF, "y": y - HALF, "width": number(width, "bbox's width", where, 0)}
         row["height"] = number(height, "bbox's height", where, 0)

@@ -11,7 +11,7 @@ from whichwhale.annotations.findings import ERROR, WARNING
 from whichwhale.annotations.reading import HALF
 
 Box = tuple[float, float, float, float]  # contract 1's x, y, width, height
-TURNED = (5, 6, 7, 8)  # EXIF orientations that exchange width and height
+TURNED = (5, 6, 7, 8)  # EXIF orientations that exchange width and height, so that a stated size tells whether it was heeded
 A_PIXEL = 1.0  # what rounding at some tool's door may cost
 BESIDE_BOX = 0.05  # of the box's longer side: further out a point is no careless box, but a wrong point or another animal's box
 
@@ -63,7 +63,7 @@ def of_row(
         left, top = max(box[0], -HALF), max(box[1], -HALF)
         right, bottom = min(box[0] + box[2], size[0] - HALF), min(box[1] + box[3], size[1] - HALF)
         cut = (
-            f"cut it to x={left:g}, y={top:g}, width={right - left:g}, height={bottom - top:g}"
+            f"cut it to x={left:g}, y={top:g}, width={right - left:g}, height={bottom - top:g} (pixel centres at integers)"
             if right > left and bottom > top
             else "remove it"
         )
@@ -128,11 +128,12 @@ def _frame(
             f"its EXIF rotation ({photo.orientation})",
             turn,
         )
-    elif unsaid and photo.orientation != 1:
+    elif photo.orientation != 1 and (unsaid or size == stored):
+        untold = "the entry doesn't say" if unsaid else "the size, the same either way, doesn't tell"
         yield (
             WARNING,
             "exif rotation",
-            f"EXIF turns the photo ({photo.orientation}), and the entry doesn't say which it was marked in",
+            f"EXIF turns the photo ({photo.orientation}), and {untold} which it was marked in",
             "look whether the marks lie on the animal in the upright photo",
         )
 

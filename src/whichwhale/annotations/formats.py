@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import csv
-import json
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
-from whichwhale.annotations import coco, label_studio, labelme, metadata, retinanet, sloth, yolo
+from whichwhale.annotations import coco, label_studio, labelme, metadata, retinanet, sloth, sloth_folder, yolo
 from whichwhale.annotations import table as contract
-from whichwhale.annotations.reading import FormatError, Loaded, Sizes
+from whichwhale.annotations.reading import FormatError, Loaded, Sizes, load_json
 from whichwhale.files import write_text
 
 ONE_FILE = ""  # key of a writer's text that is the target itself
@@ -51,17 +49,15 @@ def _read_contract(path: Path, asked: Asked) -> Loaded:
 def _read_sloth(path: Path, asked: Asked) -> Loaded:
     if path.is_file():
         raise FormatError(f"{path}: one file of several; give the folder that holds {sloth.BOX_FILE} and the points' files")
-    if asked.points is None:
-        names = {name: path / file for name, file in sloth.POINT_FILES.items() if (path / file).is_file()}
-    else:
-        names = {name: path / sloth.POINT_FILES.get(name, f"{name}.json") for name in asked.points}
-    boxes = path / sloth.BOX_FILE
-    if not names and not boxes.exists():
+    held = sloth_folder.look(path)
+    names = held.points
+    if asked.points is not None:
+        names = {name: names.get(name, path / sloth.POINT_FILES.get(name, f"{name}.json")) for name in asked.points}
+    if not names and held.boxes is None:
         raise FormatError(f"{path}: has neither {sloth.BOX_FILE} nor {' or '.join(sloth.POINT_FILES.values())}")
-    table = sloth.from_sloth(names, boxes if boxes.exists() else None, asked.sizes)
-    return Loaded(
-        table, [f"{item} {part}" if part != "head" else item for item, part in zip(table["item"], table["part"], strict=True)]
-    )
+    table = sloth.from_sloth(names, held.boxes, asked.sizes)
+    entries = [f"{item} {part}" if part != "head" else item for item, part in zip(table["item"], table["part"], strict=True)]
+    return Loaded(table, entries, tuple(f"{file}: no Sloth file, passed over" for file in held.passed))
 
 
 def _read_yolo(path: Path, asked: Asked) -> Loaded:
@@ -102,7 +98,7 @@ def guess(path: Path) -> str:
             return "yolo"
         if any((path / name).is_file() for name in (sloth.BOX_FILE, *sloth.POINT_FILES.values())):
             return "sloth"
-        first = next(iter(sorted(path.glob("*.json"))), None)
+        first = next(iter(labelme.files_below(path)), None)
         if first is not None and (kind := guess(first)) in ("labelme", "sloth"):
             return kind
     elif not path.exists():
@@ -118,13 +114,13 @@ def guess(path: Path) -> str:
     elif path.suffix.lower() in (".yaml", ".yml"):
         return "yolo"
     elif path.suffix.lower() == ".json":
-        content = _peep(path)
+        content = load_json(path)
         one = content[0] if isinstance(content, list) and content and isinstance(content[0], dict) else {}
         if isinstance(content, dict) and "shapes" in content:
             return "labelme"
         if isinstance(content, dict) and "images" in content or "category_id" in one:
             return "coco"
-        if "data" in one:
+        if "data" in one or {"annotation_id", "annotator"} <= set(one):  # JSON-MIN, which its reader refuses
             return "label-studio"
         if "filename" in one:
             return "sloth"
@@ -155,16 +151,20 @@ def read(path: str | Path, form: str | None = None, asked: Asked | None = None) 
     """Read a file or folder in the format `form` (None: guessed); photo sizes that it doesn't tell are filled from `asked.sizes`.
 
     Raises:
-        FormatError, SlothError, AnnotationsError: malformed; the message names file, entry and fix.
+        FormatError, SlothError, AnnotationsError: malformed, or what it says breaks contract 1; the message names file, entry and
+            fix.
     """
     path, asked = Path(path), asked or Asked()
     loaded = FORMATS[form or guess(path)].read(path, asked)
+    if broken := contract.broken_rows(loaded.table):
+        more = [f"... and {len(broken) - 20} more"] if len(broken) > 20 else []
+        raise FormatError("\n".join([f"{path}, {loaded.entries[row]}: {why}" for row, why in broken[:20]] + more))
     if asked.sizes:
         table = loaded.table.copy()
         for i, side in enumerate(("photo_width", "photo_height")):
             known = table["Image"].map({image: float(size[i]) for image, size in asked.sizes.items()}).astype(float)
             table[side] = table[side].fillna(known)
-        loaded = Loaded(table, loaded.entries)
+        loaded = replace(loaded, table=table)
     return loaded
 
 
@@ -190,21 +190,14 @@ def write(
         raise FormatError(f"{path}: is a file, and {FORMATS[form].what} is written to a folder; give another name")
     if path in files and path.is_dir():
         raise FormatError(f"{path}: is a folder, and {FORMATS[form].what} is one file; give its name")
-    stale = sorted(set((path / "labels").rglob("*.txt")) - set(files)) if form == "yolo" else []
-    if stale:
+    there = {"yolo": yolo.label_files, "sloth": sloth_folder.files_of}.get(form, lambda _: [])(path)
+    if stale := sorted(set(there) - set(files)):
         raise FormatError(
-            f"{stale[0]}: would be read with the labels that are written, as would {len(stale) - 1} others of photos that the "
-            "table doesn't have; remove them or write to another folder"
+            f"{stale[0]}: would be read with what is written, as would {len(stale) - 1} other files of {path}, and is of "
+            "photos or points that the table doesn't have; remove them or write to another folder"
         )
     other = [file for file, content in files.items() if file.exists() and file.read_bytes() != content.encode("utf-8")]
     if other and not force:
         raise FormatError(f"{other[0]}: holds something else already, which is not overwritten; give another name, or --force")
     for file, content in files.items():
         write_text(file, content)
-
-
-def _peep(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8-sig"))
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise FormatError(f"{path}: not JSON ({error}); is the file cut off?") from None

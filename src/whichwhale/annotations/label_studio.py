@@ -45,12 +45,14 @@ KINDS = {"rectanglelabels": "rectangle", "rectangle": "rectangle", "keypointlabe
 IMAGE = re.compile(r"\.(jpe?g|jp2|png|tiff?|webp|bmp|gif|p[gpn]m|hei[cf]|avif)$", re.IGNORECASE)
 UPLOADED = re.compile(r"(?<=/)[0-9a-f]{8}-(?=[^/]+$)")  # what Label Studio puts before the name of an uploaded file
 UPLOADS = "/upload/"  # in the address of such a file, and of no other
-NOTE = re.compile(r"(item|part) (.+)")  # a region's meta text, where `text` had to say more than the format does
+# a region's meta text, where `text` had to say more than the format does; people's own notes are not taken for it
+ITEM, OTHER = re.compile(r"item (\d{1,9})"), re.compile(r"(part|source)=(.+)")
+SHAPE = ("x", "y", "width", "height", "rotation", "rectanglelabels", "keypointlabels", "labels")  # what a region has once
 
 
 def read(path: str | Path, points: Sequence[str] | None = None, annotator: str | None = None) -> Loaded:
     """Read an export (JSON, not JSON-MIN): source `hand`, or of a prediction its model_version; fold −1. A task that nobody has
-    done is left out; one whose annotation is empty shows nothing.
+    done, or that was skipped, is left out, and `notes` count them; one whose annotation is empty shows nothing.
 
     Args:
         points: names to take; None: all key points' labels, as they first appear.
@@ -67,15 +69,25 @@ def read(path: str | Path, points: Sequence[str] | None = None, annotator: str |
     if annotator is not None:
         _refuse_unknown(tasks, annotator, path)
     photos = [_photo(task, f"{path}, task {i}", annotator) for i, task in enumerate(tasks)]
-    return assemble([photo for photo in photos if photo is not None], points)
+    loaded = assemble(path, [photo for photo in photos if photo is not None], points)
+    left = [i for i, photo in enumerate(photos) if photo is None]
+    guessed = [i for i, photo in enumerate(photos) if photo is not None and photo.common]
+    notes = []
+    if left:
+        why = "nobody has done it, or it was skipped" if annotator is None else f"{annotator} has not done it, or skipped it"
+        notes.append(f"{path}: {len(left)} of {len(tasks)} tasks are left out, the first is task {left[0]}: {why}")
+    if guessed and annotator is None:
+        what = "nobody has done, or all skipped; their predictions are taken"
+        notes.append(f"{path}: {len(guessed)} of {len(tasks)} tasks, the first is task {guessed[0]}, {what}")
+    return Loaded(loaded.table, loaded.entries, tuple(notes))
 
 
 def text(table: pd.DataFrame, address: str = ADDRESS) -> str:
     """The table as tasks to import; each region of a photo marked by hand is an annotation's, others a prediction's.
 
     Label Studio has no place for sd, fold and the score of a row without box; an unreadable photo reads back as one with nothing
-    found. Where a photo has several
-    rows, or its only one is not #0, regions note their `item` (meta text), and points without box their `part`.
+    found. Where a photo has several rows, or its only one is not #0, regions note their `item` (meta text); points without box
+    note their `part`, and a row of another source than the photo's first that.
 
     Args:
         address: what comes before the photo's name in the image's address; an import must find the photo there.
@@ -97,9 +109,11 @@ def text(table: pd.DataFrame, address: str = ADDRESS) -> str:
         known = {} if math.isnan(sum(size)) else {"width": int(size[0]), "height": int(size[1])}
         tasks[image] = {"id": i + 1, "data": {"image": address + quote(image)} | known, "annotations": [], "predictions": []}
     regions: dict[str, list[dict[str, Any]]] = {image: [] for image in tasks}
-    for row, _, item in rows:
-        regions[row["Image"]] += _regions(row, names, item)
     sources = table.groupby("Image", sort=False)["source"].agg(list).to_dict()
+    for row, _, item in rows:
+        notes = [] if item is None else [f"item {item}"]
+        notes += [] if row["source"] == sources[row["Image"]][0] else [f"source={row['source']}"]
+        regions[row["Image"]] += _regions(row, names, notes)
     for image, task in tasks.items():
         source = sources[image][0]
         if set(sources[image]) == {"hand"}:
@@ -109,11 +123,10 @@ def text(table: pd.DataFrame, address: str = ADDRESS) -> str:
     return json.dumps(list(tasks.values()), indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
-def _regions(row: dict[str, Any], names: Sequence[str], item: int | None) -> list[dict[str, Any]]:
+def _regions(row: dict[str, Any], names: Sequence[str], notes: list[str]) -> list[dict[str, Any]]:
     """A row's rectangle and key points as Label Studio's regions."""
     width, height = row["photo_width"], row["photo_height"]
     common = {"original_width": int(width), "original_height": int(height), "image_rotation": 0, "to_name": "image"}
-    notes = [] if item is None else [f"item {item}"]
     score = {} if math.isnan(row["score"]) else {"score": row["score"]}
     result = []
     parent = None
@@ -124,7 +137,7 @@ def _regions(row: dict[str, Any], names: Sequence[str], item: int | None) -> lis
         region = {"id": parent, "type": "rectanglelabels", "from_name": "part", "value": value} | common | score
         result.append(region | ({"meta": {"text": notes}} if notes else {}))
     elif row["part"] != "head":
-        notes = [*notes, f"part {row['part']}"]
+        notes = [*notes, f"part={row['part']}"]
     for name, (x, y, v) in points_of(row, names).items():
         value = {"x": (x + HALF) / width * 100, "y": (y + HALF) / height * 100, "width": 0.3, "keypointlabels": [name]}
         value |= {"hidden": True} if v == contract.HIDDEN else {}
@@ -170,7 +183,11 @@ def _photo(task: object, where: str, annotator: str | None) -> Photo | None:
         region = regions.setdefault(str(result.get("id", i)), {"at": i, "value": {}})
         if not isinstance(result.get("value"), dict):
             raise FormatError(f"{where}, result {i}: must have a value")
-        value = region["value"] | result["value"]
+        above, value = region["value"], result["value"]
+        if clash := [key for key in SHAPE if key in above and key in value and above[key] != value[key]]:
+            whose = f"a region above has its id {result.get('id')!r} and another {clash[0]}"
+            raise FormatError(f"{where}, result {i}: {whose}; give each an id of its own")
+        value = above | value
         region |= {k: v for k, v in result.items() if k != "type" or v in KINDS or "type" not in region} | {"value": value}
     parts: dict[str, animals.Row] = {}
     points: list[tuple[str, str, dict[str, Any], str]] = []
@@ -198,9 +215,9 @@ def _photo(task: object, where: str, annotator: str | None) -> Photo | None:
         value, size = region["value"], photo.size
         x = number(value.get("x"), "x", own) / 100 * size[0] - HALF
         y = number(value.get("y"), "y", own) / 100 * size[1] - HALF
-        hidden = value.get("hidden") is True or "hidden" in value.get("choices", [])
-        item, part = _notes(region, own)
-        mark = animals.Mark(x, y, contract.HIDDEN if hidden else contract.VISIBLE, item, part)
+        hidden = value.get("hidden") is True or "hidden" in (value.get("choices") or [])
+        said = _notes(region)
+        mark = animals.Mark(x, y, contract.HIDDEN if hidden else contract.VISIBLE, **said)
         row = parts.get(str(region.get("parentID"))) or parts.get(links.get(key, ""))
         if row is None:
             photo.marks.append((name, mark))
@@ -301,7 +318,8 @@ def _rectangle(region: dict, part: str, size: tuple[float, float], where: str) -
     width = number(value.get("width"), "width", where, 0) / 100 * size[0]
     height = number(value.get("height"), "height", where, 0) / 100 * size[1]
     angle = math.radians(number(value.get("rotation", 0), "rotation", where))
-    row: animals.Row = {"item": _notes(region, where)[0], "part": part}
+    said = _notes(region)
+    row: animals.Row = {"item": said["item"], "part": part} | ({"source": said["source"]} if said["source"] else {})
     if not angle:
         return row | {"x": x - HALF, "y": y - HALF, "width": width, "height": height}
     cos, sin = math.cos(angle), math.sin(angle)
@@ -310,15 +328,14 @@ def _rectangle(region: dict, part: str, size: tuple[float, float], where: str) -
     return row | box(min(xs), min(ys), max(xs), max(ys))
 
 
-def _notes(region: dict, where: str) -> tuple[int, str]:
-    """The animal's number (−1 if untold) and the part ('' if untold) from a region's meta text."""
+def _notes(region: dict) -> dict[str, Any]:
+    """The animal's number (−1 if untold), the part and the source ('' if untold) from a region's meta text."""
     meta = region.get("meta")
     lines = meta.get("text", []) if isinstance(meta, dict) else []
     lines = lines if isinstance(lines, list) else str(lines).splitlines()
-    said = dict(match.groups() for line in lines if (match := NOTE.fullmatch(str(line))))
-    if "item" in said and not said["item"].isdecimal():
-        raise FormatError(f"{where}: the note 'item {said['item']}' must have a whole number")
-    return int(said.get("item", -1)), said.get("part", "")
+    items = [int(match[1]) for line in lines if (match := ITEM.fullmatch(str(line)))]
+    said = dict(match.groups() for line in lines if (match := OTHER.fullmatch(str(line))))
+    return {"item": items[0] if items else -1, "part": said.get("part", ""), "source": said.get("source", "")}
 
 
 def _id(*what: str) -> str:

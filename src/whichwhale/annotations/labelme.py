@@ -23,7 +23,7 @@ HIDDEN_FLAGS = ("hidden", "occluded")
 
 
 def read(path: str | Path, points: Sequence[str] | None = None) -> Loaded:
-    """Read a file, or all *.json of a folder: source `hand`, fold −1.
+    """Read a file, or all *.json of a folder and below it: source `hand`, fold −1.
 
     Args:
         points: names to take; None: all points' labels, as they first appear.
@@ -32,10 +32,15 @@ def read(path: str | Path, points: Sequence[str] | None = None) -> Loaded:
         FormatError: no labelme file, or a shape that can be neither part nor point; names file and shape.
     """
     path = Path(path)
-    files = sorted(path.glob("*.json")) if path.is_dir() else [path]
+    files = files_below(path) if path.is_dir() else [path]
     if not files:
         raise FormatError(f"{path}: the folder has no *.json")
-    return assemble([_photo(file) for file in files], points)
+    return assemble(path, [_photo(file) for file in files], points)
+
+
+def files_below(folder: Path) -> list[Path]:
+    """The *.json of a folder and of those below it."""
+    return sorted(file for file in folder.rglob("*") if file.suffix.lower() == ".json" and file.is_file())
 
 
 def _photo(file: Path) -> Photo:
@@ -90,7 +95,9 @@ def _photo(file: Path) -> Photo:
             else:
                 animals.join(own, name, mine)
     together = [rows for group, rows in groups.items() if group is not None]
-    # the numbers of grouped animals: largest head first (or largest part, of one without head)
+    if together:  # heads without a group are animals too, and may be larger
+        together += [[row] for row in groups.get(None, []) if row["part"] == "head"]
+    # the animals' numbers: largest head first (or largest part, of one without head)
     order = sorted(together, key=lambda rows: max((row["part"] == "head", _area(row)) for row in rows))
     for k, rows in enumerate(reversed(order)):
         for row in rows:

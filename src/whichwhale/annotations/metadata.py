@@ -41,7 +41,7 @@ def read(path: str | Path, points: Sequence[str] | None = None) -> Loaded:
     if missing:
         raise FormatError(f"{path}: has no column {', '.join(missing)}")
     photos = [_photo(cells, f"{path}, line {reader.line_num}", reader.line_num) for cells in reader]
-    return assemble(photos, list(POINTS) if points is None else points)
+    return assemble(path, photos, points, POINTS)
 
 
 def _photo(cells: dict[str, str], where: str, line: int) -> Photo:

@@ -95,6 +95,21 @@ def exchanged(
             )
 
 
+def too_few(table: pd.DataFrame, pair: Sequence[str], part: str) -> list[str]:
+    """What isn't looked for, in words, since too few rows of `part` have both points (and a box)."""
+    if not pair:
+        return []
+    front, back, centre = _geometry(table, pair, part)
+    both = np.isfinite(front + back).all(axis=1)
+    told = []
+    if 0 < both.sum() < FEWEST:
+        told.append(f"absurd d isn't looked for: {both.sum()} of the {FEWEST} pairs of points that a usual d takes")
+    boxed = (both & np.isfinite(centre).all(axis=1)).sum()
+    if 0 < boxed < swapped.FEWEST:
+        told.append(f"how boxes lean isn't looked at: {boxed} of the {swapped.FEWEST} boxes with both points that it takes")
+    return told
+
+
 def swap_power(table: pd.DataFrame, pair: Sequence[str], part: str) -> float:
     """Share of exchanged pairs of points that the lean of these boxes would tell; NaN where they can't be asked."""
     return swapped.power(swapped.lean(*_geometry(table, pair, part)), SWAPPED) if pair else math.nan

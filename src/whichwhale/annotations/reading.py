@@ -33,6 +33,7 @@ class Loaded:
 
     table: pd.DataFrame
     entries: list[str]
+    notes: tuple[str, ...] = ()  # what was passed over, for whoever reads it
 
 
 @dataclass
@@ -56,19 +57,28 @@ class Photo:
     common: animals.Row = field(default_factory=dict)
 
 
-def assemble(photos: Iterable[Photo], points: Sequence[str] | None = None) -> Loaded:
+def assemble(
+    path: str | Path, photos: Iterable[Photo], points: Sequence[str] | None = None, declared: Iterable[str] = ()
+) -> Loaded:
     """Contract 1's table of photos, each with a row at least; #0 is the largest animal, then that nearest the centre.
 
     Args:
-        points: names to take, in this order; others are left out. None: all that the file has, as they first appear.
+        path: what was read, for messages.
+        points: names to take, in this order; others are left out. None: all that the file has: those `declared`, then the others
+            as they first appear.
+        declared: names that the file says it has, whether a photo shows them or not.
 
     Raises:
-        FormatError: two photos have the same name.
+        FormatError: two photos have the same name; or one of `points` is not there, but one that was not asked for is: a
+            name that is spelt otherwise would empty its rows.
     """
     photos = list(photos)
+    found = (key for photo in photos for key in [k for row in photo.rows for k in row] + [f"{n}_x" for n, _ in photo.marks])
+    names = list(dict.fromkeys([*declared, *(key.removesuffix("_x") for key in found if key.endswith("_x"))]))
     if points is None:
-        found = (key for photo in photos for key in [k for row in photo.rows for k in row] + [f"{n}_x" for n, _ in photo.marks])
-        points = list(dict.fromkeys(key.removesuffix("_x") for key in found if key.endswith("_x")))
+        points = names
+    elif (missing := [name for name in points if name not in names]) and set(names) - set(points):
+        raise FormatError(f"{path}: has no point {', '.join(missing)}, but {', '.join(names)}")
     known = {f"{name}{suffix}" for name in points for suffix in contract.SUFFIXES}
     rows: list[dict[str, Any]] = []
     entries: list[str] = []
@@ -106,14 +116,22 @@ def load_json(path: str | Path) -> Any:
         return json.loads(path.read_text(encoding="utf-8-sig"))
     except (FileNotFoundError, IsADirectoryError):
         raise FormatError(f"{path}: the file is missing") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # no JSON, no UTF-8, a number of thousands of digits, lists in lists in lists
         raise FormatError(f"{path}: not JSON ({error}); is the file cut off?") from None
+
+
+def is_number(value: object) -> bool:
+    """Whether something from a JSON file is a number (no bool) that a float can hold."""
+    try:
+        return not isinstance(value, bool) and isinstance(value, int | float) and math.isfinite(value)
+    except OverflowError:
+        return False
 
 
 def number(value: object, what: str, where: str, above: float = -math.inf) -> float:
     """A finite number (no bool) above `above`, or FormatError that says `what` is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise FormatError(f"{where}: {what} is {value!r}, must be a number")
+    if not is_number(value):
+        raise FormatError(f"{where}: {what} is {value!r:.40}, must be a number")
     if value <= above:
         raise FormatError(f"{where}: {what} is {value!r}, must be above {above:g}; draw it again or take it out")
     return float(value)

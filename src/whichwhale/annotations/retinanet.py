@@ -60,7 +60,7 @@ def read(path: str | Path, points: Sequence[str] | None = None) -> Loaded:
         if not cells[5]:
             raise FormatError(f"{where}: the box has no class; name its part")
         photo.rows.append({"item": -1, "part": cells[5], "entry": f"line {line}"} | box(left, top, right, bottom))
-    return assemble(photos.values(), points if points is not None else [])
+    return assemble(path, photos.values(), points)
 
 
 def _float(cell: str) -> float | str:

@@ -19,6 +19,7 @@ import pandas as pd
 
 from whichwhale.annotations import animals
 from whichwhale.annotations import table as contract
+from whichwhale.annotations.reading import FormatError, is_number, load_json
 from whichwhale.files import write_text
 
 POINT_FILES = {"bonnet_tip": "points1.json", "blowhole": "points2.json"}  # any other NAME is NAME.json
@@ -57,11 +58,9 @@ def read(path: str | Path) -> dict[str, list[Shape]]:
     """
     path = Path(path)
     try:
-        entries = json.loads(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise SlothError(f"{path}: the file is missing") from None
-    except (json.JSONDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise SlothError(f"{path}: not JSON ({error}); is the file cut off?") from None
+        entries = load_json(path)
+    except FormatError as error:
+        raise SlothError(str(error)) from None
     if not isinstance(entries, list):
         raise SlothError(f"{path}: must be a list of images, not {type(entries).__name__}")
     photos: dict[str, list[Shape]] = {}
@@ -170,8 +169,8 @@ def _shape(value: object, where: str) -> Shape:
     numbers = {}
     for key in ("x", "y", "width", "height")[: 2 if kind == "point" else 4]:
         number = value.get(key)
-        if isinstance(number, bool) or not isinstance(number, int | float) or not math.isfinite(number):
-            raise SlothError(f"{where}: {key} is {number!r}, must be a number of pixels")
+        if not is_number(number):
+            raise SlothError(f"{where}: {key} is {number!r:.40}, must be a number of pixels")
         if key in ("width", "height") and number <= 0:
             raise SlothError(f"{where}: {key} is {number!r}, must be above 0; a rect's x, y is its upper left corner")
         numbers[key] = float(number)

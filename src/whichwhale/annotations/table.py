@@ -23,6 +23,7 @@ AFTER = ["source", "fold", "photo_width", "photo_height", "status"]
 SUFFIXES = ["_x", "_y", "_v", "_sd"]
 ABSENT, HIDDEN, VISIBLE = 0, 1, 2  # NAME_v, as COCO has it
 BY_HAND, MEAN_OF_FOLDS = -1, -2  # fold
+LARGEST = 1e9  # px of a photo's side
 STATUS = ("ok", "none", "unreadable")
 TEXT = {"Image", "item", "part", "source", "status"}
 
@@ -79,6 +80,11 @@ def validate(table: pd.DataFrame) -> list[str]:
             problems.append(f"column {column} holds {table[column].dtype}, must hold {'whole ' * _whole(column)}numbers")
     if problems:
         return problems
+    return [f"line {row + 2} ({table['item'].iloc[row]}), {why}" for row, why in broken_rows(table)]
+
+
+def broken_rows(table: pd.DataFrame) -> list[tuple[int, str]]:
+    """What breaks contract 1 in a table as `build` makes it: the row, counted from 0, and column and reason."""
     found: list[tuple[int, str]] = []
 
     def refuse(bad: object, column: str, why: str) -> None:
@@ -121,10 +127,11 @@ def validate(table: pd.DataFrame) -> list[str]:
     refuse((status != "ok") & image.duplicated(keep=False), "status", f"must be the only row of its photo, {BEFORE[1]} #0")
     for column in ("photo_width", "photo_height"):
         value = table[column]
-        refuse((value <= 0) | (value % 1 != 0) & ~value.isna(), column, "must be a whole number of pixels or empty")
+        wrong = (value <= 0) | (value > LARGEST) | (value % 1 != 0) & ~value.isna()
+        refuse(wrong, column, "must be a whole number of pixels or empty")
         first = value.groupby(image).transform("first")
         refuse((value != first) & ~first.isna(), column, "differs from another row of the same photo")
-    return [f"line {row + 2} ({item.iloc[row]}), {why}" for row, why in sorted(found, key=lambda one: one[0])]
+    return sorted(found, key=lambda one: one[0])
 
 
 def _refuse_ragged(path: Path) -> None:
@@ -211,8 +218,8 @@ def _numbers(cells: list[str], whole: bool) -> tuple[list[float], list[int]]:
     bad = []
     for i, cell in enumerate(cells):
         try:
-            values.append(int(cell) if whole else float(cell) if cell else math.nan)
-        except ValueError:
+            values.append(np.int64(int(cell)) if whole else float(cell) if cell else math.nan)
+        except (ValueError, OverflowError):
             values.append(0)
             bad.append(i)
     return values, bad

@@ -49,7 +49,7 @@ def read(path: str | Path, sizes: Sizes, points: Sequence[str] | None = None) ->
         if stem in by_stem:
             raise FormatError(f"{settings}: {by_stem[stem]} and {image} would have the same label file; rename one photo")
         by_stem[stem] = image
-    files = sorted(file for file in (folder / "labels").rglob("*.txt") if file.name != CLASSES)
+    files = label_files(folder)
     if not files:
         raise FormatError(
             f"{folder / 'labels'}: has no label files (*.txt); is {folder} the folder that holds data.yaml and labels/?"
@@ -74,8 +74,13 @@ def read(path: str | Path, sizes: Sizes, points: Sequence[str] | None = None) ->
                 row = _row(content.split(), parts, names, dims, sizes[image], f"{file}, line {line}")
                 photo.rows.append(row | {"entry": f"{file.name}, line {line}"})
     rest = (Photo(image, image, sizes[image]) for image in sizes if image not in photos)
-    listed = list(dict.fromkeys(name for own in names.values() for name in own))
-    return assemble([*photos.values(), *rest], points if points is not None else listed)
+    return assemble(path, [*photos.values(), *rest], points, (name for own in names.values() for name in own))
+
+
+def label_files(folder: Path) -> list[Path]:
+    """The label files of a folder, without LabelImg's list of classes."""
+    found = (folder / "labels").rglob("*")
+    return sorted(file for file in found if file.suffix.lower() == ".txt" and file.name != CLASSES and file.is_file())
 
 
 def texts(table: pd.DataFrame) -> dict[str, str]:

@@ -20,6 +20,7 @@ import pandas as pd
 from PIL import Image
 
 from whichwhale.annotations import formats, read, write
+from whichwhale.annotations.same_photos import refuse_other_sizes
 from whichwhale.command_line import carried_out, parser_of
 from whichwhale.competition.photos import decode
 from whichwhale.detect import crops, drawing, seen
@@ -164,6 +165,7 @@ def _held_against(options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFra
     """What was found in the photos that were asked for, the truth, and what each fold's model was trained on."""
     found = _found(options, CANDIDATES)
     truth = _truth(options, found)
+    refuse_other_sizes(found, truth, (str(options.found), str(options.truth)))
     folder = options.model or (options.found if options.found.is_dir() else options.found.parent)
     learnt = seen.read(folder, own=options.model is None)  # what it found elsewhere may be of any data set
     if options.on != "unseen":
@@ -173,9 +175,14 @@ def _held_against(options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFra
         if missing := sorted(asked - set(found["Image"])):
             raise ValueError(f"{options.photos}: {len(missing)} photos are not in {options.found}, the first is {missing[0]}")
         return found[found["Image"].isin(asked)], truth, learnt
-    bad = seen.seen(found[found["Image"].isin(set(truth["Image"]))], learnt)
+    both = found[found["Image"].isin(set(truth["Image"]))]
+    bad = seen.seen(both, learnt)
     if bad:
         print("{} photos are left out, the first is {}: {}".format(len(bad), *next(iter(bad.items()))))
+        if len(bad) == both["Image"].nunique():
+            raise ValueError(f"{options.found}: none of its photos with a known truth is left to score")
+    elif not learnt and seen.by_model(both).any():
+        print(f"{folder}: no {seen.FILE} there says what the models were trained on; some of these photos may be among it")
     return found[~found["Image"].isin(bad)], truth, learnt
 
 

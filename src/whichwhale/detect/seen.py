@@ -46,6 +46,12 @@ def _whales(config: Path) -> dict[str, str]:
     return dict(zip(data.train["Image"], data.train["whaleID"], strict=True))
 
 
+def by_model(table: pd.DataFrame) -> pd.Series:
+    """Of each photo whether a model found it: a row has a fold, a score or a source of its own."""
+    made = (table["source"] != HAND) | table["score"].notna() | (table["fold"] != BY_HAND)
+    return made.groupby(table["Image"]).any()
+
+
 def seen(table: pd.DataFrame, learnt: dict[int, set[str]]) -> dict[str, str]:
     """Photos of a contract-1 table that whoever made their row was trained on, or may have been, and why.
 
@@ -53,10 +59,10 @@ def seen(table: pd.DataFrame, learnt: dict[int, set[str]]) -> dict[str, str]:
     a score, or a source, was found by some model, and then written in a format that has no place for the fold: by any of them.
     """
     bad = {}
-    by_model = ((table["source"] != HAND) | table["score"].notna()).groupby(table["Image"]).any()
+    found = by_model(table)
     rows = table.drop_duplicates("Image")[["Image", "fold"]].itertuples(index=False)
     for image, fold in rows:
-        if fold == BY_HAND and not by_model[image]:
+        if fold == BY_HAND and not found[image]:
             continue
         if fold in (MEAN_OF_FOLDS, BY_HAND):
             if not learnt and fold == MEAN_OF_FOLDS:

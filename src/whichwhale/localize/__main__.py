@@ -14,18 +14,20 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pandas as pd
 from PIL import Image
 
 from whichwhale.annotations import point_names, read, write
+from whichwhale.annotations.same_photos import refuse_other_sizes
 from whichwhale.annotations.table import BY_HAND, MEAN_OF_FOLDS
 from whichwhale.command_line import carried_out, parsed, parser_of
 from whichwhale.detect import seen
 from whichwhale.files import refuse_unwritable, write_atomically
 from whichwhale.localize.doubt import as_text, doubt, rank_correlation, risk_coverage
-from whichwhale.localize.error import animal, errors, false_heads, in_words, summary
+from whichwhale.localize.error import animal, errors, false_heads, in_one_place, in_words, summary
 from whichwhale.localize.sheet import draw
 from whichwhale.localize.truth import read_table
 from whichwhale.localize.truth_config import TruthConfig
@@ -111,28 +113,22 @@ def _compared(options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFrame, 
     Raises ValueError if there is no such photo.
     """
     found = read(options.found)
-    truth, names = _truth(options.truth, found), point_names(found)
+    names = point_names(found)
+    if len(names) < 2:
+        has = f"has the point {names[0]} alone" if names else "has boxes alone; `python -m whichwhale.detect score` judges those"
+        raise ValueError(f"{options.found}: errors are told in d, the distance of the first two points, and it {has}")
+    truth = _truth(options.truth, found)
     if missing := [name for name in names if name not in point_names(truth)]:
         known = ", ".join(point_names(truth)) or "none"
         raise ValueError(f"{options.truth}: has no point {', '.join(missing)}, which {options.found} has; its points are {known}")
-    _refuse_other_sizes(found, truth, options)
+    refuse_other_sizes(found, truth, (str(options.found), str(options.truth)))
+    if one_place := in_one_place(truth, names, options.part):
+        more = f" and {len(one_place) - 1} other photos" if len(one_place) > 1 else ""
+        print(f"{options.truth}: {names[0]} and {names[1]} of {one_place[0]}{more} lie in one place: left out, for there is no d")
     compared = errors(found, truth, names, options.part)
     if compared.empty:
         raise ValueError(f"{options.found} and {options.truth} have no photo in common whose points are known")
     return found, truth, names, compared
-
-
-def _refuse_other_sizes(found: pd.DataFrame, truth: pd.DataFrame, options: argparse.Namespace) -> None:
-    """Raises ValueError if the two tables are of photos of other sizes, where both say them."""
-    size = ["photo_width", "photo_height"]
-    mine, true = (table.drop_duplicates("Image").set_index("Image")[size].dropna() for table in (found, truth))
-    shared = mine.index.intersection(true.index)
-    if len(differ := shared[(mine.loc[shared] != true.loc[shared]).any(axis=1)]):
-        one, other = (f"{sizes.loc[differ[0], size[0]]:g} x {sizes.loc[differ[0], size[1]]:g}" for sizes in (mine, true))
-        raise ValueError(
-            f"{options.truth}: {len(differ)} of {len(shared)} photos have another size than in {options.found}, the first is "
-            f"{differ[0]}: {other}, not {one} px; points of other pictures can't be compared"
-        )
 
 
 def _truth(path: Path, found: pd.DataFrame) -> pd.DataFrame:
@@ -149,7 +145,7 @@ def _unseen(options: argparse.Namespace, compared: pd.DataFrame, found: pd.DataF
     folder = options.model or options.found.parent
     learnt = seen.read(folder, own=options.model is None)
     if not learnt:
-        if (compared["fold"] != BY_HAND).any():
+        if seen.by_model(found).reindex(compared["Image"]).any():
             print(f"{folder}: no {seen.FILE} there says what the models were trained on; some of these photos may be among it")
         return compared
     if not (bad := seen.seen(found[found["Image"].isin(set(compared["Image"]))], learnt)):
@@ -160,15 +156,23 @@ def _unseen(options: argparse.Namespace, compared: pd.DataFrame, found: pd.DataF
     return compared[~compared["Image"].isin(set(bad))].reset_index(drop=True)
 
 
+def _by_finder(compared: pd.DataFrame) -> Iterator[tuple[str, pd.Series]]:
+    """Rows by what found them, in words, where there are any."""
+    fold = compared["fold"]
+    for what, rows in (
+        ("out-of-fold", fold >= 0),
+        ("mean of fold models", fold == MEAN_OF_FOLDS),
+        ("by hand, or of a format without folds", fold == BY_HAND),
+    ):
+        if rows.any():
+            yield what, rows
+
+
 def _error(options: argparse.Namespace) -> None:
     found, truth, _, compared = _compared(options)
     compared = _unseen(options, compared, found)
-    for what, rows in (
-        ("out-of-fold", compared[compared["fold"] >= 0]),
-        ("mean of fold models", compared[compared["fold"] == MEAN_OF_FOLDS]),
-    ):
-        if len(rows):
-            print(f"{what}: {in_words(summary(rows))}")
+    for what, rows in _by_finder(compared):
+        print(f"{what}: {in_words(summary(compared[rows]))}")
     if empty := false_heads(found, truth, compared["Image"].tolist(), options.part):
         print(empty)
 
@@ -177,11 +181,10 @@ def _doubt(options: argparse.Namespace) -> None:
     found, _, names, compared = _compared(options)
     compared = _unseen(options, compared, found)
     meant = found[found["item"].str.endswith("#0")].drop_duplicates("Image").set_index("Image", drop=False)
-    for what, rows in (("out-of-fold", compared["fold"] >= 0), ("mean of fold models", compared["fold"] == MEAN_OF_FOLDS)):
-        if rows.any():
-            sd, error = doubt(meant.loc[compared.loc[rows, "Image"]], names), compared.loc[rows, "error"].to_numpy()
-            print(f"{what}: {rows.sum()} photos, rank correlation of sd and error {rank_correlation(sd, error):.2f}")
-            print(as_text(risk_coverage(sd, error)))
+    for what, rows in _by_finder(compared):
+        sd, error = doubt(meant.loc[compared.loc[rows, "Image"]], names), compared.loc[rows, "error"].to_numpy()
+        print(f"{what}: {rows.sum()} photos, rank correlation of sd and error {rank_correlation(sd, error):.2f}")
+        print(as_text(risk_coverage(sd, error)))
 
 
 def _look(options: argparse.Namespace) -> None:

@@ -18,12 +18,13 @@ PERCENTILES = (50, 95, 99)
 def point_error(points: NDArray[np.float64], truth: NDArray[np.float64]) -> NDArray[np.float64]:
     """Mean distance of predicted from true points (both [N, P, 2], px) over the distance of the first two true ones: [N], in d.
 
-    Where a predicted point is NaN the whole photo counts as missed; NaN where the truth has not all points.
+    Where a predicted point is NaN the whole photo counts as missed; NaN where the truth has not all points, or no d.
     """
     d = np.hypot(*(truth[:, 0] - truth[:, 1]).T)
+    d = np.where(d > 0, d, np.nan)
     error = np.linalg.norm(points - truth, axis=-1).mean(1) / d
     error = np.where(np.isnan(points).any((1, 2)), MISSED, error)
-    return np.where(np.isnan(truth).any((1, 2)), np.nan, error)
+    return np.where(np.isnan(truth).any((1, 2)) | np.isnan(d), np.nan, error)
 
 
 def errors(predicted: pd.DataFrame, truth: pd.DataFrame, names: list[str], part: str = "head") -> pd.DataFrame:
@@ -31,13 +32,14 @@ def errors(predicted: pd.DataFrame, truth: pd.DataFrame, names: list[str], part:
 
     Returns:
         DataFrame [Image, error, swapped, lost, inside, fold], a row for each photo of `predicted` whose truth has all points
-        `names`: error in d (1.0 where nothing was found); swapped: head for tail, the first two points lie nearer to the truth if
-        they change places, and then within FLIP; lost: nothing was found, or something more than d away; inside: all true points
-        lie in the predicted box; fold as predicted.
+        `names`, the first two of them apart: error in d (1.0 where nothing was found); swapped: head for tail, the first two
+        points lie nearer to the truth if they change places, and then within FLIP; lost: nothing was found, or something more
+        than d away; inside: all true points lie in the predicted box; fold as predicted.
     """
     truth, predicted = (animal(table, part) for table in (truth, predicted))
     true = points_of(truth, names)
-    truth, true = truth[np.isfinite(true).all((1, 2))], true[np.isfinite(true).all((1, 2))]
+    known = np.isfinite(true).all((1, 2)) & (true[:, 0] != true[:, 1]).any(1)
+    truth, true = truth[known], true[known]
     shared = predicted.index.intersection(truth.index)
     true = true[truth.index.get_indexer(shared)]
     predicted = predicted.loc[shared]
@@ -49,6 +51,13 @@ def errors(predicted: pd.DataFrame, truth: pd.DataFrame, names: list[str], part:
     swapped = point_error(points[:, 1::-1], true[:, :2]) < np.minimum(as_found, FLIP)
     told = {"error": error, "swapped": swapped, "lost": error >= MISSED, "inside": inside}
     return pd.DataFrame({"Image": shared, **told, "fold": predicted["fold"].to_numpy()})
+
+
+def in_one_place(truth: pd.DataFrame, names: list[str], part: str = "head") -> list[str]:
+    """Photos whose first two true points coincide, so that there is no d."""
+    truth = animal(truth, part)
+    points = points_of(truth, names[:2])
+    return truth.index[(points[:, 0] == points[:, 1]).all(1)].tolist()
 
 
 def summary(table: pd.DataFrame) -> dict[str, float]:
