@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tqdm import tqdm
 
 from whichwhale.catalogue.config import IndexConfig
 from whichwhale.catalogue.errors import CatalogueError
@@ -23,6 +24,7 @@ from whichwhale.catalogue.manifest import IndexFile
 from whichwhale.catalogue.table import KEY
 from whichwhale.files import write_atomically
 
+STEP = 2048  # photos that the index takes at a time
 DTYPES = {"float32": "f32", "float16": "f16", "int8": "i8"}
 
 
@@ -58,10 +60,14 @@ def _written(gallery: Gallery, index: Any, added: NDArray[np.int64], removed: ND
     if len(removed):
         index.remove(removed.astype(np.uint64), threads=threads)
     keys = gallery.table[KEY].to_numpy(np.int64)
-    for rows, vectors in gallery.blocks():
-        new = np.isin(keys[rows], added, assume_unique=True) if len(added) < len(keys) else slice(None)
-        if len(vectors[new]):
-            index.add(keys[rows][new].astype(np.uint64), vectors[new], threads=threads)
+    # a million photos take the better part of an hour; between steps the bar moves, and who has had enough can stop it
+    with tqdm(total=len(added), desc="index", unit="photo", delay=2, leave=False) as bar:
+        for rows, vectors in gallery.blocks():
+            new = np.isin(keys[rows], added, assume_unique=True) if len(added) < len(keys) else slice(None)
+            names, new_vectors = keys[rows][new].astype(np.uint64), vectors[new]
+            for at in range(0, len(names), STEP):
+                index.add(names[at : at + STEP], new_vectors[at : at + STEP], threads=threads)
+                bar.update(len(names[at : at + STEP]))
     generation = gallery.manifest.generation
     about = IndexFile(file=f"index-{generation:06}.usearch", keys=f"index-keys-{generation:06}.npy", rows=len(keys))
     path = gallery.folder / about.file
