@@ -299,7 +299,16 @@ def uncertainty(
 
 
 def _worth(benchmark: Benchmark, name: str, table: pd.DataFrame, images: Sequence[str]) -> dict[str, Any]:
-    """Log loss and top-1 of the one classifier on passports cut by the points of `table` (contract 1).
+    """Log loss and top-1 of the one classifier on passports cut by the points of `table` (contract 1)."""
+    p, truth = answers(benchmark, name, table, images)
+    rows = log_loss_rows(p, truth)
+    return {"log_loss": log_loss(p, truth), "top_1": top_k(p, truth, 1), "losses": rows.tolist()}
+
+
+def answers(
+    benchmark: Benchmark, name: str, table: pd.DataFrame, images: Sequence[str]
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """What the one classifier says of passports cut by the points of `table` (contract 1): p [images, whales], and who it is.
 
     A photo without points gets the share of each whale among the photos that the classifier was fitted on. One power is fitted on
     other parts of the photos, so that no row is judged by its temperature.
@@ -310,9 +319,7 @@ def _worth(benchmark: Benchmark, name: str, table: pd.DataFrame, images: Sequenc
     trained = [truth_of[image] for image in dealt.loc[dealt["fold"] != benchmark.fold, "Image"]]
     prior = np.bincount(trained, minlength=len(whales)) / len(trained)
     p = probabilities(benchmark, name, table, images, prior, (net, whales, config), truth_of)
-    truth = np.array([truth_of[image] for image in images])
-    rows = log_loss_rows(p, truth)
-    return {"log_loss": log_loss(p, truth), "top_1": top_k(p, truth, 1), "losses": rows.tolist()}
+    return p, np.array([truth_of[image] for image in images])
 
 
 def _whales(photos: Path, whales: Sequence[str]) -> dict[str, int]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import localize
 import localize_inner
 import localize_measured
+import localize_together
 import numpy as np
 import pandas as pd
 import pytest
@@ -125,6 +126,15 @@ def test_rows_are_fitted_measured_and_told(sea: Sea, monkeypatch: pytest.MonkeyP
     assert {name for name in finding if "own" in kept[name]} == {"heatmap", "step-back"}  # the others find no points
     assert all(kept[name]["minutes"] > 0 for name in ("retinanet", "ssdlite", "transformer"))
     assert "Another width, colour and head size" in sea.said
+    assert localize_together.main(["--dataset", "localize_quick"]) == 0
+    text = capsys.readouterr().out
+    told = json.loads((sea.where.home / "together.json").read_text())
+    first, before, after, every = told["rows"]
+    assert first["log_loss"] == pytest.approx(kept["heatmap"]["log_loss"]) and "| true points |" in text
+    assert before["members"] == ["heatmap", "retinanet", "ssdlite"] and after["members"] == ["heatmap", "boxes-drawn"]
+    assert every["members"] == [*before["members"], "boxes-drawn"] and every["low"] <= every["difference"] <= every["high"]
+    assert localize_together.main(["--dataset", "localize_quick", "--rows", "bins"]) == 2
+    assert "bins is not measured yet; python benchmarks/localize.py --only bins" in capsys.readouterr().err
     theirs = sea.folder / "theirs.csv"
     truth = read(sea.where.photos / "annotations.csv")
     write(theirs, truth[truth["Image"] != sea.where.held_out()[0]])
