@@ -26,7 +26,7 @@ from whichwhale.command_line import carried_out, parsed, parser_of
 from whichwhale.config import load
 from whichwhale.files import write_atomically
 
-FIT = "runs/heads/arcface"
+FIT = "runs/right_whale_heads/arcface_lite0"
 EXAMPLES = (
     {
         "build": f"""  python -m whichwhale.catalogue build whales --vectors {FIT}/fold0/predictions.npz --table train.csv

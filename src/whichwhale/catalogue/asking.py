@@ -24,7 +24,7 @@ from whichwhale.catalogue.incoming import Incoming
 from whichwhale.catalogue.search import Searcher
 from whichwhale.files import write_json
 
-FIT = "runs/heads/arcface"
+FIT = "runs/right_whale_heads/arcface_lite0"
 EXAMPLES = {
     "search": f"""  python -m whichwhale.catalogue search whales photo.jpg --model {FIT}/foldall --new-rate 0.05 --evidence seen/
   python -m whichwhale.catalogue search whales a.jpg b.jpg --encounter --model {FIT}/foldall --where status=approved

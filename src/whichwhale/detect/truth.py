@@ -98,6 +98,6 @@ def _refuse_sides(config: DetectConfig, parts: list[str]) -> None:
     sided = [part for part in parts if any(side in part.lower() for side in SIDES) and part not in pairs]
     if sided and config.augment.mirror:
         raise TruthError(
-            f"in a mirror image {', '.join(sided)} would be the other side's; say which change places, mirrored={{LEFT: RIGHT}}, "
-            "or augment.mirror=0"
+            f"in a mirror image {', '.join(sided)} would be the other side's; say which change places, "
+            "'mirrored={LEFT: RIGHT}', or augment.mirror=0"
         )

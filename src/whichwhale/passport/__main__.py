@@ -1,8 +1,8 @@
 """Cut passports from photos by two points, and look at them.
 
 example:
-  python -m whichwhale.passport make input/survey/annotations.csv input/survey/imgs runs/survey/look
-  python -m whichwhale.passport sheet runs/survey/look sheet.png --whale whale_003 --train input/survey/train.csv
+  python -m whichwhale.passport make input/survey input/survey/imgs runs/survey/look
+  python -m whichwhale.passport sheet runs/survey/look sheet.png --whale whale_01234 --train input/survey/train.csv
   python -m whichwhale.passport make eyes.csv imgs look --first eye_corner --second nostril --field 3 2 --width 192 --height 128
 """
 

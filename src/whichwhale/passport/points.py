@@ -65,7 +65,10 @@ def animals(table: pd.DataFrame, config: PassportConfig) -> list[Animal]:
         raise PointsError("the annotations have no row")
     known = contract.point_names(table)
     if missing := [name for name in (config.first, config.second) if name not in known and name not in BOX_ENDS]:
-        raise PointsError(f"the annotations have no point {missing[0]!r}; their points are {', '.join(known) or 'none'}")
+        raise PointsError(
+            f"the annotations have no point {missing[0]!r}; their points are {', '.join(known) or 'none'}; first and "
+            "second say which two are meant (a model's passports.first and passports.second)"
+        )
     parts = sorted(table.loc[table["status"] == "ok", "part"].unique())
     if parts and config.part not in parts:
         raise PointsError(f"the annotations have no part {config.part!r}; their parts are {', '.join(parts)}")
