@@ -195,6 +195,26 @@ def test_a_query_does_not_see_itself_under_another_name(tmp_path: Path) -> None:
     assert sorted(query.hidden[0] for query in queries if len(query.vectors) == 1) == list(range(9))
 
 
+@pytest.mark.parametrize("meetings", [False, True])
+def test_a_photo_that_is_there_twice_is_hidden_twice(tmp_path: Path, meetings: bool) -> None:
+    """Kept doubles (--keep-doubles) would answer for one another: everything would be found, and every stranger claimed."""
+    photos = some_photos(4, 3)
+    if meetings:  # the first two photos of each animal are of one encounter
+        photos.table["encounter"] = ["e", "e", ""] * 4
+    table = pd.concat([photos.table, photos.table.assign(photo="again/" + photos.table["photo"])], ignore_index=True)
+    doubled = Incoming(table, np.concatenate([photos.vectors, photos.vectors]), photos.model)
+    gallery, _ = build(tmp_path / "w", doubled, CONFIG, keep_doubles=True)
+    queries, _ = trials.own_queries(gallery, CONFIG.calibration)
+    names = gallery.table["photo"].to_numpy(str)
+    assert queries
+    for query in queries:
+        shown = {name.removeprefix("again/") for name in names[query.hidden]}
+        twice = {name for name in names if name.removeprefix("again/") in shown}
+        assert set(names[query.hidden]) == twice, "both copies, or neither"
+        if meetings and any(name.endswith(("_0.jpg", "_1.jpg")) for name in shown):
+            assert {name[-6:] for name in shown} >= {"_0.jpg", "_1.jpg"}
+
+
 def test_half_of_the_queries_can_be_asked_as_known(tmp_path: Path) -> None:
     """300 animals of one photo and 20 of three: chance alone would ask five of these."""
     lone, few = some_photos(300, 1), some_photos(20, 3, first=300)

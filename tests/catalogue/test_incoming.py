@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import save
 
 from whichwhale import predictions
 from whichwhale.catalogue.errors import CatalogueError
@@ -12,6 +13,7 @@ from whichwhale.catalogue.incoming import of_file, photos_in, refuse_other_model
 from whichwhale.catalogue.manifest import Model
 from whichwhale.catalogue.table import read_labels
 from whichwhale.predictions import Predictions
+from whichwhale.runs import trained_on
 
 VECTORS = np.array([[3.0, 4.0], [0.0, -2.0], [1.0, 0.0]])
 PHOTOS = np.array(["a.jpg", "b.jpg", "c.jpg"])
@@ -85,6 +87,16 @@ def test_a_predictions_file_and_its_roles(tmp_path: Path) -> None:
         of_file(path)
 
 
+def test_photos_that_weak_labels_named_were_learned_from(tmp_path: Path) -> None:
+    """They are test photos of predictions.npz; the fit's own list has them, without an animal."""
+    trained_on.write(tmp_path, {("a.jpg", "x"), ("c.jpg", ""), ("d.jpg", "y")})  # d.jpg: another data set's, where the fit began
+    (tmp_path / "model.safetensors").write_bytes(save({}, trained_on.claim(tmp_path)))
+    items = ["a.jpg#0", "b.jpg#0", "c.jpg#0", "d.jpg#0"]
+    predictions.write(tmp_path / "predictions.npz", Predictions.of(items, [0, 1, 2, 2], ["x"], None, np.eye(4, dtype=np.float32)))
+    found = of_file(tmp_path / "predictions.npz").table.set_index("photo")["learned"]
+    assert found.to_dict() == {"a.jpg": "yes", "b.jpg": "no", "c.jpg": "yes", "d.jpg": "no"}
+
+
 def test_labels_join_by_photo(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
     path.write_text("Image,whaleID,date\nb.jpg, y ,2010-05\nelsewhere.jpg,z,\na.jpg,x,\n", encoding="utf-8-sig")
@@ -124,7 +136,7 @@ def test_a_letter_has_one_form(tmp_path: Path) -> None:
 
 def test_odd_tables_are_read_by_their_columns(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
-    path.write_bytes(b"photo, animal , place,\r\na.jpg,x,Fundy,\r\n\r\nb.jpg,new_whale\r\n\"c, d.jpg\",y,\"Bay, north\",\r\n")
+    path.write_bytes(b'photo, animal , place,\r\na.jpg,x,Fundy,\r\n\r\nb.jpg,new_whale\r\n"c, d.jpg",y,"Bay, north",\r\n')
     table = read_labels(path)
     assert table.columns.tolist() == ["photo", "animal", "place"]
     rows = [["a.jpg", "x", "Fundy"], ["b.jpg", "", ""], ["c, d.jpg", "y", "Bay, north"]]  # nobody says who a new_whale is

@@ -38,7 +38,7 @@ def test_fitted_and_asked(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
     shown = capsys.readouterr().out
     assert "160 photos of 40 animals: 240 pairs of one animal, 12480 of two" in shown and "verification.json: written" in shown
     fitted = read(Path("verification.json"))
-    assert fitted.warning == "" and fitted.slope > 0 and fitted.prior == 0.5
+    assert fitted.warning.startswith("Which photos are of one meeting is not known") and fitted.slope > 0 and fitted.prior == 0.5
     estimate, low, high = fitted.figures["ROC AUC"]
     assert 0.9 < low <= estimate <= high <= 1
     # the same animal, and two others
@@ -120,3 +120,22 @@ def test_two_frames_of_one_pass_are_no_pair(folder: Path, capsys: pytest.Capture
     photos.assign(encounter="x").to_csv("met.csv", index=False)
     assert main(["verify", "--vectors", "disjoint.npz", "--table", "met.csv", "--draws", "20"]) == 2
     assert "with two photos or more, of different encounters where these are known" in capsys.readouterr().err
+
+
+def test_one_photo_of_which_nothing_is_known_lets_in_no_known_one() -> None:
+    """Of a1 it is known that the model learned from a photo; of a2 nothing is known of one photo."""
+    photos = some_photos(2, 3)
+    photos.table["learned"] = ["yes", "no", "no", "no", "no", ""]
+    found = held_out(photos, "x")
+    assert set(found.animal) == {"a1"} and len(found.photos) == 3 and "is not known" in found.warning
+    photos.table["learned"] = ["yes", "no", "no", "yes", "no", ""]
+    with pytest.raises(CatalogueError, match="x: the model learned from photos of every one of the animals, as far as is known"):
+        held_out(photos, "x")
+
+
+def test_unknown_meetings_are_warned_of() -> None:
+    photos = some_photos(3, 2)
+    photos.table["learned"] = "no"
+    assert "Which photos are of one meeting is not known" in held_out(photos, "x").warning
+    photos.table["encounter"] = ["e1", "e2"] * 3
+    assert held_out(photos, "x").warning == ""

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
 from whichwhale.catalogue.config import Storage
@@ -179,3 +181,26 @@ def _repeated(values: NDArray, new: int) -> set[tuple[int, int]]:
     first = pd.Series(np.arange(len(values)), index=values)
     first = first[~first.index.duplicated(keep="first")]
     return {(int(first.loc[values[row]]), int(row)) for row in again}
+
+
+def with_doubles(meeting: NDArray[np.int64] | None, gallery: Gallery) -> NDArray[np.int64] | None:
+    """A number an encounter [N] (None: none is known), where photos of an animal that are one picture (kept by --keep-doubles)
+    are of one encounter, and so are all others of theirs: asked about one, nobody may find the other."""
+    near, pairs = NEAR[gallery.manifest.config.storage], []
+    order = np.argsort(gallery.code, kind="stable")
+    for rows in np.split(order, np.flatnonzero(np.diff(gallery.code[order])) + 1):
+        if len(rows) < 2:
+            continue
+        vectors = gallery.vectors(rows)
+        first, second = np.nonzero(np.triu(vectors @ vectors.T > 1 - 1e-3, 1))  # rounding hides less than that
+        same = np.linalg.norm(vectors[first] - vectors[second], axis=1) <= near
+        pairs.append(np.stack([rows[first[same]], rows[second[same]]]))
+    if not any(pair.size for pair in pairs):
+        return meeting
+    count = len(gallery.code)
+    one, other = np.concatenate(pairs, axis=1)
+    own = np.arange(count) if meeting is None else np.unique(meeting, return_inverse=True)[1]
+    # photos and encounters are the nodes, numbered one after the other; what hangs together is one
+    node = np.concatenate([np.arange(count), one]), np.concatenate([count + own, other])
+    links = coo_array((np.ones(len(node[0])), node), shape=(count + int(own.max()) + 1,) * 2)
+    return connected_components(links, directed=False)[1][:count].astype(np.int64)

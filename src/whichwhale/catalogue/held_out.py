@@ -18,6 +18,11 @@ from whichwhale.catalogue.filters import matching
 from whichwhale.catalogue.incoming import Incoming, labelled_file
 from whichwhale.catalogue.table import meetings
 
+UNMET = (
+    "Which photos are of one meeting is not known: frames of one pass are easy to tell as one animal's, so figures are too good "
+    "if there are any. Say it in a column `encounter` of --table."
+)
+
 
 @dataclass(frozen=True, eq=False)
 class HeldOut:
@@ -69,9 +74,13 @@ def held_out(incoming: Incoming, where: str, trained: bool = False) -> HeldOut:
     animal = table["animal"].to_numpy(str)
     labelled = animal != ""
     learned = table["learned"].to_numpy(str) if "learned" in table.columns else np.full(len(table), "")
+    met = "" if meetings(table) is not None else UNMET
     if not np.isin(learned[labelled], ["yes", "no"]).all():
         warning = "Whether the model was trained on these animals is not known; if it was, all figures are too good."
-        return HeldOut(incoming.only(labelled), warning)
+        kept = labelled & ~np.isin(animal, np.unique(animal[learned == "yes"]))
+        if not kept.any():
+            raise CatalogueError(f"{where}: the model learned from photos of every one of the animals, as far as is known")
+        return HeldOut(incoming.only(kept), f"{warning} {met}".strip())
     if (unknown := (learned == "yes") & ~labelled).any():
         raise CatalogueError(
             f"{where}: the model learned from {int(unknown.sum())} photos of which nobody says whom they show, such as "
@@ -80,7 +89,7 @@ def held_out(incoming: Incoming, where: str, trained: bool = False) -> HeldOut:
     known = np.unique(animal[learned == "yes"])
     kept = labelled & ~np.isin(animal, known)
     if kept.any():
-        return HeldOut(incoming.only(kept), "")
+        return HeldOut(incoming.only(kept), met)
     other = labelled & (learned == "no")
     if not trained or not other.any():
         raise CatalogueError(
@@ -89,4 +98,4 @@ def held_out(incoming: Incoming, where: str, trained: bool = False) -> HeldOut:
             "configs/right_whale_heads/disjoint.yaml), or insist with --trained-animals"
         )
     warning = "The model was TRAINED ON THESE ANIMALS (other photos of them): all figures are too good for new ones."
-    return HeldOut(incoming.only(other), warning)
+    return HeldOut(incoming.only(other), f"{warning} {met}".strip())

@@ -23,6 +23,7 @@ from whichwhale.catalogue.manifest import UNNAMED, Model
 from whichwhale.competition.photos import endings
 from whichwhale.files import write_atomically
 from whichwhale.predictions import ROLE_NAMES, ROLE_TRAIN
+from whichwhale.runs import trained_on
 from whichwhale.runs.trained_on import Photos
 
 OWN = ("vectors", "photo", "model", "schema")  # of an .npz of plain arrays; what else is there tells of the photos
@@ -145,7 +146,11 @@ def _predictions(path: Path, roles: Sequence[str]) -> Incoming:
     if not kept.any():
         raise CatalogueError(f"{path}: has no row of role {' or '.join(roles)}")
     photo = [unicodedata.normalize("NFC", item.removesuffix("#0")) for item in read.item[kept].tolist()]
-    table = pd.DataFrame({"photo": photo, "learned": np.where(read.role[kept] == ROLE_TRAIN, "yes", "no")}, dtype="str")
+    # a fit with weak labels has seen test photos too: its list has them, without an animal
+    fit = learned.of_fit(path.parent) if (path.parent / trained_on.FILE).is_file() else None
+    linked = {image for image, animal in fit or () if not animal}
+    seen = (read.role[kept] == ROLE_TRAIN) | np.isin(photo, sorted(linked))
+    table = pd.DataFrame({"photo": photo, "learned": np.where(seen, "yes", "no")}, dtype="str")
     folders = [name.rpartition("/")[0] for name in photo]
     classes = {unicodedata.normalize("NFC", name) for name in read.class_id.tolist()}
     if set(folders) <= classes:  # photos in folders of classes, which name the animals

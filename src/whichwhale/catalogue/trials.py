@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from whichwhale.catalogue.calibration import Asked, background
 from whichwhale.catalogue.config import CalibrationConfig
-from whichwhale.catalogue.doubles import pictures_in
+from whichwhale.catalogue.doubles import pictures_in, with_doubles
 from whichwhale.catalogue.errors import CatalogueError
 from whichwhale.catalogue.gallery import Gallery
 from whichwhale.catalogue.incoming import Incoming
@@ -69,7 +69,7 @@ def own_queries(gallery: Gallery, config: CalibrationConfig) -> tuple[list[Query
     if len(eligible) < LEAST_UNLEARNED:
         eligible = np.arange(len(table))
     share = None if (learned[eligible] == "").any() else float((learned[eligible] == "yes").mean())
-    meeting = meetings(table)
+    meeting = with_doubles(meetings(table), gallery)
     queries = []
     for rows in _drawn(eligible, gallery.code, meeting, config, _met_again(gallery.code, meeting)):
         same = gallery.code == gallery.code[rows[0]]
