@@ -134,6 +134,8 @@ def measured(options: argparse.Namespace, names: Sequence[str]) -> int:
     for name, path in zip(names, options.vectors, strict=True):  # all of them before any is measured
         files[name] = of_file(path, options.table, options.where)
     common, _ = one_shot.in_common(options.vectors, options.table, options.where)
+    if len(set(map(tuple, (found.photos.table["photo"] for found in files.values())))) > 1:  # rows are of the same photos
+        files = dict(zip(names, common, strict=True))
     paths = dict(zip(names, map(str, options.vectors), strict=True))
     missing = 0
     for block in (

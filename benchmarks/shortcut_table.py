@@ -25,7 +25,8 @@ def share(values: NDArray, animal: NDArray[np.str_], draws: int) -> list[float]:
     names, code = np.unique(animal, return_inverse=True)
     times = roc.animals_drawn(len(names), draws, SEED)
     total, number = np.bincount(code, np.asarray(values, np.float64)), np.bincount(code)
-    found = roc.interval(float(np.mean(values)), (times @ total) / (times @ number))
+    count = len(names) if np.asarray(values).dtype == bool else None  # a difference of 0 is no share
+    found = roc.interval(float(np.mean(values)), (times @ total) / (times @ number), animals=count)
     return [found.mean, found.low, found.high]
 
 

@@ -59,6 +59,16 @@ def test_a_kind_without_weight_has_no_rate() -> None:
     assert roc.interval(0.5, [np.nan, 0.2, 0.4], level=0.5).low == pytest.approx(0.25)
 
 
+def test_none_of_fifteen_is_no_certainty() -> None:
+    """0 of 15 animals: with a rate of 21.8 % that still happens once in forty times, (1 - 0.218) ** 15 = 0.025."""
+    none = roc.interval(0.0, [0.0] * 9, animals=15)
+    assert (none.mean, none.low) == (0.0, 0.0) and (1 - none.high) ** 15 == pytest.approx(0.025)
+    every = roc.interval(1.0, [1.0] * 9, animals=15)
+    assert (every.mean, every.high) == (1.0, 1.0) and every.low == pytest.approx(1 - none.high)
+    assert roc.interval(0.0, [0.0, 0.1], animals=15).high < 0.11  # samples that differ speak for themselves
+    assert roc.interval(0.0, [0.0] * 9).high == 0.0
+
+
 def test_animals_drawn() -> None:
     times = roc.animals_drawn(5, 100, seed=3)
     assert times.shape == (100, 5) and (times.sum(axis=1) == 5).all()

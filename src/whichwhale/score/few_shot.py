@@ -125,7 +125,7 @@ def accuracy(hits: NDArray[np.bool_], drawn: Episodes, *, seed: int, draws: int 
     asked = np.bincount(code)
     good = np.bincount(code, hits.ravel())
     times = roc.animals_drawn(len(animals), draws, seed)
-    return roc.interval(float(good.sum() / asked.sum()), times @ good / (times @ asked))
+    return roc.interval(float(good.sum() / asked.sum()), times @ good / (times @ asked), animals=len(animals))
 
 
 def choose_k(vectors: NDArray[np.floating], validation: Episodes, candidates: Sequence[int] = NEIGHBOURS) -> int:

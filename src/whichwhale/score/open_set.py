@@ -228,7 +228,9 @@ def _bands(
 
         drawn = np.array([figures(one[code].astype(np.float64)) for one in times])
         estimates = figures(np.ones(len(rank)))
-        found.append(Band(name, *(roc.interval(one, column) for one, column in zip(estimates, drawn.T, strict=True))))
+        counts = (len(times[0]), len(np.unique(code[inside])))  # of all, and of those of whom the wrong ones are a share
+        told = zip(estimates, drawn.T, counts, strict=True)
+        found.append(Band(name, *(roc.interval(one, column, animals=count) for one, column, count in told)))
     return found
 
 

@@ -86,9 +86,18 @@ def animals_drawn(animals: int, draws: int, seed: int) -> NDArray[np.int64]:
     return np.random.default_rng(seed).multinomial(animals, np.full(animals, 1 / animals), size=draws)
 
 
-def interval(estimate: float, drawn: ArrayLike, level: float = 0.95) -> Interval:
-    """The percentile interval of a figure's bootstrap samples; samples without one kind of rows (NaN) are left out."""
+def interval(estimate: float, drawn: ArrayLike, level: float = 0.95, animals: int | None = None) -> Interval:
+    """The percentile interval of a figure's bootstrap samples; samples without one kind of rows (NaN) are left out.
+
+    Args:
+        animals: of a share of photos, how many animals they show. Where it is 0 or 1 with all of them, samples don't differ, and
+            yet the next animal's may: the bound is then the exact one for so many animals of whom none does (Clopper and
+            Pearson 1934).
+    """
     some = np.asarray(drawn, np.float64)
     some = some[~np.isnan(some)]
+    if animals and estimate in (0.0, 1.0) and (some == estimate).all():
+        beyond = 1 - ((1 - level) / 2) ** (1 / animals)
+        return Interval(float(estimate), max(estimate - beyond, 0.0), min(estimate + beyond, 1.0), level)
     low, high = np.quantile(some, [(1 - level) / 2, (1 + level) / 2]) if len(some) else (np.nan, np.nan)
     return Interval(float(estimate), float(low), float(high), level)
