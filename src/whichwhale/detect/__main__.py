@@ -182,7 +182,7 @@ def _held_against(options: argparse.Namespace) -> tuple[pd.DataFrame, pd.DataFra
         if len(bad) == both["Image"].nunique():
             raise ValueError(f"{options.found}: none of its photos with a known truth is left to score")
     elif not learnt and seen.by_model(both).any():
-        print(f"{folder}: no {seen.FILE} there says what the models were trained on; some of these photos may be among it")
+        print(seen.untold(folder))
     return found[~found["Image"].isin(bad)], truth, learnt
 
 

@@ -52,6 +52,11 @@ def by_model(table: pd.DataFrame) -> pd.Series:
     return made.groupby(table["Image"]).any()
 
 
+def untold(folder: Path) -> str:
+    """What to say where `read` finds nothing about models that made a table."""
+    return f"{folder}: no {FILE} there says what the models were trained on; some of these photos may be among it"
+
+
 def seen(table: pd.DataFrame, learnt: dict[int, set[str]]) -> dict[str, str]:
     """Photos of a contract-1 table that whoever made their row was trained on, or may have been, and why.
 

@@ -146,7 +146,7 @@ def _unseen(options: argparse.Namespace, compared: pd.DataFrame, found: pd.DataF
     learnt = seen.read(folder, own=options.model is None)
     if not learnt:
         if seen.by_model(found).reindex(compared["Image"]).any():
-            print(f"{folder}: no {seen.FILE} there says what the models were trained on; some of these photos may be among it")
+            print(seen.untold(folder))
         return compared
     if not (bad := seen.seen(found[found["Image"].isin(set(compared["Image"]))], learnt)):
         return compared
