@@ -8,18 +8,6 @@ from whichwhale.catalogue.calibration import Asked
 from whichwhale.catalogue.errors import CatalogueError
 from whichwhale.catalogue.manifest import BandLimits, Bands
 from whichwhale.catalogue.trials import Trials
-from whichwhale.score import open_set
-
-
-def test_limit_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(open_set, "LEAST", 2)
-    p, wrong, one = np.array([0.9, 0.5, 0.8, 0.7, 0.7, 0.3]), np.array([0, 1, 0, 1, 0, 1], bool), np.ones(6)
-    # from the top, and one wrong trial more: 1 of 2, 1 of 3, then both at 0.7: 2 of 5, 3 of 6, 4 of 7
-    for error, least in ((0.33, None), (0.34, 0.8), (0.39, 0.8), (0.4, 0.7), (0.5, 0.5), (0.58, 0.3)):
-        assert bands.limit(p, wrong, one, error, 1.0) == least, error
-    assert bands.limit(p, wrong, np.where(wrong, 0.1, 1.0), 0.31, 1.0) == 0.3  # 1.3 of 4.3 by weight
-    monkeypatch.setattr(open_set, "LEAST", 7)
-    assert bands.limit(p, wrong, one, 0.9, 1.0) is None and bands.limit(p[:0], wrong[:0], one[:0], 0.9, 1.0) is None
 
 
 @pytest.mark.parametrize(

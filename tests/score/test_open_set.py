@@ -29,17 +29,22 @@ def test_thresholds_by_hand() -> None:
     assert open_set.best_map5(SCORE[3:4], RANK[3:4], even[:1]) == -np.inf
 
 
-def test_bands_by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(open_set, "LEAST", 1)
-    even = np.full(6, 1 / 6)
-    # one wrong more than there are among those named: 1 of 2, 1 of 3, 2 of 4, 3 of 5, 3 of 6, 4 of 7; one known more among those
-    # called new, from above: 1 of 2, 2 of 3, 2 of 4, 3 of 5, 4 of 6, 5 of 7
-    assert open_set.band_limits(SCORE, RANK, even, 0.34, 0.5) == (2, 4)
-    assert open_set.band_limits(SCORE, RANK, even, 0.5, 0.5) == (5, 6)
-    assert open_set.band_limits(SCORE, RANK, even, 0.3, 0.6) == (-np.inf, 3)
-    assert open_set.band_limits(SCORE, RANK, even, 0.6, 0.5) == (6, np.inf)  # no photo is in both bands
-    monkeypatch.setattr(open_set, "LEAST", 7)
-    assert open_set.band_limits(SCORE, RANK, even, 0.9, 0.9) == (-np.inf, np.inf)
+def test_bands_by_hand() -> None:
+    """Blocks of 50 photos: 1 wrong name, then 5, then strangers; a block of 50 strangers, before it one of 45 with 5 known."""
+    score = np.repeat(np.arange(4.0), 50)
+    rank = np.concatenate([[1], np.zeros(49), np.full(5, 2), np.zeros(45), np.full(45, -1), np.zeros(5), np.full(50, -1)]).astype(
+        int
+    )
+    even, animal = np.full(200, 1 / 200), np.arange(200)
+    # upper bounds (Clopper-Pearson, 90 %): 1 of 50: 7.6 %, 6 of 100: 10.3 %; from above 0 of 50: 4.5 %, 5 of 100: 9.1 %
+    for auto, new, limits in (
+        (0.08, 0.05, (0, 3)),
+        (0.11, 0.10, (1, 2)),
+        (0.07, 0.04, (-np.inf, np.inf)),
+        (0.45, 0.10, (2, 3)),  # no photo is in both bands
+        (0.60, 0.10, (3, np.inf)),
+    ):
+        assert open_set.band_limits(score, rank, even, animal, auto, new) == limits, (auto, new)
 
 
 @given(seed=st.integers(0, 2**32 - 1))
@@ -63,7 +68,7 @@ def test_bands_keep_their_error_rates(seed: int, auto: float, new: float) -> Non
     rng = np.random.default_rng(seed)
     score, rank = rng.integers(0, 8, 30).astype(float), rng.integers(-1, 2, 30)
     weight = rng.random(30)
-    low, high = open_set.band_limits(score, rank, weight, auto, new)
+    low, high = open_set.band_limits(score, rank, weight, rng.integers(0, 9, 30), auto, new)
     assert low < high
     named, called = score <= low, score >= high
     assert weight[named & (rank != 0)].sum() <= auto * weight[named].sum() + 1e-9

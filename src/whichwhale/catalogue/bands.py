@@ -1,9 +1,9 @@
 """Which answers need nobody's eyes: bands of a catalogue's answers, for the rates of error that somebody allows.
 
 auto    an animal is the first guess, and so probable that it is named without anybody looking: at most the share AUTO of these
-        names is wrong (strangers' are)
+        names is wrong (strangers' are), as far as so many trials can tell (score/limits.py)
 new     nobody is the first guess, and so probable that the photo is called a new animal's: at most the share NEW of these shows
-        a known animal
+        a known animal, as far as so many can tell
 review  somebody looks
 
 Limits are fitted with the calibration, on single photos asked of the whole catalogue, with probabilities of fits that did not see
@@ -23,7 +23,8 @@ from whichwhale.catalogue.errors import CatalogueError
 from whichwhale.catalogue.manifest import BandLimits, Bands
 from whichwhale.catalogue.reliability import Judge
 from whichwhale.catalogue.trials import Trials, halves
-from whichwhale.score.open_set import limit, weights
+from whichwhale.score.limits import CONFIDENCE, limit
+from whichwhale.score.open_set import weights
 
 RATES = (0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 ERRORS = (0.05, 0.05)  # of auto, of new
@@ -86,14 +87,13 @@ def _at_rate(
     p, part, stranger = p[rows], part[rows], trials.stranger[rows]
     first, top, nobody = p[:, :REST].argmax(axis=1), p[:, :REST].max(axis=1), p[:, NEW]
     wrong, named, weight = first != trials.target[rows], top >= nobody, weights(stranger, rate)
-
-    heaviest = float(weight.max(initial=0.0))
+    animal = trials.name[rows]
 
     def limits(some: NDArray[np.bool_]) -> tuple[float | None, float | None]:
         one, other = some & named, some & ~named
         return (
-            limit(top[one], wrong[one], weight[one], errors[0], heaviest),
-            limit(nobody[other], ~stranger[other], weight[other], errors[1], heaviest),
+            limit(top[one], wrong[one], weight[one], animal[one], errors[0]),
+            limit(nobody[other], ~stranger[other], weight[other], animal[other], errors[1]),
         )
 
     found = np.full(len(rows), REVIEW, dtype="<U6")
@@ -114,8 +114,9 @@ def text(bands: Bands) -> str:
     """The table for people."""
     auto, new = bands.errors
     lines = [
-        f"bands for {auto:.1%} wrong names in auto and {new:.1%} known animals in new, single photos; shares of the photos, and",
-        "of these the wrong ones, on animals that the limits were not chosen on:",
+        f"bands for {auto:.1%} wrong names in auto and {new:.1%} known animals in new ({CONFIDENCE:.0%} sure to be at most that), "
+        "single photos;",
+        "shares of the photos, and of these the wrong ones, on animals that the limits were not chosen on:",
         f"{'strangers':>9} |"
         + "".join(f"{name + ' from':>10} {'share':>7} {'wrong':>7} |" for name in (AUTO, NEW_BAND))
         + "  review",

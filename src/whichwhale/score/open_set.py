@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from whichwhale.score import roc
 from whichwhale.score.bootstrap import Interval
+from whichwhale.score.limits import CONFIDENCE, limit
 from whichwhale.score.strangers import NAMES, Asked
 
 COMBINED = "combination"
 PARTS = 5
 BANDS = ("auto", "review", "new")
-LEAST = 20  # trials that a band's limit needs within the band
 
 
 @dataclass(frozen=True)
@@ -108,32 +108,24 @@ def best_map5(score: NDArray[np.float64], rank: NDArray[np.int64], weight: NDArr
 
 
 def band_limits(
-    score: NDArray[np.float64], rank: NDArray[np.int64], weight: NDArray[np.float64], auto: float, new: float
+    score: NDArray[np.float64],
+    rank: NDArray[np.int64],
+    weight: NDArray[np.float64],
+    animal: NDArray[np.int64],
+    auto: float,
+    new: float,
 ) -> tuple[float, float]:
     """Limits (a, n): a photo is named without anybody looking if its score is at most a, called new if it is at least n.
 
-    Each by `limit`: at most the share `auto` of those named has a wrong name (strangers have), at most the share `new` of those
-    called new is a known animal; -inf and inf if there is none. n is above a.
+    Each by `limit`, so that it can be trusted (limits.py says how far) that at most the share `auto` of those named has a wrong
+    name (strangers have), and at most the share `new` of those called new is a known animal; -inf and inf if there is none. n is
+    above a.
     """
-    heaviest = float(weight.max(initial=0.0))
-    named = limit(-score, rank != 0, weight, auto, heaviest)
+    named = limit(-score, rank != 0, weight, animal, auto)
     low = -np.inf if named is None else -named
     above = score > low
-    called = limit(score[above], rank[above] >= 0, weight[above], new, heaviest)
+    called = limit(score[above], rank[above] >= 0, weight[above], animal[above], new)
     return low, np.inf if called is None else called
-
-
-def limit(
-    p: NDArray[np.float64], wrong: NDArray[np.bool_], weight: NDArray[np.float64], error: float, one_more: float
-) -> float | None:
-    """The least value from which on at most the share `error`, by weight, of the trials [Q] is wrong; None if there is none that
-    LEAST of them reach. One wrong trial more than were seen is counted, of the weight `one_more`, so that few trials without a
-    wrong one do not pass for certainty (after Angelopoulos et al., Conformal risk control, 2024)."""
-    order = np.argsort(-p, kind="stable")
-    ends = np.flatnonzero(np.append(np.diff(p[order]) < 0, True)) if len(p) else np.zeros(0, np.int64)
-    total, bad = np.cumsum(weight[order])[ends], np.cumsum(np.where(wrong[order], weight[order], 0))[ends]
-    good = np.flatnonzero((bad + one_more <= error * (total + one_more) + 1e-12) & (ends + 1 >= LEAST))
-    return float(p[order][ends[good[-1]]]) if len(good) else None
 
 
 def judge(
@@ -212,7 +204,7 @@ def _bands(
     band = np.full(len(rank), BANDS.index("review"))
     for one in np.unique(part):
         learn, use = part != one, part == one
-        low, high = band_limits(score[learn], rank[learn], weight[learn], *errors)
+        low, high = band_limits(score[learn], rank[learn], weight[learn], code[learn], *errors)
         band[use & (score <= low)] = BANDS.index("auto")
         band[use & (score >= high)] = BANDS.index("new")
     stranger = rank < 0
@@ -266,7 +258,8 @@ def text(found: Judgement, errors: Sequence[float]) -> str:
         head,
     ]
     lines += [f"{row.name:<13}" + "".join(_cell(one) for one in (row.auroc, row.fpr95, row.f1, row.map5)) for row in found.rows]
-    lines.append(f"bands of the {COMBINED}, asked for {errors[0]:.0%} wrong in auto and {errors[1]:.0%} in new:")
+    asked = f"asked for {errors[0]:.0%} wrong in auto and {errors[1]:.0%} in new"
+    lines.append(f"bands of the {COMBINED}, {asked} ({CONFIDENCE:.0%} sure to be at most that):")
     for band in found.bands:
         wrong = "" if band.name == "review" else f"   wrong {_cell(band.wrong).strip()}"
         lines.append(f"  {band.name:<7} {_cell(band.share).strip():>24} of the photos{wrong}")
