@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from whichwhale.score import NEW_WHALE, map_at_5, open_set, ranked_lists, roc
-from whichwhale.score.strangers import NAMES, Asked
+from whichwhale.score.strangers import COLUMNS, NAMES, Asked
 
 # rising strangeness; rank of the true animal, -1 for strangers
 SCORE = np.array([1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
@@ -16,7 +16,7 @@ def made_up(seed: int, apart: float, animals: int = 40, photos: int = 4) -> Aske
     rng = np.random.default_rng(seed)
     animal = np.repeat(np.arange(animals), photos)
     stranger = animal % 2 == 1
-    score = apart * stranger[:, None] + rng.normal(size=(len(animal), len(NAMES)))
+    score = apart * stranger[:, None] + rng.normal(size=(len(animal), len(COLUMNS)))
     return Asked(score, np.where(stranger, -1, rng.integers(0, 2, len(animal))), animal)
 
 
@@ -81,8 +81,10 @@ def test_the_table() -> None:
     assert (found.known, found.strangers, found.animals) == (80, 80, 40)
     rows = {row.name: row for row in found.rows}
     assert list(rows) == [*NAMES, open_set.COMBINED]
-    for column, name in enumerate(NAMES):
-        assert rows[name].auroc.mean == pytest.approx(roc.area(*roc.Roc(asked.score[:, column], asked.stranger).curve()))
+    for column, (name, k) in enumerate(COLUMNS):
+        assert k is not None or rows[name].auroc.mean == pytest.approx(
+            roc.area(*roc.Roc(asked.score[:, column], asked.stranger).curve())
+        )
     # six independent scores: together 1.5 * sqrt(6) apart, so that nearly all are told apart
     assert rows[open_set.COMBINED].auroc.mean > 0.97 > max(rows[name].auroc.mean for name in NAMES)
     assert rows[open_set.COMBINED].fpr95.mean < 0.2
@@ -115,3 +117,24 @@ def test_refusals() -> None:
     known = Asked(asked.score[~asked.stranger], asked.rank[~asked.stranger], asked.animal[~asked.stranger])
     with pytest.raises(ValueError, match="0 show strangers"):
         open_set.judge(known)
+
+
+def test_k_is_chosen_on_other_animals() -> None:
+    """Of noise and one k that tells strangers, the parts choose that one; where they choose others the scores keep one scale."""
+    asked = made_up(3, 0.0)
+    good = COLUMNS.index(("LOF", 5))
+    asked.score[:, good] += 3 * asked.stranger
+    part = open_set.parts_of(asked, 0)
+    table, k = open_set.cross_fitted(asked, part, 0.3)
+    assert k["LOF"] == (5,) * open_set.PARTS and set(k) == {"kNN distance", "LOF"}
+    np.testing.assert_array_equal(table["LOF"], asked.score[:, good])
+    # a second k that tells them in one part alone, in units of a thousand: it misleads the other four, which choose by that part
+    other = COLUMNS.index(("LOF", 2))
+    asked.score[:, other] = 1000 * (asked.score[:, good] + (asked.stranger & (part == 0)))
+    table, k = open_set.cross_fitted(asked, part, 0.3)
+    assert k["LOF"][0] == 2 and set(k["LOF"]) == {2}  # of equally good ones the first
+    asked.score[part == 0, other] = 0
+    table, k = open_set.cross_fitted(asked, part, 0.3)
+    assert k["LOF"] == (2, 5, 5, 5, 5)
+    assert abs(table["LOF"]).max() < 6 and np.allclose(table["LOF"][part == 0], table["LOF"][part == 0][0])
+    assert "k of LOF, chosen on other animals: 2, 5" in open_set.text(open_set.judge(asked, draws=2), (0.05, 0.05))

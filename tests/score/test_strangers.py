@@ -17,18 +17,24 @@ def test_by_hand() -> None:
     )
     np.testing.assert_array_equal(found.rank, [0, 1, -1])
     np.testing.assert_array_equal(found.stranger, [False, False, True])
-    score = dict(zip(strangers.NAMES, found.score.T, strict=True))
+    score = dict(zip(strangers.COLUMNS, found.score.T, strict=True))
     cos = np.cos(np.radians([10, 30, 60]))  # to the nearest photo
-    np.testing.assert_allclose(score["max cosine"], -cos)
+    np.testing.assert_allclose(score["max cosine", None], -cos)
     other = np.cos(np.radians([70, 50, 170]))  # to the nearest photo of the next animal
-    np.testing.assert_allclose(score["gap"], other - cos)
-    # the fourth nearest (there is no fifth): the photos at 120, 120 and 0 degrees
-    np.testing.assert_allclose(score["kNN distance"], 2 * np.sin(np.radians([100, 80, 180]) / 2))
+    np.testing.assert_allclose(score["gap", None], other - cos)
+    for k, nearest in (
+        (1, [10, 30, 60]),
+        (2, [20, 40, 90]),
+        (3, [70, 50, 170]),
+        (5, [100, 80, 180]),  # the fourth, there is no fifth: the photos at 120, 120 and 0 degrees
+        (20, [100, 80, 180]),
+    ):
+        np.testing.assert_allclose(score["kNN distance", k], 2 * np.sin(np.radians(nearest) / 2), err_msg=str(k))
     own = np.log(np.exp(SCALE * np.cos(np.radians([10, 30, 170]))) + np.exp(SCALE * np.cos(np.radians([20, 40, 180]))))
     next_ = np.log(np.exp(SCALE * np.cos(np.radians([70, 50, 90]))) + np.exp(SCALE * np.cos(np.radians([100, 80, 60]))))
-    np.testing.assert_allclose(score["max logit"], -np.maximum(own, next_))
-    np.testing.assert_allclose(score["energy"], -np.logaddexp(own, next_))
-    assert (score["LOF"] > 0).all()
+    np.testing.assert_allclose(score["max logit", None], -np.maximum(own, next_))
+    np.testing.assert_allclose(score["energy", None], -np.logaddexp(own, next_))
+    assert all((score["LOF", k] > 0).all() for k in strangers.LOF_NEIGHBOURS)
 
 
 def test_logits_of_a_classifier() -> None:
@@ -43,7 +49,7 @@ def test_lof_is_one_in_a_lattice_and_large_far_away() -> None:
     gallery = on_circle(list(range(0, 360, 4)))
     found = strangers.ask(gallery, np.arange(90) // 3, on_circle([2.0]), np.array([0]))
     away = strangers.ask(np.column_stack([gallery, np.zeros(90)]), np.arange(90) // 3, np.array([[0.0, 0, 1]]), np.array([99]))
-    column = strangers.NAMES.index("LOF")
+    column = strangers.COLUMNS.index(("LOF", 20))
     assert found.score[0, column] == pytest.approx(1, abs=0.05) and away.score[0, column] > 1.8
 
 
@@ -67,7 +73,7 @@ def test_encounters_are_dealt_whole() -> None:
     rng = np.random.default_rng(0)
     vectors = np.repeat(rng.normal(size=(44, 6)), 2, 0)
     vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    animal, column = np.repeat(np.arange(11), 8), strangers.NAMES.index("max cosine")
+    animal, column = np.repeat(np.arange(11), 8), strangers.COLUMNS.index(("max cosine", None))
     alone = strangers.halves(vectors, animal, seed=5)
     assert (alone.score[~alone.stranger, column] < -0.999).any()
     found = strangers.halves(vectors, animal, np.repeat(np.arange(44), 2), seed=5)

@@ -111,4 +111,4 @@ def as_numbers(found: open_set.Judgement) -> dict[str, Any]:
     ]
     bands = [{"band": band.name, "share": numbers(band.share), "wrong": numbers(band.wrong)} for band in found.bands]
     counts = {name: getattr(found, name) for name in ("known", "strangers", "animals", "rate")}
-    return counts | {"scores": scores, "bands": bands}
+    return counts | {"scores": scores, "k": {name: list(of) for name, of in found.k.items()}, "bands": bands}

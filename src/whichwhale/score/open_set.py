@@ -1,7 +1,8 @@
 """Strangers among known animals: one table of novelty scores, and bands in which a photo is named, looked at, or called new.
 
-Whatever is fitted (the combination, thresholds) is fitted on other animals' photos than those it is used on: animals are dealt to
-PARTS parts. Strangers are weighted to a stated rate, except in AUROC and FPR, which no rate changes.
+Whatever is fitted (the combination, thresholds, the k of scores that have one) is fitted on other animals' photos than those it
+is used on: animals are dealt to PARTS parts. Strangers are weighted to a stated rate, except in AUROC and FPR, which no rate
+changes.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from whichwhale.score import roc
 from whichwhale.score.bootstrap import Interval
 from whichwhale.score.limits import CONFIDENCE, limit
-from whichwhale.score.strangers import NAMES, Asked
+from whichwhale.score.strangers import COLUMNS, NAMES, Asked
 
 COMBINED = "combination"
 PARTS = 5
@@ -49,7 +50,7 @@ class Band:
 
 @dataclass(frozen=True, eq=False)
 class Judgement:
-    """What `judge` found: a row a score, and the combination's bands."""
+    """What `judge` found: a row a score, and the combination's bands. `k`: of each score that has one, that of each part."""
 
     known: int  # photos asked whose animal is known
     strangers: int  # and whose is not
@@ -57,6 +58,7 @@ class Judgement:
     rate: float  # share of strangers that the photos are weighted to
     rows: list[Row]
     bands: list[Band]
+    k: dict[str, tuple[int, ...]]
 
 
 def parts_of(asked: Asked, seed: int) -> NDArray[np.int64]:
@@ -70,25 +72,53 @@ def weights(stranger: NDArray[np.bool_], rate: float) -> NDArray[np.float64]:
     return np.where(stranger, rate / max(stranger.sum(), 1), (1 - rate) / max((~stranger).sum(), 1))
 
 
-def combination(asked: Asked, part: NDArray[np.int64], rate: float) -> NDArray[np.float64]:
-    """Logit of being a stranger [Q], from all scores: logistic regression on standardised scores, cross-fitted over parts.
+def columns(asked: Asked, learn: NDArray[np.bool_]) -> list[int]:
+    """Of each of NAMES the column whose k tells strangers best (AUROC) among the photos `learn`; of equally good ones the first.
+
+    Raises:
+        ValueError: one kind of photos is missing among them.
+    """
+    if asked.stranger[learn].all() or not asked.stranger[learn].any():
+        raise ValueError("too few animals: both strangers and known ones must be left when some are set aside")
+    worth = [roc.area(*roc.Roc(score, asked.stranger[learn]).curve()) for score in asked.score[learn].T]
+    best: dict[str, int] = {}
+    for column, (name, _) in enumerate(COLUMNS):
+        if name not in best or worth[column] > worth[best[name]]:
+            best[name] = column
+    return [best[name] for name in NAMES]
+
+
+def cross_fitted(
+    asked: Asked, part: NDArray[np.int64], rate: float
+) -> tuple[dict[str, NDArray[np.float64]], dict[str, tuple[int, ...]]]:
+    """Scores [Q] by name, the combination last, and the k's of the parts.
+
+    The combination is the logit of being a stranger: logistic regression on standardised scores. Where parts have another k their
+    scores are standardised too, each by the other parts' photos, since distances grow with k.
 
     Raises:
         ValueError: a part without which one kind of photos is missing.
     """
     from sklearn.linear_model import LogisticRegression
 
-    found = np.full(len(asked), np.nan)
+    found, combined, chosen = np.empty((len(asked), len(NAMES))), np.empty(len(asked)), {}
     for one in np.unique(part):
         learn, use = part != one, part == one
-        if asked.stranger[learn].all() or not asked.stranger[learn].any():
-            raise ValueError("too few animals: both strangers and known ones must be left when some are set aside")
-        mean, spread = asked.score[learn].mean(axis=0), asked.score[learn].std(axis=0) + 1e-12
+        chosen[one] = columns(asked, learn)
+        score = asked.score[:, chosen[one]]
+        score = (score - score[learn].mean(axis=0)) / (score[learn].std(axis=0) + 1e-12)
+        found[use] = score[use]
         weight = weights(asked.stranger[learn], rate) * learn.sum()
         model = LogisticRegression(C=1.0, max_iter=1000)
-        model.fit((asked.score[learn] - mean) / spread, asked.stranger[learn], sample_weight=weight)
-        found[use] = model.decision_function((asked.score[use] - mean) / spread)
-    return found
+        model.fit(score[learn], asked.stranger[learn], sample_weight=weight)
+        combined[use] = model.decision_function(score[use])
+    table, k = {}, {}
+    for place, name in enumerate(NAMES):
+        of = [columns_of[place] for columns_of in chosen.values()]
+        table[name] = asked.score[:, of[0]] if len(set(of)) == 1 else found[:, place]
+        if COLUMNS[of[0]][1] is not None:
+            k[name] = tuple(COLUMNS[column][1] or 0 for column in of)
+    return table | {COMBINED: combined}, k
 
 
 def best_f1(score: NDArray[np.float64], rank: NDArray[np.int64], weight: NDArray[np.float64]) -> float:
@@ -153,10 +183,10 @@ def judge(
     animals, code = np.unique(asked.animal, return_inverse=True)
     part, weight = parts_of(asked, seed), weights(stranger, rate)
     times = roc.animals_drawn(len(animals), draws, seed)
-    table = {name: asked.score[:, column] for column, name in enumerate(NAMES)} | {COMBINED: combination(asked, part, rate)}
+    table, k = cross_fitted(asked, part, rate)
     rows = [_row(name, score, asked.rank, part, weight, code, times) for name, score in table.items()]
     bands = _bands(table[COMBINED], asked.rank, part, weight, code, times, (auto, new))
-    return Judgement(int((~stranger).sum()), int(stranger.sum()), len(animals), rate, rows, bands)
+    return Judgement(int((~stranger).sum()), int(stranger.sum()), len(animals), rate, rows, bands, k)
 
 
 def _row(
@@ -258,6 +288,8 @@ def text(found: Judgement, errors: Sequence[float]) -> str:
         head,
     ]
     lines += [f"{row.name:<13}" + "".join(_cell(one) for one in (row.auroc, row.fpr95, row.f1, row.map5)) for row in found.rows]
+    for name, of in found.k.items():
+        lines.append(f"k of {name}, chosen on other animals: {', '.join(map(str, sorted(set(of))))}")
     asked = f"asked for {errors[0]:.0%} wrong in auto and {errors[1]:.0%} in new"
     lines.append(f"bands of the {COMBINED}, {asked} ({CONFIDENCE:.0%} sure to be at most that):")
     for band in found.bands:

@@ -17,16 +17,21 @@ from scipy.special import logsumexp
 
 from whichwhale.score.ranking import rank_of_truth
 
-NAMES = ("max logit", "energy", "max cosine", "gap", "kNN distance", "LOF")
-NEIGHBOURS = 5  # k of the kNN distance
-LOF_NEIGHBOURS = 20  # what the paper's authors and scikit-learn suggest where nothing is known
+NEIGHBOURS = (1, 2, 3, 5, 10, 20)  # k of the kNN distance; with 1 it is max cosine in other units
+LOF_NEIGHBOURS = (2, 3, 5, 10, 20)  # 20 is what the paper's authors and scikit-learn suggest where nothing is known
+COLUMNS: tuple[tuple[str, int | None], ...] = (
+    *((name, None) for name in ("max logit", "energy", "max cosine", "gap")),
+    *(("kNN distance", k) for k in NEIGHBOURS),
+    *(("LOF", k) for k in LOF_NEIGHBOURS),
+)
+NAMES = tuple(dict.fromkeys(name for name, _ in COLUMNS))
 
 
 @dataclass(frozen=True, eq=False)
 class Asked:
     """Queries as a gallery answered them, [Q].
 
-    score   [Q, len(NAMES)], the columns of NAMES, each larger for stranger photos
+    score   [Q, len(COLUMNS)], scores with their k, each larger for stranger photos; a k larger than the gallery is the gallery
     rank    place of the true animal among the gallery's, 0 is the nearest; -1 for a stranger
     animal  number of the animal that the photo shows, the same whoever asks
     """
@@ -83,9 +88,8 @@ def ask(
         table = scale + np.log(np.add.reduceat(np.exp(scale * (cosines - 1)), starts, axis=1))
     else:
         table = np.asarray(logits, np.float64)
-    k = min(NEIGHBOURS, len(photos))
-    kth = -np.partition(-cosines, k - 1, axis=1)[:, k - 1]
-    lof = LocalOutlierFactor(n_neighbors=min(LOF_NEIGHBOURS, len(photos) - 1), novelty=True).fit(photos)
+    nearest = [min(k, len(photos)) - 1 for k in NEIGHBOURS]
+    kth = -np.partition(-cosines, sorted(set(nearest)), axis=1)[:, nearest]
     score = np.column_stack(
         [
             -table.max(axis=1),
@@ -93,7 +97,10 @@ def ask(
             -two[:, 0],
             two[:, 1] - two[:, 0],
             np.sqrt(np.maximum(0, 2 - 2 * kth)),
-            -lof.score_samples(queries),
+            *(
+                -LocalOutlierFactor(n_neighbors=min(k, len(photos) - 1), novelty=True).fit(photos).score_samples(queries)
+                for k in LOF_NEIGHBOURS
+            ),
         ]
     )
     place = np.searchsorted(animals, query_animal)
