@@ -63,10 +63,10 @@ def cell(one: Interval) -> str:
 
 def verification_table(fitted: dict[str, verifying.VerificationFile]) -> str:
     """A row a file."""
-    figures = list(next(iter(fitted.values())).figures)
+    figures = list(dict.fromkeys(figure for one in fitted.values() for figure in one.figures))
     rows = []
     for name, one in fitted.items():
-        measured = [cell(Interval(*one.figures[figure], 0.95)) for figure in figures]
+        measured = [cell(Interval(*one.figures.get(figure, [np.nan] * 3), 0.95)) for figure in figures]
         judged = one.judged
         calibrated = f"{judged['log_loss']:.3f} of {judged['uninformed']:.3f}", f"{judged['error']:.1%}"
         rows.append([f"`{name}`", str(one.photos), str(one.animals), *measured, *calibrated])
@@ -75,7 +75,10 @@ def verification_table(fitted: dict[str, verifying.VerificationFile]) -> str:
 
 def novelty_table(found: Judgement) -> str:
     """A row a score, then a row a band."""
-    rows = [[one.name, cell(one.auroc), cell(one.fpr95), cell(one.f1), cell(one.map5)] for one in found.rows]
+    k = {name: f", k = {', '.join(map(str, sorted(set(of))))}" for name, of in found.k.items()}  # chosen on other animals
+    rows = [
+        [one.name + k.get(one.name, ""), cell(one.auroc), cell(one.fpr95), cell(one.f1), cell(one.map5)] for one in found.rows
+    ]
     bands = [[band.name, cell(band.share), "" if band.name == "review" else cell(band.wrong)] for band in found.bands]
     scores = markdown_table(["score", "AUROC", "FPR at 95 % TPR", "open-set F1", "MAP@5"], rows)
     return "\n".join([*scores, "", *markdown_table(["band", "share of the photos", "of them wrong"], bands)])

@@ -35,7 +35,7 @@ def test_all_tables(files: None, capsys: pytest.CaptureFixture[str]) -> None:
     assert [one[0] for one in rows] == ["| `good`", "| `poor`"] * 2  # verification, one-shot
     auc = [float(one[3].split(" %")[0].split("%")[0]) for one in rows[:2]]
     assert auc[0] > 99 > auc[1] > 50
-    assert shown.count("| combination | ") == 2 and shown.count("| LOF | ") == 2 and shown.count("| review | ") == 2
+    assert shown.count("| combination | ") == 2 and shown.count("| LOF, k = ") == 2 and shown.count("| review | ") == 2
     assert "good: Whether the model was trained on these animals is not known" in shown
 
 
@@ -47,7 +47,7 @@ def test_too_few_animals_for_a_row_leave_the_rest(files: None, capsys: pytest.Ca
     assert len(rows) == 5 and "| `good` | 5 | 1 | 1" in rows[1]  # verification, then four of one-shot
     assert "| 5 | 5 | none: to choose k on: 0 animals have more than 5 photos" in rows[2]
     assert "| 20 | 1 | none: to choose k on: 12 animals have more than 1 photos, it takes 20" in rows[3]
-    assert shown.count("| LOF | ") == 1
+    assert shown.count("| LOF, k = ") == 1
 
 
 def test_a_table_that_cannot_be_made_keeps_the_others(tmp_path: Path, files: None, capsys: pytest.CaptureFixture[str]) -> None:

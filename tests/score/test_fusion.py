@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whichwhale.score import fusion
+from whichwhale.score import fusion, roc
 from whichwhale.score.fusion import EQUAL, FUSED, Evidence, Fusion
 from whichwhale.score.verification import calibrate
 
@@ -54,6 +54,28 @@ def test_a_missing_part_says_nothing(seed: int, parts: int) -> None:
     alone = sum(np.where(gone[:, k], 0, weights.slope[k] * cosine[:, k] + weights.offset[k]) for k in range(parts))
     np.testing.assert_allclose(weights.log_ratio(np.where(gone, np.nan, cosine)), alone)
     assert weights.log_ratio(np.full(parts, np.nan)) == 0
+
+
+def test_which_parts_are_there_says_nothing() -> None:
+    """Cosines of pure noise; an animal shows the same parts in each of its sightings more often than two animals do."""
+    auc = []
+    for seed in range(6):
+        one = made_up(200, 5, apart=(0.0, 0.0, 0.0), seed=seed)
+        random = np.random.default_rng(100 + seed)
+        one.cosine[random.random(one.cosine.shape) < np.where(one.same, 0.1, 0.6)[:, None]] = np.nan
+        one = one.only(~np.isnan(one.cosine).all(axis=1))
+        score = fusion.scores(one)[FUSED]
+        auc.append(roc.area(*roc.Roc(score, one.same).curve()))
+    assert np.mean(auc) == pytest.approx(0.5, abs=0.03)  # 0.86 where all pairs of a kind weigh alike
+
+
+def test_weights_by_hand() -> None:
+    # ear alone: one pair of one animal, two of two; both: one, one; nose alone: two of two; nothing: one of one
+    there = np.array([[1, 0], [1, 0], [1, 0], [1, 1], [1, 1], [0, 1], [0, 1], [0, 0]], bool)
+    same = np.array([1, 0, 0, 1, 0, 0, 0, 1], bool)
+    found = fusion._weights(there, same, 0.2)
+    np.testing.assert_allclose(found, [0.1, 0.2, 0.2, 0.1, 0.4, 0, 0, 0])
+    assert not fusion._weights(there[5:], same[5:], 0.2).any()
 
 
 def test_a_group_is_judged_by_the_others_alone() -> None:

@@ -30,7 +30,9 @@ def test_pairs_by_hand() -> None:
     # pairs of two animals lie at 60, 80, 100, 50, 70, 90, 40, 20 degrees: one tie, with one of the two same pairs
     assert (found.same, found.different, found.animals) == (2, 8, 3)
     assert found.auc.mean == pytest.approx((8 + 7.5) / 16)
-    assert found.accepts[0.01].mean == 0.5 and found.accepts[0.001].mean == 0.5
+    assert found.accepts == {}  # 1 % of eight is less than a pair
+    accepts = verifying.verification(pairs, seed=0, draws=5, rates=(0.12, 0.125, 0.25)).accepts
+    assert {rate: one.mean for rate, one in accepts.items()} == {0.125: 1.0, 0.25: 1.0}
     assert found.auc.mean == pytest.approx(verification_auc(on_circle(ANGLES), np.array([0, 0, 1, 1, 2])))
 
 
@@ -90,6 +92,27 @@ def test_claims_hold_on_other_animals() -> None:
     assert (np.diff(claimed) >= 0).all() and true[-1] > 0.7 and true[0] < 0.05
     half = 60 * 4
     assert count.sum() == 2 * (half * (half - 1) // 2)  # pairs within a half of the animals
+
+
+def test_chance_is_taken_off_the_error() -> None:
+    """Claims that mean what they say, but for what is fitted: on few pairs chance alone makes several per cent of it."""
+    errors = []
+    for seed in range(12):
+        vectors, animal = made_up(24, 2, seed)
+        found = verifying.judge(verifying.pairs_of(vectors, animal), 0.5, seed=seed)
+        claimed, true, _ = np.array(found.bins).T
+        plain = np.sqrt(np.mean((claimed - true) ** 2))
+        assert found.error < plain
+        errors.append((found.error, plain))
+    assert np.mean(errors, axis=0)[0] < 0.75 * np.mean(errors, axis=0)[1]
+
+
+def test_a_rate_of_less_than_a_pair_has_no_true_accepts() -> None:
+    vectors, animal = made_up(10, 5)  # 1125 pairs of two animals
+    pairs = verifying.pairs_of(vectors, animal)
+    assert list(verifying.verification(pairs, seed=0, draws=5).accepts) == [0.01, 0.001]
+    few = pairs.only(pairs.same | (np.cumsum(~pairs.same) < 1000))
+    assert list(verifying.verification(few, seed=0, draws=5).accepts) == [0.01]
 
 
 @pytest.mark.parametrize(

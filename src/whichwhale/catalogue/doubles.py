@@ -192,9 +192,11 @@ def with_doubles(meeting: NDArray[np.int64] | None, gallery: Gallery) -> NDArray
         if len(rows) < 2:
             continue
         vectors = gallery.vectors(rows)
-        first, second = np.nonzero(np.triu(vectors @ vectors.T > 1 - 1e-3, 1))  # rounding hides less than that
-        same = np.linalg.norm(vectors[first] - vectors[second], axis=1) <= near
-        pairs.append(np.stack([rows[first[same]], rows[second[same]]]))
+        for at in range(0, len(rows), BLOCK):  # an animal may have tens of thousands of photos
+            first, second = np.nonzero(np.triu(vectors[at : at + BLOCK] @ vectors[at:].T > 1 - 1e-3, 1))  # rounding hides less
+            first, second = first + at, second + at
+            same = np.linalg.norm(vectors[first] - vectors[second], axis=1) <= near
+            pairs.append(np.stack([rows[first[same]], rows[second[same]]]))
     if not any(pair.size for pair in pairs):
         return meeting
     count = len(gallery.code)

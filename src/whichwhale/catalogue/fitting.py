@@ -48,7 +48,7 @@ def calibrate(
         asking.own_queries(gallery, config) if held_out is None else asking.held_out_queries(gallery, held_out, config)
     )
     scale = pool.scale
-    if pool.kind == "log_sum_exp" and scale is None:
+    if pool.kind == "log_sum_exp" and scale is None:  # one of few numbers, chosen on all animals; all else is cross-fitted
         alone = [query for query in queries if len(query.vectors) == 1][:SCALE_QUERIES]
         scale = asking.fit_scale(gallery, alone, SCALES, POWERS) if alone else DEFAULT_SCALE
     met = asking.meetings(gallery.table) is not None and (held_out is None or asking.meetings(held_out.table) is not None)

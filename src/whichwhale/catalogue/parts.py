@@ -279,7 +279,7 @@ def text(fitted: FusionFile, judged: Sequence[Asked]) -> str:
     told = (f"{part} {slope:.1f}" for part, slope in zip(fitted.parts, fitted.slope, strict=True))
     lines.append(f"weights (log likelihood ratio a unit of cosine): {', '.join(told)}")
     if fitted.reliability:
-        lines.append("probabilities of a search, on animals that nothing was fitted on:")
+        lines.append("probabilities of a search, on animals that they were not fitted on:")
     for one in fitted.reliability:
         lines.append(
             f"  {one['new_rate']:.0%} strangers: first answer claimed {one['claimed']:.1%}, right {one['right']:.1%}; "

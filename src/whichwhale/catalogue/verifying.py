@@ -103,7 +103,7 @@ def fit(held_out: HeldOut, prior: float, where: str, *, seed: int = 0, draws: in
             f"{where}: {len(held_out.animal)} photos of {pairs.animals} held-out animals are not enough ({error}); "
             "it takes several animals with two photos or more, of different encounters where these are known"
         ) from None
-    rates = {f"true accepts at {rate:.1%} false": one for rate, one in found.accepts.items()}
+    rates = {_accepts(rate): one for rate, one in found.accepts.items()}
     figures = {"ROC AUC": found.auc, "equal error rate": found.eer} | rates
     return VerificationFile(
         model=held_out.photos.model,
@@ -121,6 +121,10 @@ def fit(held_out: HeldOut, prior: float, where: str, *, seed: int = 0, draws: in
     )
 
 
+def _accepts(rate: float) -> str:
+    return f"true accepts at {rate:.1%} false"
+
+
 def text(fitted: VerificationFile) -> str:
     """What was measured, for people."""
     lines = [
@@ -130,6 +134,8 @@ def text(fitted: VerificationFile) -> str:
     lines += [
         f"  {name:<32} {estimate:6.1%}  ({low:.1%} to {high:.1%})" for name, (estimate, low, high) in fitted.figures.items()
     ]
+    few = [rate for rate in verifying.FALSE_ACCEPTS if _accepts(rate) not in fitted.figures]
+    lines += [f"  {_accepts(rate):<32}   none: it takes {1 / rate:,.0f} pairs of two animals" for rate in few]
     judged = fitted.judged
     lines.append(
         f"calibrated, on animals not fitted on, {fitted.prior:.0%} of pairs of one animal: "

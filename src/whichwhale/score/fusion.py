@@ -6,8 +6,10 @@ Of a pair of sightings there is a cosine for each part that both show. The fused
 
 so a part that is missing says nothing, and one that tells nobody from anybody gets the slope 0. All slopes and offsets are fitted
 together, by logistic regression with the share of pairs of one animal as an offset (as `verification.calibrate`, the case of one
-part); source: Brümmer et al., Fusion of heterogeneous speaker recognition systems (IEEE Transactions on Audio, Speech, and
-Language Processing 15, 2007), section IV.
+part). Which parts are there must say nothing either, though sightings of one animal may show the same parts more often than those
+of two: pairs are weighted so that of those that show the same parts the same share is of one animal. Source: Brümmer et al.,
+Fusion of heterogeneous speaker recognition systems (IEEE Transactions on Audio, Speech, and Language Processing 15, 2007),
+section IV.
 """
 
 from __future__ import annotations
@@ -85,26 +87,29 @@ class Fusion:
 def fit(evidence: Evidence, columns: Sequence[int] | None = None, prior: float = PRIOR) -> Fusion:
     """Slopes and offsets of the parts `columns` (None: all), fitted together; no slope is negative.
 
-    The other parts, and parts that no pair of one animal or none of two animals shows, get zeros.
+    The other parts get zeros, and so do those that are in no pair of one animal of which a pair of two animals shows the same
+    parts.
 
     Raises:
         ValueError: no part with pairs of both kinds, a prior outside (0, 1).
     """
     if not 0 < prior < 1:
         raise ValueError(f"prior={prior:g}: the share of pairs that show one animal lies between 0 and 1, exclusive")
-    there = ~np.isnan(evidence.cosine)
-    wanted = range(len(evidence.parts)) if columns is None else columns
-    used = [k for k in wanted if (there[:, k] & evidence.same).any() and (there[:, k] & ~evidence.same).any()]
-    if not used:
+    wanted = list(range(len(evidence.parts)) if columns is None else columns)
+    there = ~np.isnan(evidence.cosine[:, wanted])
+    weight = _weights(there, evidence.same, prior)
+    kept = weight > 0
+    has = there[kept].any(axis=0)  # each part of a pair that counts has pairs of both kinds, for they show the same parts
+    if not has.any():
         names = ", ".join(evidence.parts[k] for k in wanted)
         raise ValueError(f"no pairs of both kinds, of one animal and of two, in which both sightings show a part ({names})")
-    kept = there[:, used].any(axis=1)
-    has, cosine, same = there[kept][:, used], evidence.cosine[kept][:, used], evidence.same[kept]
+    used = [k for k, one in zip(wanted, has, strict=True) if one]
+    cosine, same, weight = evidence.cosine[kept][:, used], evidence.same[kept], weight[kept]
+    has = ~np.isnan(cosine)
     mean = np.array([cosine[has[:, k], k].mean() for k in range(len(used))])
     spread = np.array([cosine[has[:, k], k].std() for k in range(len(used))])
     spread = np.where(spread > 0, spread, 1.0)
     features = np.concatenate([np.where(has, (np.nan_to_num(cosine) - mean) / spread, 0.0), has], axis=1)
-    weight = np.where(same, prior / same.sum(), (1 - prior) / (~same).sum())
     sign, start, count = np.where(same, 1.0, -1.0), logit(prior), len(used)
 
     def loss(numbers: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
@@ -119,6 +124,20 @@ def fit(evidence: Evidence, columns: Sequence[int] | None = None, prior: float =
     slope[used] = found[:count] / spread
     offset[used] = found[count:] - found[:count] * mean / spread
     return Fusion(evidence.parts, tuple(slope.tolist()), tuple(offset.tolist()))
+
+
+def _weights(there: NDArray[np.bool_], same: NDArray[np.bool_], prior: float) -> NDArray[np.float64]:
+    """Weights [P], of sum 1, with which the share `prior` of the pairs that show the same parts is of one animal: pairs of one
+    animal weigh alike, those of two as their parts come among these. 0 where no part is shown, or these parts by one kind
+    alone."""
+    patterns, of = np.unique(there, axis=0, return_inverse=True)
+    of = of.reshape(-1)
+    one, two = (np.bincount(of, kind, len(patterns)) for kind in (same, ~same))
+    some = (one > 0) & (two > 0) & patterns.any(axis=1)
+    if not some.any():
+        return np.zeros(len(same))
+    share = np.where(some, one, 0) / one[some].sum()  # of each pattern
+    return np.where(same, prior * share[of] / np.maximum(one, 1)[of], (1 - prior) * share[of] / np.maximum(two, 1)[of])
 
 
 def scores(evidence: Evidence) -> dict[str, NDArray[np.float64]]:

@@ -25,7 +25,7 @@ BANDS = ("auto", "review", "new")
 
 @dataclass(frozen=True)
 class Row:
-    """One novelty score. Intervals are over animals.
+    """One novelty score. Intervals are over the animals asked, whose galleries stay as they are.
 
     auroc: chance that a stranger's photo looks newer than a known animal's; fpr95: share of strangers' photos taken for known
     ones where 95 % of known animals' are; f1: open-set F-measure; map5: MAP@5.
@@ -284,7 +284,7 @@ def text(found: Judgement, errors: Sequence[float]) -> str:
     head = f"{'score':<13}" + "".join(f"{name:>25}" for name in ("AUROC", "FPR at 95 % TPR", "open-set F1", "MAP@5"))
     lines = [
         f"{found.known} photos of known animals and {found.strangers} of strangers asked, {found.animals} animals; "
-        f"strangers weighted to {found.rate:.0%}; 95 % intervals over animals",
+        f"strangers weighted to {found.rate:.0%}; 95 % intervals over animals, the galleries as they are",
         head,
     ]
     lines += [f"{row.name:<13}" + "".join(_cell(one) for one in (row.auroc, row.fpr95, row.f1, row.map5)) for row in found.rows]

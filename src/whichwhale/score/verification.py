@@ -62,8 +62,8 @@ def pairs_of(embedding: ArrayLike, animal: ArrayLike, meeting: ArrayLike | None 
 class Verification:
     """How well the cosine tells pairs of one animal (`same` of them) from pairs of two (`different`), `animals` in all.
 
-    auc; eer, the equal error rate; accepts: for a rate of false accepts, the largest share of true accepts at it. Intervals are
-    over animals.
+    auc; eer, the equal error rate; accepts: for a rate of false accepts, the largest share of true accepts at it; a rate that is
+    less than one pair of two has none. Intervals are over animals.
     """
 
     same: int
@@ -89,6 +89,7 @@ def verification(
         ValueError: no pair of one animal, or none of two.
     """
     ranked = roc.Roc(pairs.cosine, pairs.same)
+    rates = [rate for rate in rates if rate * (~pairs.same).sum() >= 1]
 
     def figures(weight: NDArray[np.float64] | None) -> list[float]:
         false, true = ranked.curve(weight)
@@ -155,7 +156,8 @@ class Judged:
     """What calibrated probabilities are worth on animals that they were not fitted on, pairs weighted to the prior.
 
     log_loss: nats a pair; uninformed: the log loss of always saying the prior; bins: (claimed, true, pairs) by rising claim;
-    error: root mean square of claimed - true over the bins.
+    error: root mean square of claimed - true over the bins, less what chance makes of it (as calibration.debiased_square); pairs
+    are taken for independent there.
     """
 
     log_loss: float
@@ -181,13 +183,15 @@ def judge(pairs: Pairs, prior: float, *, seed: int, bins: int = 10) -> Judged:
     order = np.argsort(p, kind="stable")
     # bins of equal weight, so that the few pairs of one animal fill as many as their share says
     place = np.minimum((np.cumsum(weight[order]) - weight[order] / 2) * bins, bins - 1).astype(np.int64)
-    total, claimed, true = (np.bincount(place, values[order], bins) for values in (weight, weight * p, weight * same))
+    values = (weight, weight * p, weight * same, weight**2)
+    total, claimed, true, squares = (np.bincount(place, one[order], bins) for one in values)
     some = total > 0
     count = np.bincount(place, minlength=bins)[some]
-    claimed, true, total = claimed[some] / total[some], true[some] / total[some], total[some]
+    claimed, true, total, squares = claimed[some] / total[some], true[some] / total[some], total[some], squares[some]
+    noise = true * (1 - true) / np.maximum(total**2 / squares - 1, 1)  # of so many pairs of one weight
     return Judged(
         float(weight @ np.logaddexp(0, -margin)),
         float(-prior * np.log(prior) - (1 - prior) * np.log(1 - prior)),
-        float(np.sqrt(total @ (claimed - true) ** 2)),
+        float(np.sqrt(max(0.0, total @ ((claimed - true) ** 2 - noise)))),
         list(zip(claimed.tolist(), true.tolist(), count.tolist(), strict=True)),
     )
