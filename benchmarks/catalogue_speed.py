@@ -1,13 +1,13 @@
 """How fast, how large, how exact is a catalogue's search? On made-up animals whose cosines follow a real model's embeddings.
 
     P="runs/right_whale_heads/arcface_lite0/fold0/predictions.npz --table input/right_whale_heads/train.csv"
-    python benchmarks/catalogue_speed.py $P --expansion 128 256 512 1024
+    python benchmarks/catalogue_speed.py $P --probe 0.25 0.35 0.45 0.6
     python benchmarks/catalogue_speed.py $P --animals 2000 --queries 200 index.above=5000           (a trial)
-    python benchmarks/catalogue_speed.py $P index.storage=int8 storage=float16 index.expansion_search=128
+    python benchmarks/catalogue_speed.py $P storage=float16 index.energy=0.9 index.refine=16
 
-By default 100,000 animals with 10 photos each. key=value are the catalogue's own (catalogue/config.py). Search times are of one
-thread; making the index takes index.threads (0: all cores). Recall@10 is the share of the ten nearest photos, and of the ten best
-animals, of exact search that search by the index finds. Work files (about 3 times the vectors) lie under --work and are deleted.
+By default 100,000 animals with 10 photos each, all done by one thread. key=value are the catalogue's own (catalogue/config.py).
+Recall@10 is the share of the ten nearest photos, and of the ten best animals, of exact search that search by the index finds.
+Work files (about 3 times the vectors) lie under --work and are deleted.
 """
 
 from __future__ import annotations
@@ -110,8 +110,8 @@ def exact_photos(gallery: Gallery, queries: NDArray[np.float32]) -> NDArray[np.i
     return rows
 
 
-def searched(gallery: Gallery, queries: NDArray[np.float32], expansions: list[int]) -> None:
-    """Print recall and times of the index against exact search, for each number of candidates that a search looks at."""
+def searched(gallery: Gallery, queries: NDArray[np.float32], probes: list[float]) -> None:
+    """Print recall and times of the index against exact search, for each share of the cells that a search looks into."""
     asked = [query[None] for query in queries]
     with timed(f"exact search, {len(queries)} queries together"):
         exact = Searcher(gallery, exact=True).rank(asked, TOP)
@@ -123,10 +123,10 @@ def searched(gallery: Gallery, queries: NDArray[np.float32], expansions: list[in
         print("no index at this size: see index.above")
         return
     config = gallery.manifest.config.index
-    head = f"{'index.expansion_search':>22}  recall@{TOP}: photos  animals"
+    head = f"{'index.probe':>22}  recall@{TOP}: photos  animals"
     print(f"{head}   ms a query, one thread: processor  mean  median  95 %  slowest")
-    for expansion in expansions or [config.expansion_search]:
-        searcher.index.index.expansion_search = expansion
+    for probe in probes or [config.probe]:
+        searcher.index.look_into(probe, config.refine)
         proposed = [searcher.index.rows(query, config.fetch) for query in queries]
         photos = np.mean([len(np.intersect1d(rows, wanted)) / TOP for rows, wanted in zip(proposed, near, strict=True)])
         taken, shared, processor = [], [], time.process_time()
@@ -137,7 +137,7 @@ def searched(gallery: Gallery, queries: NDArray[np.float32], expansions: list[in
             shared.append(len(np.intersect1d(found.animal, wanted.animal)) / len(wanted))
         busy = 1000 * (time.process_time() - processor) / len(asked)  # what a machine that does nothing else would take
         middle, high, most = np.quantile(taken, [0.5, 0.95, 1])
-        recalls = f"{expansion:>22} {photos:>18.4f} {np.mean(shared):>8.4f}"
+        recalls = f"{probe:>22} {photos:>18.4f} {np.mean(shared):>8.4f}"
         print(f"{recalls} {busy:>35.2f} {np.mean(taken):>5.2f} {middle:>7.2f} {high:>5.2f} {most:>8.2f}", flush=True)
 
 
@@ -148,7 +148,7 @@ def main() -> int:
     parser.add_argument("--animals", type=int, default=100_000)
     parser.add_argument("--photos", type=int, default=10, help="of each animal")
     parser.add_argument("--queries", type=int, default=1000)
-    parser.add_argument("--expansion", type=int, nargs="+", default=[], help="try these index.expansion_search on the one index")
+    parser.add_argument("--probe", type=float, nargs="+", default=[], help="try these index.probe on the one index")
     parser.add_argument("--work", type=Path, help="where work files go (a temporary folder)")
     options, overrides = parser.parse_known_args()
     if os.environ.get("OMP_NUM_THREADS") != "1":  # numpy reads it when it is imported, so the script starts itself again
@@ -171,7 +171,7 @@ def main() -> int:
         with timed("opening"):
             gallery = read(work / "whales")
         queries = new_photos(population, options.animals, options.photos, min(options.queries, options.animals))
-        searched(gallery, queries, options.expansion)
+        searched(gallery, queries, options.probe)
         one = Incoming(
             pd.DataFrame({"photo": ["new.jpg"], "animal": ["new"]}, dtype="str"),
             population.directions(np.random.default_rng(5), 1),

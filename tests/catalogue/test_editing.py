@@ -270,7 +270,7 @@ def test_another_schema_and_damage_are_told(folder: Path, made) -> None:
     path = folder / "catalogue.json"
     whole = path.read_text()
     path.write_text(json.dumps(json.loads(whole) | {"schema": 99}))
-    with pytest.raises(CatalogueError, match="has schema 99, this code reads 1, 2, 3;"):
+    with pytest.raises(CatalogueError, match="has schema 99, this code reads 1, 2, 3, 4;"):
         read(folder)
     path.write_text(whole[:50])
     with pytest.raises(CatalogueError, match="catalogue.json: not readable"):

@@ -1,12 +1,16 @@
 """Search: exact against cosines written out, the approximate index against exact, filters, removal, additions."""
 
+import json
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.catalogue.made_up import some_photos
+from whichwhale.catalogue import approximate
 from whichwhale.catalogue.answers import answer
 from whichwhale.catalogue.config import CatalogueConfig, IndexConfig, PoolConfig
 from whichwhale.catalogue.editing import add, build, remove
@@ -93,6 +97,69 @@ def test_the_index_finds_what_exact_search_finds(folder: Path) -> None:
     assert sorted(everyone.animal) == list(range(200)), "more animals than the index proposes are found exactly"
 
 
+def test_codes_find_what_exact_search_finds(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The index of large catalogues: cells and codes; then photos are added to it, and others taken from the catalogue."""
+    monkeypatch.setattr(approximate, "CODED", 1000)
+    index = IndexConfig(above=100, cell=100, probe=0.7, fetch=32, pending=0.05, stale=0.5, threads=1)
+    photos = some_photos(400, 3, spread=0.8)
+    gallery, _ = build(folder, photos, CatalogueConfig(index=index, pool=PoolConfig(kind="max")))
+    queries = [query[None] for query in some_photos(400, 1, seed=7, spread=0.8).vectors]
+
+    def shared() -> float:
+        near, exact = Searcher(read(folder)), Searcher(read(folder), exact=True)
+        assert near.index is not None and len(near.index.outside) == 0
+        both = zip(near.rank(queries, 5), exact.rank(queries, 5), strict=True)
+        return sum(len(set(one.animal) & set(other.animal)) for one, other in both) / (5 * len(queries))
+
+    assert shared() > 0.97
+    searcher = Searcher(gallery)
+    assert searcher.index is not None
+    searcher.index.look_into(0.05, 1)  # one cell of twelve: much is missed, so that the cells are there
+    few = searcher.rank(queries, 5)
+    exact = Searcher(gallery, exact=True).rank(queries, 5)
+    assert np.mean([len(set(one.animal) & set(other.animal)) / 5 for one, other in zip(few, exact, strict=True)]) < 0.9
+    add(folder, some_photos(40, 3, first=400, spread=0.8))
+    gallery, _ = remove(folder, animals=[f"a{n}" for n in range(30)])
+    held = gallery.manifest.index
+    assert held is not None and held.made == 1200 and held.rows == 1320 and shared() > 0.97
+    gallery, _ = add(folder, some_photos(300, 3, first=500, spread=0.8))
+    assert gallery.manifest.index is not None and gallery.manifest.index.made == len(gallery) == 2130  # stale: made anew
+    assert shared() > 0.97
+
+
+@given(seed=st.integers(0, 1000), dims=st.integers(1, 9), energy=st.floats(0.1, 1))
+def test_directions_hold_the_energy(seed: int, dims: int, energy: float) -> None:
+    vectors = np.random.default_rng(seed).normal(size=(40, dims)).astype(np.float32) * np.arange(1, dims + 1)
+    found = approximate.directions(vectors.astype(np.float32), energy)
+    assert len(found) % 2 == 0 and len(found) <= dims + 1
+    held = (vectors @ found.T) ** 2
+    assert held.sum() >= (energy - 1e-4) * (vectors**2).sum()
+    # orthonormal but for the row of zeros that an odd number of dimensions gets
+    values = np.linalg.eigvalsh((found @ found.T).astype(np.float64))
+    assert np.allclose(values[1:], 1, atol=1e-5) and min(abs(values[0]), abs(values[0] - 1)) < 1e-5
+    if len(found) > 2:
+        less = np.sort(np.linalg.eigvalsh(vectors.T.astype(np.float64) @ vectors))[::-1]
+        assert less[: len(found) - 2].sum() < (energy + 1e-4) * less.sum(), "two fewer would not hold it"
+
+
+def test_a_catalogue_with_an_index_of_before_is_read(folder: Path) -> None:
+    """Schema 3: another kind of index, with other keys. Search is exact until the next writer makes one."""
+    gallery, _ = build(folder, some_photos(100, 2), CatalogueConfig(index=IndexConfig(above=100)))
+    path = folder / "catalogue.json"
+    values = json.loads(path.read_text()) | {"schema": 3}
+    values["config"]["index"] = {"above": 100, "storage": "int8", "connectivity": 24, "fetch": 128}
+    values["index"] = {"file": "index-000001.usearch", "keys": values["index"]["keys"], "rows": 200}
+    path.write_text(json.dumps(values))
+    (folder / "index-000001.usearch").write_bytes(b"graph")
+    searcher = Searcher(read(folder))
+    assert searcher.index is None and searcher.gallery.manifest.config.index == IndexConfig(above=100)
+    (found,) = searcher.rank([some_photos(1, 1, first=50, seed=3).vectors], 1)
+    assert names(gallery, found) == ["a50"]
+    add(folder, some_photos(1, 1, first=200))
+    assert not (folder / "index-000001.usearch").exists()
+    assert json.loads(path.read_text())["schema"] == 4 and Searcher(read(folder)).index is not None
+
+
 def test_the_index_keeps_up(folder: Path) -> None:
     """Few changes: it stays and is worked around. More: it is brought up to date. Most: it is made anew."""
     gallery, _ = build(folder, some_photos(100, 2), CatalogueConfig(index=SMALL_INDEX))
@@ -113,10 +180,11 @@ def test_the_index_keeps_up(folder: Path) -> None:
 
     gallery, _ = add(folder, some_photos(20, 1, first=300))
     second = gallery.manifest.index
-    assert second is not None and second != first and second.rows == len(gallery) == 221
+    assert second is not None and second != first and second.rows == 223 and second.made == 200 and len(gallery) == 221
     assert not (folder / first.file).exists()
     searcher = Searcher(gallery)
-    assert searcher.index is not None and len(searcher.index.outside) == 0 and len(searcher.index.index) == 221
+    assert searcher.index is not None and len(searcher.index.outside) == 0
+    assert len(searcher.index.row) == 223 and sorted(searcher.index.row) == [-1, -1, *range(221)]
     for wanted in (
         some_photos(1, 1, first=201, seed=3),
         some_photos(1, 1, first=310, seed=3),

@@ -1,14 +1,19 @@
-"""The approximate index: made, kept up to date, asked. The only place that knows USearch.
+"""The approximate index: made, kept up to date, asked. The only place that knows FAISS.
 
-Source: Malkov and Yashunin 2018, "Efficient and robust approximate nearest neighbor search using Hierarchical Navigable Small
-World graphs". The index holds keys of photos and a copy of their vectors; what it proposes is scored exactly by search.py, so
-that it decides which animals are looked at and never how near they are.
+A copy of the vectors in the fewest directions that hold most of them (principal components, turned at random so that all are
+worth the same), dealt to cells by k-means; of each photo a code of 4 bits for every two directions, and one of 8 bits for each.
+A search looks at the codes of 4 bits in the nearest cells, orders the best by the others, and proposes photos. search.py scores
+them exactly, so that the index decides which animals are looked at and never how near they are.
+
+Sources: Jégou, Douze and Schmid, Product quantization for nearest neighbor search (IEEE TPAMI 33, 2011); André, Kermarrec and Le
+Scouarnec, Quicker ADC (IEEE TPAMI 43, 2021); Douze et al., The Faiss library (2024).
 """
 
 from __future__ import annotations
 
-import mmap
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,89 +22,118 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from whichwhale.catalogue.config import IndexConfig
 from whichwhale.catalogue.errors import CatalogueError
 from whichwhale.catalogue.gallery import Gallery
 from whichwhale.catalogue.manifest import IndexFile
 from whichwhale.catalogue.table import KEY
 from whichwhale.files import write_atomically
 
-STEP = 2048  # photos that the index takes at a time
-DTYPES = {"float32": "f32", "float16": "f16", "int8": "i8"}
+STEP = 16_384  # photos that the index takes at a time
+SAMPLE = 256  # photos a cell that it is made from; k-means takes no more
+LEAST_SAMPLE = 50_000
+CODED = 5000  # photos from which on codes of 4 bits are worth having
 
 
 def kept_up(gallery: Gallery) -> IndexFile | None:
     """The index that `gallery` should have: none below the size for one, the old one while it lacks little, else one that was
-    brought up to date (files are written, nothing is current yet)."""
+    brought up to date or made anew (files are written, nothing is current yet)."""
     config, old = gallery.manifest.config.index, gallery.manifest.index
     if len(gallery) <= config.above:
         return None
     keys = gallery.table[KEY].to_numpy(np.int64)
-    if old is None:
-        return _written(gallery, _new(gallery.manifest.model.dims, config), keys, np.zeros(0, np.int64))
     try:
+        if old is None:
+            raise CatalogueError("none yet")
         had = _keys(gallery.folder / old.keys, old)
-    except CatalogueError:  # damaged: the index is only a copy of what the vectors' files hold
-        return _written(gallery, _new(gallery.manifest.model.dims, config), keys, np.zeros(0, np.int64))
-    added, removed = np.setdiff1d(keys, had, assume_unique=True), np.setdiff1d(had, keys, assume_unique=True)
-    pending = (len(added) + len(removed)) / len(keys)
-    if pending <= config.pending:
-        return old
-    if pending > config.stale:
-        return _written(gallery, _new(gallery.manifest.model.dims, config), keys, np.zeros(0, np.int64))
-    try:
-        index = _opened(gallery.folder / old.file, old, config, view=False)
-    except CatalogueError:
-        return _written(gallery, _new(gallery.manifest.model.dims, config), keys, np.zeros(0, np.int64))
-    return _written(gallery, index, added, removed)
+        added, gone = np.setdiff1d(keys, had, assume_unique=True), len(np.setdiff1d(had, keys, assume_unique=True))
+        if len(added) + gone <= config.pending * len(keys):
+            return old
+        if len(had) + len(added) - old.made + gone > config.stale * len(keys):
+            raise CatalogueError("stale")
+        index = _opened(gallery.folder / old.file, old)
+    except CatalogueError:  # or damaged: the index is only a copy of what the vectors' files hold
+        return _written(gallery, _made(gallery), np.zeros(0, np.int64), keys, len(keys))
+    return _written(gallery, index, had, added, old.made)
 
 
-def _written(gallery: Gallery, index: Any, added: NDArray[np.int64], removed: NDArray[np.int64]) -> IndexFile:
-    """Take `removed` out of the index, `added` into it, and write it as the gallery's generation's."""
-    threads = gallery.manifest.config.index.threads
-    if len(removed):
-        index.remove(removed.astype(np.uint64), threads=threads)
-    keys = gallery.table[KEY].to_numpy(np.int64)
-    # a million photos take the better part of an hour; between steps the bar moves, and who has had enough can stop it
-    with tqdm(total=len(added), desc="index", unit="photo", delay=2, leave=False) as bar:
+def _written(gallery: Gallery, index: Any, had: NDArray[np.int64], added: NDArray[np.int64], made: int) -> IndexFile:
+    """Add the photos `added` (keys) to the index, which has those of `had`, and write it as the gallery's generation's."""
+    keys, names = gallery.table[KEY].to_numpy(np.int64), [had]
+    with (
+        _threads(gallery.manifest.config.index.threads),
+        tqdm(total=len(added), desc="index", unit="photo", delay=2, leave=False) as bar,
+    ):
         for rows, vectors in gallery.blocks():
-            new = np.isin(keys[rows], added, assume_unique=True) if len(added) < len(keys) else slice(None)
-            names, new_vectors = keys[rows][new].astype(np.uint64), vectors[new]
-            for at in range(0, len(names), STEP):
-                index.add(names[at : at + STEP], new_vectors[at : at + STEP], threads=threads)
-                bar.update(len(names[at : at + STEP]))
-    generation = gallery.manifest.generation
-    about = IndexFile(file=f"index-{generation:06}.usearch", keys=f"index-keys-{generation:06}.npy", rows=len(keys))
+            new = np.isin(keys[rows], added, assume_unique=True)
+            names.append(keys[rows][new])
+            new_vectors = vectors[new]
+            for at in range(0, len(new_vectors), STEP):
+                index.add(np.ascontiguousarray(new_vectors[at : at + STEP], np.float32))
+                bar.update(len(new_vectors[at : at + STEP]))
+    held, generation = np.concatenate(names), gallery.manifest.generation
+    about = IndexFile(file=f"index-{generation:06}.faiss", keys=f"index-keys-{generation:06}.npy", rows=len(held), made=made)
     path = gallery.folder / about.file
     beside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        index.save(str(beside))
+        _faiss().write_index(index, str(beside))
         os.replace(beside, path)
     finally:
         beside.unlink(missing_ok=True)
-    write_atomically(gallery.folder / about.keys, lambda stream: np.save(stream, keys))
+    write_atomically(gallery.folder / about.keys, lambda stream: np.save(stream, held))
     return about
 
 
-def _new(dims: int, config: IndexConfig) -> Any:
-    return _usearch().Index(
-        ndim=dims,
-        metric="cos",
-        dtype=DTYPES[config.storage],
-        connectivity=config.connectivity,
-        expansion_add=config.expansion_add,
-        expansion_search=config.expansion_search,
-    )
+def _made(gallery: Gallery) -> Any:
+    """An index without photos, fitted to the gallery's."""
+    config, faiss = gallery.manifest.config.index, _faiss()
+    cells = max(1, len(gallery) // config.cell)
+    step = max(1, len(gallery) // max(SAMPLE * cells, LEAST_SAMPLE))
+    sample = gallery.vectors(np.arange(0, len(gallery), step))
+    matrix = directions(sample, config.energy)
+    turn = faiss.LinearTransform(matrix.shape[1], matrix.shape[0], False)
+    faiss.copy_array_to_vector(matrix.ravel(), turn.A)
+    turn.is_trained = True
+    # few photos: all of them are compared, there is nothing to save
+    what = f"IVF{cells},PQ{matrix.shape[0] // 2}x4fs,Refine(SQ8)" if len(gallery) >= CODED else "Flat"
+    index = faiss.index_factory(matrix.shape[0], what, faiss.METRIC_INNER_PRODUCT)
+    with _threads(config.threads):
+        index.train(np.ascontiguousarray(sample @ matrix.T))
+    return faiss.IndexPreTransform(turn, index)
 
 
-def _usearch() -> Any:
+def directions(vectors: NDArray[np.float32], energy: float) -> NDArray[np.float32]:
+    """Orthonormal rows [d, D], an even number (a row of zeros more where D is odd and all are needed), that hold the share
+    `energy` of the squares of the vectors [N, D], and each as much of it as the others on average."""
+    values, principal = np.linalg.eigh(vectors.T.astype(np.float64) @ vectors)
+    held = np.cumsum(np.maximum(values[::-1], 0.0))
+    count = int(np.searchsorted(held, energy * held[-1] * (1 - 1e-9))) + 1
+    count = min(count, len(values))
+    count += count % 2
+    kept = np.zeros((count, len(values)))
+    kept[: min(count, len(values))] = principal[:, ::-1].T[:count]
+    turn, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((count, count)))
+    return (turn @ kept).astype(np.float32)
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    faiss = _faiss()
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(count or before)
     try:
-        import usearch.index
+        yield
+    finally:
+        faiss.omp_set_num_threads(before)
+
+
+def _faiss() -> Any:
+    try:
+        import faiss
     except ImportError as error:
         raise CatalogueError(
-            f"a catalogue of more than index.above photos needs USearch ({error}); pip install usearch, or raise index.above"
+            f"a catalogue of more than index.above photos needs FAISS ({error}); pip install faiss-cpu, or raise index.above"
         ) from None
-    return usearch.index
+    return faiss
 
 
 def _keys(path: Path, about: IndexFile) -> NDArray[np.int64]:
@@ -112,37 +146,40 @@ def _keys(path: Path, about: IndexFile) -> NDArray[np.int64]:
     return keys
 
 
-def _opened(path: Path, about: IndexFile, config: IndexConfig, view: bool) -> Any:
-    # USearch reads a path twice, and if a writer deletes the file between the two it closes a descriptor that isn't its own; so
-    # the file is opened here, once.
+def _opened(path: Path, about: IndexFile) -> Any:
+    faiss = _faiss()
     try:
-        with path.open("rb") as stream:
-            mapped = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
-        index = _usearch().Index.restore(mapped, view=view)
+        index = faiss.read_index(str(path))
     except (OSError, RuntimeError, ValueError) as error:
         raise CatalogueError(f"{path}: not readable ({error})") from None
-    if index is None or len(index) != about.rows:
-        raise CatalogueError(f"{path}: cut off, or not of this catalogue")
-    if view:
-        index.mapped = mapped  # which must live as long
-    index.expansion_search, index.expansion_add = config.expansion_search, config.expansion_add
+    if index.ntotal != about.rows:
+        raise CatalogueError(f"{path}: not of this catalogue")
     return index
 
 
 @dataclass(frozen=True, eq=False)
 class Proposer:
-    """An open index. `outside` [M] are the rows of the gallery that it doesn't hold, to be looked at exactly."""
+    """An open index. `row` [its photos]: which row of the gallery each is, -1 if it was removed; `outside` [M] are the rows that
+    it doesn't hold, to be looked at exactly."""
 
     index: Any
-    keys: NDArray[np.int64]
+    row: NDArray[np.int64]
     outside: NDArray[np.int64]
 
     def rows(self, vector: NDArray[np.float32], count: int) -> NDArray[np.int64]:
         """Rows of the gallery of (about) the `count` photos in the index that are nearest to a unit vector [D]."""
-        found = self.index.search(vector, min(count, len(self.index)), threads=1).keys.astype(np.int64)
-        row = np.searchsorted(self.keys, found)
-        row[row == len(self.keys)] = 0
-        return row[self.keys[row] == found]  # removed photos have no row any more
+        _, found = self.index.search(np.ascontiguousarray(vector[None], np.float32), min(count, len(self.row)))
+        row = self.row[found[0][found[0] >= 0]]
+        return row[row >= 0]
+
+    def look_into(self, probe: float, refine: int) -> None:
+        """Set how much a search looks at (IndexConfig), where it does not look at all photos."""
+        faiss = _faiss()
+        inner = faiss.downcast_index(self.index.index)
+        if isinstance(inner, faiss.IndexRefine):
+            cells = faiss.extract_index_ivf(inner.base_index)
+            cells.nprobe = max(1, round(probe * cells.nlist))
+            inner.k_factor = refine
 
 
 def open_index(gallery: Gallery) -> Proposer | None:
@@ -151,9 +188,15 @@ def open_index(gallery: Gallery) -> Proposer | None:
     if about is None:
         return None
     try:
-        index = _opened(gallery.folder / about.file, about, gallery.manifest.config.index, view=True)
+        index = _opened(gallery.folder / about.file, about)
         held = _keys(gallery.folder / about.keys, about)
     except CatalogueError:
         return None
     keys = gallery.table[KEY].to_numpy(np.int64)
-    return Proposer(index, keys, np.flatnonzero(~np.isin(keys, held, assume_unique=True)))
+    order = np.argsort(keys, kind="stable")
+    place = np.searchsorted(keys, held, sorter=order)
+    row = order[np.minimum(place, len(keys) - 1)]
+    row = np.where(keys[row] == held, row, -1)
+    proposer = Proposer(index, row, np.flatnonzero(~np.isin(keys, held, assume_unique=True)))
+    proposer.look_into(gallery.manifest.config.index.probe, gallery.manifest.config.index.refine)
+    return proposer

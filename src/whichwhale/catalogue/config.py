@@ -33,20 +33,20 @@ class PoolConfig(Config):
 
 
 class IndexConfig(Config):
-    """The approximate index (USearch: a navigable small-world graph, Malkov and Yashunin 2018), for catalogues of more than
+    """The approximate index (FAISS: an inverted file of product-quantised codes; approximate.py), for catalogues of more than
     `above` vectors; below that, and behind filters that leave few photos, search is exact.
 
     The index proposes the `fetch` nearest photos; their animals are then scored exactly. Photos that were added since it was made
     are searched exactly, removed ones are passed over; once both make up the share `pending` of it, it is brought up to date, and
-    at the share `stale` it is made anew.
+    once the share `stale` of it was not there when it was made, or is not there any more, it is made anew.
     """
 
     above: int = pydantic.Field(50_000, ge=0)
-    storage: Literal["float32", "float16", "int8"] = "float16"  # of its own copy of the vectors
-    connectivity: int = pydantic.Field(24, ge=2)
-    expansion_add: int = pydantic.Field(128, ge=1)  # candidates looked at while it is made: better and slower
-    expansion_search: int = pydantic.Field(256, ge=1)  # candidates looked at in a search: better and slower
-    fetch: int = pydantic.Field(128, ge=1)
+    energy: float = pydantic.Field(0.95, gt=0, le=1)  # of the vectors, that the directions hold which it keeps
+    cell: int = pydantic.Field(2000, ge=1)  # photos a cell, about
+    probe: float = pydantic.Field(0.45, gt=0, le=1)  # share of the cells that a search looks into: better and slower
+    refine: int = pydantic.Field(8, ge=1)  # times `fetch` candidates by codes of 4 bits, which codes of 8 bits then order
+    fetch: int = pydantic.Field(64, ge=1)
     pending: float = pydantic.Field(0.02, ge=0, le=1)
     stale: float = pydantic.Field(0.3, gt=0, le=1)
     threads: int = pydantic.Field(0, ge=0)  # that make it; 0: all cores

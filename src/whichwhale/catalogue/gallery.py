@@ -4,7 +4,7 @@
     table-<g>.csv            a row a photo (table.py), as of generation g
     vectors-<g>.npy          vectors that generation g added [rows, dims]; never changed, shared by all later generations
     keys-<g>.npy             int64 [rows, 2]: key and fingerprint of each
-    index-<g>.usearch, index-keys-<g>.npy, cohort-<g>.npy
+    index-<g>.faiss, index-keys-<g>.npy, cohort-<g>.npy
     writer.lock              lock.py
 
 A reader has the table and the cohort in memory and the vectors memory-mapped, so what a writer does meanwhile changes nothing for

@@ -25,7 +25,10 @@ from whichwhale.files import write_atomically
 
 MOST_SEGMENTS = 16
 DEAD_SHARE = 0.3  # of the vectors, above which removed ones are dropped from disk
-OURS = ("table-*.csv", "vectors-*.npy", "keys-*.npy", "index-*.usearch", "index-keys-*.npy", "cohort-*.npy", ".*.part")
+OURS = (
+    *("table-*.csv", "vectors-*.npy", "keys-*.npy", "index-*.faiss", "index-keys-*.npy", "cohort-*.npy", ".*.part"),
+    "index-*.usearch",  # of schema 3
+)
 
 
 def create(folder: Path, model: Model, config: CatalogueConfig, rows: pd.DataFrame, vectors: NDArray[np.float32]) -> Gallery:

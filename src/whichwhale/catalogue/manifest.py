@@ -14,8 +14,8 @@ from whichwhale.config import Config
 from whichwhale.files import write_json
 
 MANIFEST = "catalogue.json"
-SCHEMA = 3
-READABLE = (1, 2, 3)  # 1 knew no bands, 2 no fingerprint of the table
+SCHEMA = 4
+READABLE = (1, 2, 3, 4)  # 1 knew no bands, 2 no fingerprint of the table, 3 had an index of another kind
 UNNAMED = "unnamed"  # model of vectors of which nobody says whose they are
 
 
@@ -37,11 +37,13 @@ class Segment(Config):
 
 
 class IndexFile(Config):
-    """The approximate index in `file`, and the keys that are in it, int64 [rows], ascending, in `keys`."""
+    """The approximate index in `file`, and the keys of its photos, int64 [rows], in their order, in `keys`; made from the first
+    `made` of them, the others were added later."""
 
     file: str
     keys: str
     rows: int
+    made: int
 
 
 class BandLimits(Config):
@@ -135,6 +137,10 @@ def read(folder: Path) -> Manifest:
             f"{path}: has schema {schema!r}, this code reads {', '.join(map(str, READABLE))}; build the catalogue anew, or use "
             "its version"
         )
+    if schema < 4:  # its index can't be read, the next writer makes one anew; how that is to be made was said in other keys
+        values["index"] = None
+        if isinstance(values.get("config"), dict) and isinstance(index := values["config"].get("index"), dict):
+            values["config"]["index"] = {name: index[name] for name in ("above", "pending", "stale", "threads") if name in index}
     try:
         return Manifest.model_validate(values)
     except pydantic.ValidationError as error:
