@@ -3,7 +3,7 @@
     P="runs/right_whale_heads/arcface_lite0/fold0/predictions.npz --table input/right_whale_heads/train.csv"
     python benchmarks/catalogue_speed.py $P --probe 0.25 0.35 0.45 0.6
     python benchmarks/catalogue_speed.py $P --animals 2000 --queries 200 index.above=5000           (a trial)
-    python benchmarks/catalogue_speed.py $P storage=float16 index.energy=0.9 index.refine=16
+    python benchmarks/catalogue_speed.py $P storage=float16 index.energy=0.9 index.candidates=4096
 
 By default 100,000 animals with 10 photos each, all done by one thread. key=value are the catalogue's own (catalogue/config.py).
 Recall@10 is the share of the ten nearest photos, and of the ten best animals, of exact search that search by the index finds.
@@ -21,6 +21,7 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -126,8 +127,8 @@ def searched(gallery: Gallery, queries: NDArray[np.float32], probes: list[float]
     head = f"{'index.probe':>22}  recall@{TOP}: photos  animals"
     print(f"{head}   ms a query, one thread: processor  mean  median  95 %  slowest")
     for probe in probes or [config.probe]:
-        searcher.index.look_into(probe, config.refine)
-        proposed = [searcher.index.rows(query, config.fetch) for query in queries]
+        searcher.index = replace(searcher.index, config=config.model_copy(update={"probe": probe}))
+        proposed = [searcher.index.near(query, config.fetch)[0] for query in queries]
         photos = np.mean([len(np.intersect1d(rows, wanted)) / TOP for rows, wanted in zip(proposed, near, strict=True)])
         taken, shared, processor = [], [], time.process_time()
         for query, wanted in zip(asked, exact, strict=True):

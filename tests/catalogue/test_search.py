@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -114,7 +115,8 @@ def test_codes_find_what_exact_search_finds(folder: Path, monkeypatch: pytest.Mo
     assert shared() > 0.97
     searcher = Searcher(gallery)
     assert searcher.index is not None
-    searcher.index.look_into(0.05, 1)  # one cell of twelve: much is missed, so that the cells are there
+    one_of_twelve = index.model_copy(update={"probe": 0.05})
+    searcher.index = replace(searcher.index, config=one_of_twelve)  # much is missed, so that the cells are there
     few = searcher.rank(queries, 5)
     exact = Searcher(gallery, exact=True).rank(queries, 5)
     assert np.mean([len(set(one.animal) & set(other.animal)) / 5 for one, other in zip(few, exact, strict=True)]) < 0.9
@@ -158,6 +160,22 @@ def test_a_catalogue_with_an_index_of_before_is_read(folder: Path) -> None:
     add(folder, some_photos(1, 1, first=200))
     assert not (folder / "index-000001.usearch").exists()
     assert json.loads(path.read_text())["schema"] == 4 and Searcher(read(folder)).index is not None
+
+
+@pytest.mark.parametrize("pool", [PoolConfig(kind="max"), PoolConfig(), PoolConfig(kind="mean_top_k", k=2, encounter="max")])
+@pytest.mark.parametrize("together", [1, 2])
+def test_few_animals_are_scored_exactly(folder: Path, pool: PoolConfig, together: int) -> None:
+    """Those that look best by what was proposed: nearly always the best ones; and their scores are exact."""
+    index = IndexConfig(above=100, fetch=64, scored=8)
+    gallery, _ = build(folder, some_photos(200, 3, spread=0.8), CatalogueConfig(index=index, pool=pool))
+    vectors = some_photos(200, together, seed=7, spread=0.8).vectors
+    queries = [vectors[at : at + together] for at in range(0, len(vectors), together)]
+    found, wanted = Searcher(gallery).rank(queries, 3), Searcher(gallery, exact=True).rank(queries, 3)
+    shared = sum(len(set(one.animal) & set(other.animal)) for one, other in zip(found, wanted, strict=True))
+    assert shared >= 0.97 * 3 * len(queries)
+    for one, other in zip(found, wanted, strict=True):
+        same = one.animal == other.animal
+        np.testing.assert_allclose(one.score[same], other.score[same], rtol=1e-5)
 
 
 def test_the_index_keeps_up(folder: Path) -> None:

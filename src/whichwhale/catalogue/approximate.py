@@ -22,6 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from whichwhale.catalogue.config import IndexConfig
 from whichwhale.catalogue.errors import CatalogueError
 from whichwhale.catalogue.gallery import Gallery
 from whichwhale.catalogue.manifest import IndexFile
@@ -165,21 +166,21 @@ class Proposer:
     index: Any
     row: NDArray[np.int64]
     outside: NDArray[np.int64]
+    config: IndexConfig
 
-    def rows(self, vector: NDArray[np.float32], count: int) -> NDArray[np.int64]:
-        """Rows of the gallery of (about) the `count` photos in the index that are nearest to a unit vector [D]."""
-        _, found = self.index.search(np.ascontiguousarray(vector[None], np.float32), min(count, len(self.row)))
-        row = self.row[found[0][found[0] >= 0]]
-        return row[row >= 0]
-
-    def look_into(self, probe: float, refine: int) -> None:
-        """Set how much a search looks at (IndexConfig), where it does not look at all photos."""
-        faiss = _faiss()
-        inner = faiss.downcast_index(self.index.index)
-        if isinstance(inner, faiss.IndexRefine):
+    def near(self, vector: NDArray[np.float32], count: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Rows of the gallery of (about) the `count` photos in the index that are nearest to a unit vector [D], and about how
+        near they are (cosines)."""
+        count = min(count, len(self.row))
+        faiss, inner = _faiss(), self.index.index
+        if isinstance(inner := faiss.downcast_index(inner), faiss.IndexRefine):
             cells = faiss.extract_index_ivf(inner.base_index)
-            cells.nprobe = max(1, round(probe * cells.nlist))
-            inner.k_factor = refine
+            cells.nprobe = max(1, round(self.config.probe * cells.nlist))
+            inner.k_factor = max(1.0, self.config.candidates / count)
+        cosine, found = self.index.search(np.ascontiguousarray(vector[None], np.float32), count)
+        there = found[0] >= 0
+        there[there] = self.row[found[0][there]] >= 0  # removed photos have no row any more
+        return self.row[found[0][there]], cosine[0][there]
 
 
 def open_index(gallery: Gallery) -> Proposer | None:
@@ -197,6 +198,5 @@ def open_index(gallery: Gallery) -> Proposer | None:
     place = np.searchsorted(keys, held, sorter=order)
     row = order[np.minimum(place, len(keys) - 1)]
     row = np.where(keys[row] == held, row, -1)
-    proposer = Proposer(index, row, np.flatnonzero(~np.isin(keys, held, assume_unique=True)))
-    proposer.look_into(gallery.manifest.config.index.probe, gallery.manifest.config.index.refine)
-    return proposer
+    outside = np.flatnonzero(~np.isin(keys, held, assume_unique=True))
+    return Proposer(index, row, outside, gallery.manifest.config.index)

@@ -36,7 +36,8 @@ class IndexConfig(Config):
     """The approximate index (FAISS: an inverted file of product-quantised codes; approximate.py), for catalogues of more than
     `above` vectors; below that, and behind filters that leave few photos, search is exact.
 
-    The index proposes the `fetch` nearest photos; their animals are then scored exactly. Photos that were added since it was made
+    The index proposes the `fetch` nearest photos. Of their animals those `scored` that look best by these photos alone (or twice
+    as many as are asked for) are then scored exactly, over all their photos. Photos that were added since it was made
     are searched exactly, removed ones are passed over; once both make up the share `pending` of it, it is brought up to date, and
     once the share `stale` of it was not there when it was made, or is not there any more, it is made anew.
     """
@@ -45,8 +46,9 @@ class IndexConfig(Config):
     energy: float = pydantic.Field(0.95, gt=0, le=1)  # of the vectors, that the directions hold which it keeps
     cell: int = pydantic.Field(2000, ge=1)  # photos a cell, about
     probe: float = pydantic.Field(0.45, gt=0, le=1)  # share of the cells that a search looks into: better and slower
-    refine: int = pydantic.Field(8, ge=1)  # times `fetch` candidates by codes of 4 bits, which codes of 8 bits then order
-    fetch: int = pydantic.Field(64, ge=1)
+    candidates: int = pydantic.Field(1024, ge=1)  # by codes of 4 bits, of which codes of 8 bits choose those that are proposed
+    fetch: int = pydantic.Field(512, ge=1)
+    scored: int = pydantic.Field(48, ge=1)
     pending: float = pydantic.Field(0.02, ge=0, le=1)
     stale: float = pydantic.Field(0.3, gt=0, le=1)
     threads: int = pydantic.Field(0, ge=0)  # that make it; 0: all cores

@@ -90,7 +90,7 @@ class Searcher:
         order; None without an index."""
         if self.index is None:
             return None
-        return [np.unique(np.concatenate([self.index.rows(one, BESIDE), *self._outside(one[None], BESIDE)])) for one in vectors]
+        return [self._near(one[None], BESIDE)[0] for one in vectors]
 
     def cosines(self, vectors: NDArray[np.float32]) -> NDArray[np.float32]:
         """Cosines [Q, N] of unit vectors with all photos searched, animal by animal (the order of `rows`)."""
@@ -143,31 +143,55 @@ class Searcher:
         return Ranking(self.animal[where], scores[best], self.counts[where], rows[nearest], own, near[nearest], len(self.animal))
 
     def _proposed(self, query: NDArray[np.float32], count: int) -> Ranking:
-        assert self.index is not None
-        fetch, most = self.gallery.manifest.config.index.fetch, WIDEN * self.gallery.manifest.config.index.fetch
-        wanted = min(count, len(self.animal))
+        config = self.gallery.manifest.config.index
+        fetch, most, wanted = config.fetch, WIDEN * config.fetch, min(count, len(self.animal))
         while True:
-            proposals = [self.index.rows(vector, fetch) for vector in query]
-            rows = np.concatenate([*proposals, *self._outside(query, fetch)])
-            places = np.unique(self._place[rows])
-            places = places[places >= 0]
+            rows, near = self._near(query, fetch)
+            place = self._place[rows]
+            rows, near, place = rows[place >= 0], near[:, place >= 0], place[place >= 0]
+            places = np.unique(place)
             if len(places) >= wanted:
                 break
             if fetch >= most:
                 return self._exact([query], count)[0]
             fetch = min(2 * fetch, most)
+        if len(places) > (scored := max(config.scored, 2 * wanted)):
+            places = np.sort(places[self._promising(near, place, scored)])
         counts = self.counts[places]
         starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
         columns = np.repeat(self.starts[places] - starts, counts) + np.arange(counts.sum())
         rows = self.rows[columns]
         return self._ranked(query @ self.gallery.vectors(rows).T, rows, places, starts, count)
 
-    def _outside(self, query: NDArray[np.float32], fetch: int) -> list[NDArray[np.int64]]:
-        """The nearest of the photos that the index doesn't hold yet."""
-        rows, vectors = self._unindexed
-        if len(rows) <= fetch:
-            return [rows]
-        return [rows[np.argpartition(-cosines, fetch)[:fetch]] for cosines in query @ vectors.T]
+    def _promising(self, near: NDArray[np.float32], place: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+        """Which of the animals of the proposed photos, `place` [R] of each, have the best scores by these alone; `near`
+        [photos, R]."""
+        if self.pool.kind == "mean_top_k":  # photos that were not proposed are no nearer than the least that was
+            every = np.repeat(np.unique(place), self.pool.k)
+            place = np.concatenate([place, every])
+            near = np.concatenate([near, np.repeat(near.min(axis=1, keepdims=True), len(every), axis=1)], axis=1)
+        order = np.argsort(place, kind="stable")
+        _, starts = np.unique(place[order], return_index=True)
+        return best_first(together(pooled(near[:, order], starts, self.pool, self.scale), self.pool), count)
+
+    def _near(self, query: NDArray[np.float32], fetch: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """Rows [R] of the photos that the index proposes for any of the query's, and of those that it doesn't hold the nearest;
+        and how near each is to each, [photos, R], of those that were not proposed for one of the query's no nearer than the
+        others."""
+        assert self.index is not None
+        outside, vectors = self._unindexed
+        proposed = [self.index.near(vector, fetch) for vector in query]
+        cosines = query @ vectors.T
+        if len(outside) > fetch:
+            some = np.unique(np.argpartition(-cosines, fetch, axis=1)[:, :fetch])
+            outside, cosines = outside[some], cosines[:, some]
+        rows = np.unique(np.concatenate([outside, *(found for found, _ in proposed)]))
+        near = np.empty((len(query), len(rows)), np.float32)
+        for values, (found, cosine), others in zip(near, proposed, cosines, strict=True):
+            values[:] = min(cosine.min(initial=1.0), others.min(initial=1.0))
+            values[np.searchsorted(rows, found)] = cosine
+            values[np.searchsorted(rows, outside)] = others
+        return rows, near
 
     @cached_property
     def _unindexed(self) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
