@@ -75,6 +75,8 @@ class Gallery:
     def vectors(self, rows: NDArray[np.integer] | None = None) -> NDArray[np.float32]:
         """Unit vectors float32 [len(rows), D] of photos, of all without `rows`."""
         place = self.place if rows is None else self.place[rows]
+        if len(self.segments) == 1:
+            return decode(np.asarray(self.segments[0])[place])
         found = np.empty((len(place), self.manifest.model.dims), np.float32)
         for start, segment in zip(self.starts, self.segments, strict=True):
             here = np.flatnonzero((place >= start) & (place < start + len(segment)))

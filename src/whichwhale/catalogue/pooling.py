@@ -56,4 +56,6 @@ def _mean_top_k(cosines: NDArray[np.float32], starts: NDArray[np.int64], k: int)
 def together(scores: NDArray[np.floating], pool: PoolConfig) -> NDArray[np.float32]:
     """Scores [A] of an encounter, from those of its photos [photos, A]."""
     scores = np.asarray(scores, np.float32)
+    if len(scores) == 1:
+        return scores[0]
     return scores.max(axis=0) if pool.encounter == "max" else scores.mean(axis=0)

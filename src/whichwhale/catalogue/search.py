@@ -148,31 +148,33 @@ class Searcher:
         while True:
             rows, near = self._near(query, fetch)
             place = self._place[rows]
-            rows, near, place = rows[place >= 0], near[:, place >= 0], place[place >= 0]
-            places = np.unique(place)
-            if len(places) >= wanted:
+            order = np.argsort(place, kind="stable")  # animal by animal, those that the filters leave out first
+            order = order[np.searchsorted(place, 0, sorter=order) :]
+            near, place = near[:, order], place[order]
+            first = np.flatnonzero(np.diff(place, prepend=-1))
+            if len(first) >= wanted:
                 break
             if fetch >= most:
                 return self._exact([query], count)[0]
             fetch = min(2 * fetch, most)
+        places = place[first]
         if len(places) > (scored := max(config.scored, 2 * wanted)):
-            places = np.sort(places[self._promising(near, place, scored)])
+            places = np.sort(places[self._promising(near, first, scored)])
         counts = self.counts[places]
-        starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+        starts = np.cumsum(counts) - counts
         columns = np.repeat(self.starts[places] - starts, counts) + np.arange(counts.sum())
         rows = self.rows[columns]
         return self._ranked(query @ self.gallery.vectors(rows).T, rows, places, starts, count)
 
-    def _promising(self, near: NDArray[np.float32], place: NDArray[np.int64], count: int) -> NDArray[np.int64]:
-        """Which of the animals of the proposed photos, `place` [R] of each, have the best scores by these alone; `near`
-        [photos, R]."""
+    def _promising(self, near: NDArray[np.float32], starts: NDArray[np.int64], count: int) -> NDArray[np.int64]:
+        """Which animals have the best scores by their proposed photos alone; `near` [photos, R] lies animal by animal, from
+        `starts` [A] on."""
         if self.pool.kind == "mean_top_k":  # photos that were not proposed are no nearer than the least that was
-            every = np.repeat(np.unique(place), self.pool.k)
-            place = np.concatenate([place, every])
-            near = np.concatenate([near, np.repeat(near.min(axis=1, keepdims=True), len(every), axis=1)], axis=1)
-        order = np.argsort(place, kind="stable")
-        _, starts = np.unique(place[order], return_index=True)
-        return best_first(together(pooled(near[:, order], starts, self.pool, self.scale), self.pool), count)
+            counts = np.diff(starts, append=near.shape[1]) + self.pool.k
+            more = np.broadcast_to(near.min(axis=1, keepdims=True), (len(near), self.pool.k * len(starts)))
+            near = np.insert(near, np.repeat(starts, self.pool.k), more, axis=1)
+            starts = np.cumsum(counts) - counts
+        return best_first(together(pooled(near, starts, self.pool, self.scale), self.pool), count)
 
     def _near(self, query: NDArray[np.float32], fetch: int) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """Rows [R] of the photos that the index proposes for any of the query's, and of those that it doesn't hold the nearest;
@@ -180,6 +182,9 @@ class Searcher:
         others."""
         assert self.index is not None
         outside, vectors = self._unindexed
+        if len(query) == 1 and not len(outside):
+            rows, cosine = self.index.near(query[0], fetch)
+            return rows, cosine[None]
         proposed = [self.index.near(vector, fetch) for vector in query]
         cosines = query @ vectors.T
         if len(outside) > fetch:
