@@ -92,8 +92,8 @@ def _at_rate(
     def limits(some: NDArray[np.bool_]) -> tuple[float | None, float | None]:
         one, other = some & named, some & ~named
         return (
-            limit(top[one], wrong[one], weight[one], animal[one], errors[0]),
-            limit(nobody[other], ~stranger[other], weight[other], animal[other], errors[1]),
+            limit(top[one], wrong[one], weight[one], animal[one], errors[0], weight.max()),
+            limit(nobody[other], ~stranger[other], weight[other], animal[other], errors[1], weight.max()),
         )
 
     found = np.full(len(rows), REVIEW, dtype="<U6")

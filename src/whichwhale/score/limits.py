@@ -11,31 +11,36 @@ CONFIDENCE = 0.9  # one-sided
 
 
 def limit(
-    p: NDArray[np.float64], wrong: NDArray[np.bool_], weight: NDArray[np.float64], animal: ArrayLike, error: float
+    p: NDArray[np.float64],
+    wrong: NDArray[np.bool_],
+    weight: NDArray[np.float64],
+    animal: ArrayLike,
+    error: float,
+    heaviest: float | None = None,
 ) -> float | None:
     """The least value of `p` from which on an upper bound of the share that is wrong, by weight, is at most `error`; None if
     there is none that LEAST trials reach.
 
-    The bound is Clopper and Pearson's (CONFIDENCE, one-sided) for as many trials as these are worth: trials are counted in the
-    weight of a wrong one, and photos of one animal that err together count for less, by the design effect of weights and of the
-    correlation within an animal (Kish, Survey Sampling, 1965; Korn and Graubard, Confidence intervals for proportions with small
-    expected number of positive counts, Survey Methodology 24, 1998). So few trials, or few animals, without a wrong one do not
-    pass for certainty: for 5 % it takes 45 that err independently.
+    The bound is Clopper and Pearson's (CONFIDENCE, one-sided) for as many trials as these are worth: they are counted in the
+    weight of the heaviest, which may be the next that is wrong, and photos of one animal that err together count for less, by the
+    design effect of the correlation within an animal (Kish, Survey Sampling, 1965; Korn and Graubard, Confidence intervals for
+    proportions with small expected number of positive counts, Survey Methodology 24, 1998). So few trials, or few animals,
+    without a wrong one do not pass for certainty: for 5 % it takes 45 that err independently.
 
     Args:
         p: [Q], higher is surer; wrong: bool [Q]; weight: [Q]; animal: [Q] names or numbers.
+        heaviest: weight of the heaviest trial that could have been above the limit, if it isn't among these.
     """
     if not len(p):
         return None
     _, code = np.unique(np.asarray(animal), return_inverse=True)
     order = np.argsort(-p, kind="stable")
     ends = np.flatnonzero(np.append(np.diff(p[order]) < 0, True))
-    heavy, bad = weight[order], np.where(wrong[order], weight[order], 0.0)
-    total, errors, squares = np.cumsum(heavy)[ends], np.cumsum(bad)[ends], np.cumsum(bad**2)[ends]
+    ordered, bad = weight[order], np.where(wrong[order], weight[order], 0.0)
+    total, errors = np.cumsum(ordered)[ends], np.cumsum(bad)[ends]
     together = correlation(p, wrong, weight, code)
-    design = 1 - together + together * (_own_squares(code[order], heavy) / np.cumsum(heavy**2))[ends]
-    # what one wrong trial weighs; where there is none yet, as much as the heaviest
-    unit = design * np.where(errors > 0, squares / np.where(errors > 0, errors, 1.0), weight.max())
+    design = 1 - together + together * (_own_squares(code[order], ordered) / np.cumsum(ordered**2))[ends]
+    unit = design * max(weight.max(), heaviest or 0.0)
     trials, failures = total / unit, errors / unit
     with np.errstate(invalid="ignore"):  # NaN where all are wrong
         bound = beta.ppf(CONFIDENCE, failures + 1, trials - failures)

@@ -154,7 +154,7 @@ def band_limits(
     named = limit(-score, rank != 0, weight, animal, auto)
     low = -np.inf if named is None else -named
     above = score > low
-    called = limit(score[above], rank[above] >= 0, weight[above], animal[above], new)
+    called = limit(score[above], rank[above] >= 0, weight[above], animal[above], new, weight.max())
     return low, np.inf if called is None else called
 
 
