@@ -235,7 +235,9 @@ def test_one_name_for_two_photos(folder: Path, made) -> None:
     other = with_rows(some_photos(1, 1, seed=5, first=4), photo="p0_0.jpg")
     with pytest.raises(CatalogueError, match=r"p0_0.jpg: this name is another photo's there \(of a0\)"):
         add(folder, other)
-    with pytest.raises(CatalogueError, match=r"p0_0.jpg: is there as a0, here as a1; `split a0 --photos p0_0.jpg --to a1`"):
+    with pytest.raises(
+        CatalogueError, match=r"p0_0.jpg: is there as a0, here as a1; if that is right, `split a0 --photos p0_0.jpg --to a1`"
+    ):
         add(folder, with_rows(some_photos(1, 1), animal="a1"))
     assert unchanged(folder, before)
 
@@ -359,3 +361,31 @@ def test_a_files_bytes_say_that_it_is_the_same_photo(folder: Path) -> None:
     assert told == ["4 photos are in the catalogue already"] and unchanged(folder, before)
     with pytest.raises(CatalogueError, match=r"p0_0.jpg: this name is another photo's there"):
         add(folder, with_rows(replace(photos, vectors=moved), photo_sha=["w", "y", "z", ""]))
+
+
+def test_what_may_be_no_name_is_told(folder: Path) -> None:
+    """It is taken as it is; whoever typed it learns of it."""
+    photos = some_photos(5, 2)
+    table = photos.table.assign(animal=["Zoë", "Zoë", "unknown", "unknown", "Ann B", "annb", "N/A", "Max", "Max", "Max"])
+    _, told = build(folder, type(photos)(table, photos.vectors, photos.model), CatalogueConfig())
+    assert [line for line in told if "one animal" in line] == [
+        "'N/A' is taken as one animal; where nobody knows who it is, leave the cell empty",
+        "'unknown' is taken as one animal; where nobody knows who it is, leave the cell empty",
+    ]
+    assert "'annb' and 'Ann B' are two animals; if they are one, `merge annb --into 'Ann B'`" in told
+    more = some_photos(2, 1, first=50)
+    _, told = add(folder, type(more)(more.table.assign(animal=["MAX", "unknown"]), more.vectors, more.model))
+    assert told == ["'MAX' and 'Max' are two animals; if they are one, `merge MAX --into Max`"]  # of unknown it was told
+
+
+def test_advice_can_be_typed(folder: Path) -> None:
+    """Names with blanks are quoted, and an animal of one photo can only be merged."""
+    photos = some_photos(2, 2)
+    names = ["Zoë M", "Zoë M", "one", "two"]
+    build(folder, type(photos)(photos.table.assign(animal=names), photos.vectors, photos.model), CatalogueConfig())
+    other = type(photos)(photos.table.assign(animal=["x", "Zoë M", "x", "two"]), photos.vectors, photos.model)
+    with pytest.raises(CatalogueError) as problem:
+        add(folder, other)
+    first, second = photos.table["photo"].iloc[[0, 2]]
+    assert f"`split 'Zoë M' --photos {first} --to x`" in str(problem.value)
+    assert f"{second}: is there as one, here as x; if that is right, `merge one --into x`" in str(problem.value)

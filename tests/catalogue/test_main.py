@@ -307,6 +307,13 @@ def test_bands_of_stated_errors_and_catalogues_of_before(
     assert "bands for 2.0% wrong names in auto and 10.0% known animals in new" in capsys.readouterr().out
     assert main(["calibrate", "whales"]) == 0  # as it was told before
     assert "bands for 2.0% wrong names" in capsys.readouterr().out
+    before = Path("whales/catalogue.json").read_text()
+    few = ["--queries", "few.npz", "--query-table", "few.csv"]
+    np.savez("few.npz", vectors=new.vectors[:2], photo=["x", "y"], model="m")
+    Path("few.csv").write_text("photo,animal\nx,a0\ny,a1\n")
+    assert main(["calibrate", "whales", *few]) == 2  # nothing is lost by an attempt
+    assert "no other probabilities, those that are there stay: only" in capsys.readouterr().err
+    assert Path("whales/catalogue.json").read_text() == before
 
     ask = ["search", "whales", "--vectors", "new.npz", "--json", "a.json", "--new-rate", "0.1"]
     assert main(ask) == 0
@@ -326,4 +333,4 @@ def test_bands_of_stated_errors_and_catalogues_of_before(
     told = json.loads(Path("a.json").read_text())
     assert told["bands"] is None and {one["band"] for one in told["answers"]} == {None}
     assert main(["remove", "whales", "--photos", "knownp0_0.jpg"]) == 0
-    assert json.loads(Path("whales/catalogue.json").read_text())["schema"] == 3
+    assert json.loads(Path("whales/catalogue.json").read_text())["schema"] == 4

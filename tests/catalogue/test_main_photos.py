@@ -1,6 +1,7 @@
 """The command line from photos on disk and an (unfitted) network to answers."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -92,6 +93,20 @@ def test_from_photos_to_answers(photos: Path, model: Path, capsys: pytest.Captur
     (one,) = json.loads(Path("a.json").read_text())["answers"]
     assert one["matches"][0]["animal"] == "w4" and one["matches"][0]["probability"] is None and len(one["matches"]) == 2
     assert cv2.imread("seen/query.png").shape[2] == 3
+
+    # from another folder its photo is still found, whatever lies there under the same name; and never another in its place
+    Path("elsewhere/photos/w4").mkdir(parents=True)
+    for k in range(2):
+        draw(Path("elsewhere/photos/w4") / f"{k}.png", 5, k)
+    os.chdir("elsewhere")
+    asked = ["search", "../whales", "../query.png", "--model", str(model), "--top", "1", "--evidence"]
+    assert main([*asked, "seen"]) == 0
+    assert Path("seen/query.png").read_bytes() == Path("../seen/query.png").read_bytes()
+    shutil.move("../photos/w4", "../moved")
+    assert main([*asked, "again", "--photos", "photos"]) == 1
+    assert "is another picture than w4/" in capsys.readouterr().err and not Path("again/query.png").exists()
+    shutil.move("../moved", "../photos/w4")
+    os.chdir("..")
 
     draw(Path("new.png"), 77, 1)
     assert main(["add", "whales", "new.png", "--model", str(model), "--animal", "w77"]) == 0

@@ -254,6 +254,8 @@ def _calibrated(gallery: Gallery, held_out: Incoming | None, errors: tuple[float
     fitted, cohort, why_not = fitting.calibrate(gallery, held_out, errors)
     with writing(gallery.folder, "calibrate"):
         now = galleries.read(gallery.folder)
+        if fitted is None and now.manifest.calibration is not None:
+            raise CatalogueError(f"{gallery.folder}: no other probabilities, those that are there stay: {why_not}")
         generations.with_calibration(now, fitted, cohort, why_not)
     if fitted is None:
         print(f"no probabilities: {why_not}")
@@ -270,6 +272,10 @@ def _list(options: argparse.Namespace) -> None:
     gallery = galleries.read(options.catalogue)
     manifest = gallery.manifest
     table = gallery.table[matching(gallery.table, options.where)]
+    if options.where and not len(table):
+        raise CatalogueError(
+            f"{options.catalogue}: no photo meets {' and '.join(options.where)}; `list` shows the columns' values"
+        )
     print(f"{options.catalogue}: {len(table)} photos of {table['animal'].nunique()} animals, generation {manifest.generation}")
     print(f"vectors: {manifest.model.dims} x {manifest.config.storage}, of model {manifest.model.weights_sha[:16]}")
     index = "exact" if manifest.index is None else f"approximate, {manifest.index.rows} photos in the index"

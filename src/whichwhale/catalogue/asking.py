@@ -22,7 +22,7 @@ from whichwhale.catalogue.gallery import Gallery
 from whichwhale.catalogue.given import add_source, ended, incoming_of
 from whichwhale.catalogue.incoming import Incoming
 from whichwhale.catalogue.search import Searcher
-from whichwhale.files import write_json
+from whichwhale.files import sha256, write_json
 
 FIT = "runs/right_whale_heads/arcface_lite0"
 EXAMPLES = {
@@ -155,10 +155,17 @@ def _evidence(options: argparse.Namespace, gallery: Gallery, queries: pd.DataFra
 
 
 def _path(table: pd.DataFrame, photo: str, folder: Path | None) -> Path:
+    """Where a photo lies: where it lay when it was embedded, else in `folder`. Another picture of that name is refused."""
     rows = table[table["photo"] == photo]
-    known = str(rows["path"].iloc[0]) if "path" in table.columns and len(rows) else ""
-    if known and Path(known).is_file():
-        return Path(known)  # before any folder: cameras give a name to many photos
-    if folder is not None and (folder / photo).is_file():
-        return folder / photo
+    known, sha = (str(rows[name].iloc[0]) if name in table.columns and len(rows) else "" for name in ("path", "photo_sha"))
+    places = [Path(known)] if known else []  # before any folder: cameras give a name to many photos
+    places += [folder / photo] if folder is not None else []
+    there = [place for place in places if place.is_file()]
+    for place in there:
+        if not sha or sha256(place) == sha:
+            return place
+    if there:
+        raise CatalogueError(
+            f"{there[-1]} is another picture than {photo} of the catalogue; name the folder of that with --photos"
+        )
     raise CatalogueError(f"where {photo} lies is not known; name its folder with --photos")

@@ -44,11 +44,11 @@ class IndexConfig(Config):
 
     above: int = pydantic.Field(50_000, ge=0)
     energy: float = pydantic.Field(0.95, gt=0, le=1)  # of the vectors, that the directions hold which it keeps
-    cell: int = pydantic.Field(2000, ge=1)  # photos a cell, about
-    probe: float = pydantic.Field(0.45, gt=0, le=1)  # share of the cells that a search looks into: better and slower
-    candidates: int = pydantic.Field(1024, ge=1)  # by codes of 4 bits, of which codes of 8 bits choose those that are proposed
-    fetch: int = pydantic.Field(1024, ge=1)
-    scored: int = pydantic.Field(32, ge=1)
+    cell: int = pydantic.Field(1000, ge=1)  # photos a cell, about
+    probe: float = pydantic.Field(0.4, gt=0, le=1)  # share of the cells that a search looks into: better and slower
+    candidates: int = pydantic.Field(512, ge=1)  # at least, by codes of 4 bits, of which codes of 8 bits choose those proposed
+    fetch: int = pydantic.Field(512, ge=1)
+    scored: int = pydantic.Field(48, ge=1)
     pending: float = pydantic.Field(0.02, ge=0, le=1)
     stale: float = pydantic.Field(0.3, gt=0, le=1)
     threads: int = pydantic.Field(0, ge=0)  # that make it; 0: all cores

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 
 import numpy as np
@@ -53,8 +54,8 @@ def without_doubles(incoming: Incoming, gallery: Gallery | None, storage: Storag
                 conflicts.append(f"{names[before + new]}: this name is another photo's there (of {animal}); give it another name")
             elif animal != animals[before + new]:
                 conflicts.append(
-                    f"{names[before + new]}: is there as {animal}, here as {animals[before + new]}; "
-                    f"`split {animal} --photos {names[before + new]} --to {animals[before + new]}` if that is right"
+                    f"{names[before + new]}: is there as {animal}, here as {animals[before + new]}; if that is right, "
+                    f"`{_renaming(gallery, str(names[before + new]), str(animal), str(animals[before + new]))}`"
                 )
         out[there] = True
         if len(there) and not conflicts:
@@ -170,6 +171,13 @@ def _near_among(photos: Incoming, gallery: Gallery, among: Sequence[NDArray[np.i
         if len(same):
             found[row] = int(rows[same[0]])
     return found
+
+
+def _renaming(gallery: Gallery, photo: str, animal: str, to: str) -> str:
+    """The command, but for the catalogue, by which a photo's animal gets the other name."""
+    if (gallery.table["animal"] == animal).sum() == 1:
+        return shlex.join(["merge", animal, "--into", to])
+    return shlex.join(["split", animal, "--photos", photo, "--to", to])
 
 
 def _repeated(values: NDArray, new: int) -> set[tuple[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import shlex
 import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,6 +24,7 @@ from whichwhale.catalogue.lock import LOCK, writing
 from whichwhale.catalogue.manifest import UNNAMED
 from whichwhale.catalogue.table import APPROVED
 
+NO_NAMES = frozenset(("unknown", "unk", "unidentified", "na", "n/a", "nan", "none", "null", "no id", "?", "??", "-", "--", "x"))
 Told = list[str]
 
 
@@ -49,7 +51,7 @@ def build(folder: str | Path, incoming: Incoming, config: CatalogueConfig, keep_
         generations.clear(folder, None)
         incoming = without_doubles(incoming, None, config.storage, keep_doubles)
         gallery = generations.create(folder, incoming.model, config, incoming.table, incoming.vectors)
-    told = [*mourned(died), *incoming.told]
+    told = [*mourned(died), *incoming.told, *doubtful_names(gallery.animals)]
     if len(gallery.animals) == 1:
         told.append(f"the catalogue knows one animal, {gallery.animals[0]}: search gives no probabilities until there are more")
     return gallery, told
@@ -79,9 +81,10 @@ def add(folder: str | Path, incoming: Incoming, keep_doubles: bool = False) -> t
         generations.clear(folder, gallery.manifest)
         refuse_other_model(incoming.model, gallery.manifest.model, str(folder))
         incoming = without_doubles(incoming, gallery, gallery.manifest.config.storage, keep_doubles)
+        doubtful = doubtful_names(incoming.table["animal"].tolist(), gallery.animals)
         if len(incoming):
             gallery = generations.append(gallery, incoming.table, incoming.vectors)
-    return gallery, [*mourned(died), *unchecked(incoming.model), *incoming.told]
+    return gallery, [*mourned(died), *unchecked(incoming.model), *incoming.told, *doubtful]
 
 
 def remove(folder: str | Path, photos: Sequence[str] = (), animals: Sequence[str] = ()) -> tuple[Gallery, Told]:
@@ -136,12 +139,30 @@ def split(folder: str | Path, animal: str, photos: Sequence[str], to: str) -> tu
             row = gallery.photos.get_loc(foreign[0])
             raise CatalogueError(f"{folder}: {foreign[0]} is not of {animal} but of {gallery.table['animal'].iloc[row]}")
         if len(set(rows.tolist())) == own.sum():
-            raise CatalogueError(f"{folder}: these are all photos of {animal}; to rename it, `merge {animal} --into {to}`")
+            raise CatalogueError(
+                f"{folder}: these are all photos of {animal}; to rename it, `{shlex.join(['merge', animal, '--into', to])}`"
+            )
         moved = np.zeros(len(gallery), bool)
         moved[rows] = True
         gallery = generations.commit(gallery, _renamed(gallery, moved, to))
     left, there = ((gallery.table["animal"] == name).sum() for name in (animal, to))
     return gallery, [*mourned(died), f"{animal} now has {left} photos, {to} {there}"]
+
+
+def doubtful_names(new: Sequence[str], there: Sequence[str] = ()) -> Told:
+    """Lines about animals' names that may be no names, or another's in other letters; they are taken as they are."""
+    told, alike = [], {}
+    for name in dict.fromkeys([*there, *new]):
+        alike.setdefault("".join(name.casefold().split()), []).append(name)
+    for name in sorted(set(new) - set(there)):
+        if name.casefold() in NO_NAMES:
+            told.append(f"{name!r} is taken as one animal; where nobody knows who it is, leave the cell empty")
+        elif name != alike["".join(name.casefold().split())][0]:
+            first = alike["".join(name.casefold().split())][0]
+            told.append(
+                f"{name!r} and {first!r} are two animals; if they are one, `{shlex.join(['merge', name, '--into', first])}`"
+            )
+    return told
 
 
 def _named(incoming: Incoming) -> Incoming:

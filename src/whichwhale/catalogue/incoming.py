@@ -177,6 +177,8 @@ def _plain(path: Path, arrays: dict[str, NDArray]) -> Incoming:
     table = pd.DataFrame(columns, dtype="str")
     for name in table.columns:  # a photo's or an animal's name is taken as it is, or refused
         table[name] = table[name].str.normalize("NFC") if name in ("photo", "animal") else tables.plain(table[name])
+    if not len(table):
+        raise CatalogueError(f"{path}: has no vectors")
     tables.check(table, str(path))
     _refuse_double(table, str(path))
     model = arrays["model"] if "model" in arrays else np.array(UNNAMED)
@@ -187,8 +189,7 @@ def _plain(path: Path, arrays: dict[str, NDArray]) -> Incoming:
 
 def photos_in(where: Sequence[str | Path]) -> pd.DataFrame:
     """Photos of files and folders: `photo` (its name; below a folder the path from there; with more of its path where two would
-    have one name), `path`, and `animal` where a folder
-    has a folder an animal and no photo beside those.
+    have one name), `path`, and `animal` where a folder has a folder an animal and no photo beside those.
 
     Raises:
         CatalogueError: nothing there, or two photos of one name.
@@ -251,6 +252,7 @@ def of_photos(where: Sequence[str | Path], model: str | Path) -> tuple[Incoming,
         raise CatalogueError("none of the photos can be used:\n  " + "\n  ".join(found.failed.values()))
     table = table[kept].reset_index(drop=True)
     table["photo_sha"] = pd.Series([hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in table["path"]], dtype="str")
+    table["path"] = pd.Series([str(Path(path).absolute()) for path in table["path"]], dtype="str")  # wherever one stands later
     vectors = check_vectors(found.vectors, table["photo"].tolist(), str(model))
     whose = Model(weights_sha=embedder.weights_sha, dims=vectors.shape[1])
     seen = learned.of_fit(embedder.path)
