@@ -91,7 +91,20 @@ def test_fit_judge_and_ask(folder: Path, capsys: pytest.CaptureFixture[str]) -> 
     capsys.readouterr()
     write("again.npz", pd.concat([left.iloc[3:6], right.iloc[:2]]))
     assert main([*asking[:4], "again.npz", *asking[5:], "--asked", "side=left|right"]) == 0
-    assert "2 of the photos are in the catalogue themselves, such as a40_right_" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "2 of the photos are in the catalogue themselves, such as a40_right_" in shown and "is not known; if it was" in shown
+
+    # parts that nothing is known of, and animals that were not seen of the part asked about: a43 has no right ear
+    assert main([*asking, "--asked", "part=ear", "--top", "20", "--json", "c.json"]) == 0
+    ears = json.loads(Path("c.json").read_text())["answers"][0]["matches"]
+    (unseen,) = [one for one in ears if one["animal"] == "a44"]
+    assert unseen["cosine"] is None and unseen["best_photo"] == "" and "no part in common" in capsys.readouterr().out
+    tail = pd.DataFrame([("t.png", "a40", "tail", "left", "a40 tail")], columns=table.columns)
+    np.savez("tail.npz", vectors=np.ones((1, 24)), photo=["t.png"], model="m")
+    tail.drop(columns="encounter").to_csv("tail.csv", index=False)
+    assert main([*asking[:4], "tail.npz", "--table", "tail.csv", *asking[7:]]) == 1
+    shown = capsys.readouterr().out
+    assert "t.png: left out; it shows no part that has a weight" in shown and "so each is asked alone" in shown
 
 
 def test_missing_parts_are_drawn_by_the_seed(folder: Path) -> None:

@@ -55,6 +55,11 @@ def test_fitted_and_asked(folder: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert main(["verify", "p30_0.jpg", "p31_0.jpg", "--vectors", "disjoint.npz", "--prior", "0.2", "--json", "b.json"]) == 0
     p, q = pairs[1]["probability"], json.loads(Path("b.json").read_text())["pairs"][0]["probability"]
     assert q / (1 - q) == pytest.approx(p / (1 - p) / 4, rel=1e-2, abs=2e-6)
+    assert json.loads(Path("b.json").read_text())["learned"] == []
+    capsys.readouterr()
+    assert main(["verify", "p5_0.jpg", "p31_0.jpg", "--vectors", "disjoint.npz", "--json", "c.json"]) == 0
+    assert "The model learned from p5_0.jpg: of such photos the probabilities are too sure." in capsys.readouterr().out
+    assert json.loads(Path("c.json").read_text())["learned"] == ["p5_0.jpg"]
 
 
 def test_animals_that_were_trained_on(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

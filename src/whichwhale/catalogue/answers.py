@@ -26,14 +26,15 @@ SCHEMA = 1
 @dataclass(frozen=True)
 class Match:
     """An animal, the calibrated probability that the query shows it (None: the catalogue has no calibration), its pooled score,
-    and the photo of it that is nearest to one of the query's, `query_photo`, with the cosine of the two."""
+    and the photo of it that is nearest to one of the query's, `query_photo`, with the cosine of the two (None, and no photos, of
+    an animal that no part of the query's was seen of)."""
 
     animal: str
     probability: float | None
     score: float
     photos: int
     best_photo: str
-    cosine: float
+    cosine: float | None
     query_photo: str
 
 
@@ -167,7 +168,8 @@ def text(one: Answer) -> str:
     for match in one.matches:
         p = "      " if match.probability is None else f"{match.probability:6.1%}"
         photos = f"{match.photos} photo{'s' if match.photos > 1 else ''}"
-        lines.append(f"  {p}  {match.animal:<{wide}}  nearest {match.best_photo} (cosine {match.cosine:.3f}) of {photos}")
+        near = "no part in common" if match.cosine is None else f"nearest {match.best_photo} (cosine {match.cosine:.3f})"
+        lines.append(f"  {p}  {match.animal:<{wide}}  {near} of {photos}")
     if one.nobody is not None and one.others is not None:
         lines += [f"  {one.nobody:6.1%}  nobody we know", f"  {one.others:6.1%}  another of the catalogue's animals"]
     return "\n".join(lines)

@@ -58,11 +58,16 @@ def answers(
     vectors = gallery.vectors(order).astype(np.float64)
     animals, animal = np.unique(gallery.code[order], return_inverse=True)
     counts = np.bincount(animal)
+    if "encounter" not in photos.table.columns:
+        told.append("the photos have no column `encounter`, so each is asked alone")
     names = photos.table["encounter"] if "encounter" in photos.table.columns else pd.Series("", index=photos.table.index)
     names = names.where(names != "", photos.table["photo"])
     found = []
     for name, rows in sorted(photos.table.groupby(names, sort=True).indices.items()):
         cosine, best, own = _best(photos, rows, fitted.parts, vectors, part, animal, len(animals))
+        if np.isnan(cosine).all():
+            told.append(f"{name}: left out; it shows no part that has a weight and that an animal of the catalogue shows")
+            continue
         ratio = fitted.fusion.log_ratio(cosine)
         p = np.exp(log_posterior(ratio[None], fitted.odds, new_rate)[0])
         ranked = np.argsort(-p[:-1], kind="stable")
@@ -74,7 +79,7 @@ def answers(
                 round(float(ratio[one]), 6),
                 int(counts[one]),
                 str(gallery.table["photo"].iloc[order[best[one, strongest[one]]]]) if best[one, strongest[one]] >= 0 else "",
-                round(float(np.nan_to_num(cosine[one, strongest[one]])), 6),
+                round(float(cosine[one, strongest[one]]), 6) if best[one, strongest[one]] >= 0 else None,
                 str(photos.table["photo"].iloc[own[one, strongest[one]]]) if best[one, strongest[one]] >= 0 else "",
             )
             for one in ranked[:top].tolist()

@@ -7,13 +7,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+import pandas as pd
+
 from whichwhale.catalogue import answers as answering
 from whichwhale.catalogue import fused_search, novelty, one_shot, verifying
 from whichwhale.catalogue import gallery as galleries
 from whichwhale.catalogue import incoming as coming
 from whichwhale.catalogue import parts as fusing
 from whichwhale.catalogue import table as tables
-from whichwhale.catalogue.errors import CatalogueError
+from whichwhale.catalogue.errors import CatalogueError, listed
 from whichwhale.catalogue.filters import matching
 from whichwhale.catalogue.held_out import HeldOut
 from whichwhale.catalogue.held_out import of_file as held_out_of
@@ -157,10 +159,15 @@ def _compare(options: argparse.Namespace, path: Path) -> int:
             raise CatalogueError("not all of the photos can be used:\n  " + "\n  ".join(failed))
     found = verifying.compare(photos, names, fitted, prior, str(options.vectors or options.model))
     print(verifying.shown(found, prior))
+    learned = photos.table["learned"] if "learned" in photos.table.columns else pd.Series("", index=photos.table.index)
+    seen = sorted(set(photos.table["photo"][learned == "yes"]) & set(names))
+    if seen:
+        print(f"The model learned from {listed(seen)}: of such photos the probabilities are too sure.")
     if fitted.warning:
         print(fitted.warning)
     if options.json:
-        write_json(options.json, {"prior": prior, "model": fitted.model.weights_sha, "pairs": found})
+        numbers = {"prior": prior, "model": fitted.model.weights_sha, "pairs": found, "learned": seen, "doubt": fitted.warning}
+        write_json(options.json, numbers)
     return 0
 
 
@@ -245,7 +252,9 @@ def _ask_by_parts(options: argparse.Namespace, path: Path) -> int:
         raise CatalogueError(f"{options.vectors[0]}: no photo meets {' and '.join(options.asked)}")
     asked = photos.only(kept, "not asked about")
     found, told = fused_search.answers(gallery, asked, fitted, options.new_rate, conditions=options.among, top=options.top)
-    print("\n".join([*asked.told, *told, *(answering.text(one) for one in found)]))
+    doubt = [fitted.warning] if fitted.warning else []
+    print("\n".join([*asked.told, *told, *(answering.text(one) for one in found), *doubt]))
     if options.json:
-        write_json(options.json, {"model": gallery.manifest.model.weights_sha, "answers": [asdict(one) for one in found]})
-    return 0
+        numbers = [asdict(one) for one in found]
+        write_json(options.json, {"model": gallery.manifest.model.weights_sha, "doubt": fitted.warning, "answers": numbers})
+    return 0 if found else 1
