@@ -155,11 +155,19 @@ def test_odd_tables_are_read_by_their_columns(tmp_path: Path) -> None:
         ("photo,animal,date\na.jpg,x,2015-02-31\n", r"row 2 \(a.jpg\): date '2015-02-31'; write .*of a day that there is"),
         ('photo,place\na.jpg,x\nb.jpg,"y\rz"\n', r"row 3 \('b.jpg'\): place 'y\\rz' has a carriage return"),
         ("photo,key\na.jpg,x\n", "column 'key' would be mistaken"),
+        ("photo;animal\na.jpg;x\n", "its columns are parted by semicolons; save it with commas"),
+        ("photo\tanimal\na.jpg\tx\n", "its columns are parted by tabs"),
     ],
 )
 def test_bad_labels_are_told_by_line(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "labels.csv").write_text(text, newline="")
     with pytest.raises(CatalogueError, match=message):
+        read_labels(tmp_path / "labels.csv")
+
+
+def test_another_encoding_is_told(tmp_path: Path) -> None:
+    (tmp_path / "labels.csv").write_text("photo,animal\na.jpg,Müller\n", encoding="latin-1")
+    with pytest.raises(CatalogueError, match="its letters are not UTF-8; save it as `CSV UTF-8`"):
         read_labels(tmp_path / "labels.csv")
 
 

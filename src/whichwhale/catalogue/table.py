@@ -89,12 +89,17 @@ def read_labels(path: str | Path) -> pd.DataFrame:
         raise CatalogueError(f"{path}: no such table; correct the name") from None
     except CatalogueError:
         raise
+    except UnicodeDecodeError:
+        raise CatalogueError(f"{path}: its letters are not UTF-8; save it as `CSV UTF-8`, as spreadsheets call it") from None
     except (OSError, ValueError, csv.Error) as error:
         raise CatalogueError(f"{path}: not a readable CSV ({error})") from None
     table = table.rename(
         columns={name: new for name, new in ALIASES.items() if name in table.columns and new not in table.columns}
     )
     if "photo" not in table.columns:
+        for separator, name in ((";", "semicolons"), ("\t", "tabs")):
+            if any(separator in column for column in table.columns):
+                raise CatalogueError(f"{path}: its columns are parted by {name}; save it with commas")
         raise CatalogueError(f"{path}: has no column photo (or Image); its columns are {listed(list(table.columns))}")
     if KEY in table.columns:
         raise CatalogueError(f"{path}: its column {KEY!r} would be mistaken for the catalogue's own; give it another name")
