@@ -109,6 +109,16 @@ def test_ties_are_broken_by_lot() -> None:
     assert first[0] == pytest.approx(1 / 7) and five[0] == pytest.approx(5 / 7)
 
 
+def test_candidates_are_animals() -> None:
+    """Six sightings of a wrong animal before the right one: it is second of two."""
+    same = np.array([False] * 6 + [True])
+    score = np.array([9.0, 8, 7, 6, 5, 4, 3])
+    zeros = np.zeros(7, np.int64)
+    one = Evidence(("ear",), score[:, None], same, zeros, zeros, np.where(same, 0, 1), zeros, 2)
+    animal, first, five = fusion._hits(one, score)
+    assert (animal.tolist(), first.tolist(), five.tolist()) == ([0], [0.0], [1.0])
+
+
 def test_joined_queries_stay_apart() -> None:
     one = made_up(10, 2)
     both = fusion.joined([one, one])

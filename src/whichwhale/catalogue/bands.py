@@ -114,8 +114,9 @@ def text(bands: Bands) -> str:
     """The table for people."""
     auto, new = bands.errors
     lines = [
-        f"bands for {auto:.1%} wrong names in auto and {new:.1%} known animals in new, single photos; {CONFIDENCE:.0%} sure to",
-        "be at most that; shares of the photos, and of these the wrong ones, on animals that the limits were not chosen on:",
+        f"bands for {auto:.1%} wrong names in auto and {new:.1%} known animals in new, single photos: limits keep an",
+        f"upper bound of that ({CONFIDENCE:.0%}, one-sided); shares of the photos, and of these the wrong ones, on animals that",
+        "the limits were not chosen on:",
         f"{'strangers':>9} |"
         + "".join(f"{name + ' from':>10} {'share':>7} {'wrong':>7} |" for name in (AUTO, NEW_BAND))
         + "  review",

@@ -237,7 +237,8 @@ def judge(evidence: Evidence, *, seed: int = 0, draws: int = 1000) -> Judgement:
     some = evidence.only(kept)
     gain_there = _gain(*(_figures(some, table[name][kept], times) for name in (FUSED, best)))
     queries = np.unique(evidence.query[evidence.same])
-    candidates = float(np.bincount(evidence.query)[queries].mean())
+    asked = evidence.query[_best_of_each(evidence, np.zeros(len(evidence)))]
+    candidates = float(np.bincount(asked)[queries].mean())  # animals
     counts = len(evidence), int(evidence.same.sum()), len(queries), len(np.unique([evidence.first, evidence.second]))
     return Judgement(*counts, candidates, rows, best, gain, gain_there)
 
@@ -261,8 +262,9 @@ def _figures(
 
 def _hits(evidence: Evidence, score: NDArray[np.float64]) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
     """Of each query whose animal is among its candidates the animal, and the chance that it is first, and among the first five,
-    if ties are broken by lot. Of several right candidates the one of highest score counts."""
-    order = np.lexsort((~evidence.same, -score, evidence.query))
+    if ties are broken by lot. Of several sightings of one candidate the one of highest score counts."""
+    kept = _best_of_each(evidence, score)
+    order = kept[np.lexsort((~evidence.same[kept], -score[kept], evidence.query[kept]))]
     query, same, value = evidence.query[order], evidence.same[order], score[order]
     right = np.flatnonzero(same)
     _, first = np.unique(query[right], return_index=True)
@@ -275,6 +277,13 @@ def _hits(evidence: Evidence, score: NDArray[np.float64]) -> tuple[NDArray[np.in
         animal[n] = evidence.first[order[at]]
         hits[:, n] = [np.clip((k - above) / (ties + 1), 0, 1) for k in (1, 5)]
     return animal, hits[0], hits[1]
+
+
+def _best_of_each(evidence: Evidence, score: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Of each query and candidate animal the pair of highest score."""
+    order = np.lexsort((-score, evidence.second, evidence.query))
+    of = np.stack([evidence.query[order], evidence.second[order]])
+    return order[np.append(True, (np.diff(of, axis=1) != 0).any(axis=0))] if len(order) else order
 
 
 def _gain(

@@ -291,7 +291,7 @@ def text(found: Judgement, errors: Sequence[float]) -> str:
     for name, of in found.k.items():
         lines.append(f"k of {name}, chosen on other animals: {', '.join(map(str, sorted(set(of))))}")
     asked = f"asked for {errors[0]:.0%} wrong in auto and {errors[1]:.0%} in new"
-    lines.append(f"bands of the {COMBINED}, {asked} ({CONFIDENCE:.0%} sure to be at most that):")
+    lines.append(f"bands of the {COMBINED}, {asked} (an upper bound of it, {CONFIDENCE:.0%}, one-sided):")
     for band in found.bands:
         wrong = "" if band.name == "review" else f"   wrong {_cell(band.wrong).strip()}"
         lines.append(f"  {band.name:<7} {_cell(band.share).strip():>24} of the photos{wrong}")

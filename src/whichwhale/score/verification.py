@@ -183,12 +183,13 @@ def judge(pairs: Pairs, prior: float, *, seed: int, bins: int = 10) -> Judged:
     order = np.argsort(p, kind="stable")
     # bins of equal weight, so that the few pairs of one animal fill as many as their share says
     place = np.minimum((np.cumsum(weight[order]) - weight[order] / 2) * bins, bins - 1).astype(np.int64)
-    values = (weight, weight * p, weight * same, weight**2)
-    total, claimed, true, squares = (np.bincount(place, one[order], bins) for one in values)
+    total, claimed, true = (np.bincount(place, values[order], bins) for values in (weight, weight * p, weight * same))
     some = total > 0
     count = np.bincount(place, minlength=bins)[some]
-    claimed, true, total, squares = claimed[some] / total[some], true[some] / total[some], total[some], squares[some]
-    noise = true * (1 - true) / np.maximum(total**2 / squares - 1, 1)  # of so many pairs of one weight
+    claimed, true, total = claimed[some] / total[some], true[some] / total[some], total[some]
+    # the variance of a bin's share: its pairs of either kind are Poisson numbers, each kind of one weight
+    one, two = prior / same.sum(), (1 - prior) / (~same).sum()
+    noise = true * (1 - true) * (one * (1 - true) + two * true) / total
     return Judged(
         float(weight @ np.logaddexp(0, -margin)),
         float(-prior * np.log(prior) - (1 - prior) * np.log(1 - prior)),
