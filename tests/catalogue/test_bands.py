@@ -44,8 +44,10 @@ def test_fitted_bands_keep_the_errors_on_other_animals() -> None:
     # strangers lie about -1, known animals about 1; of these a fifth is taken for the other animal
     strength = rng.normal(np.where(stranger, -1, 1), 1)
     target = np.where(stranger, 3, np.where(rng.random(count) < 0.2, 1, 0))
-    asked = Asked(np.zeros((count, 2)), *(np.ones(count, int) for _ in range(2)), np.zeros(count), np.ones(count))
-    trials = Trials(asked, target, stranger, np.ones(count), np.array([f"a{n // 8}" for n in range(count)]))
+    asked = Asked(
+        np.zeros((count, 2)), *(np.ones(count, int) for _ in range(2)), np.zeros(count), np.ones(count), np.ones((count, 2))
+    )
+    trials = Trials(asked, target, stranger, np.ones(count), np.array([f"a{n // 8}" for n in range(count)]), stranger)
 
     def judge(rate: float) -> np.ndarray:
         odds = rate / (1 - rate) * np.exp(-2 * strength)  # Bayes: densities of the two normal distributions

@@ -8,15 +8,14 @@ A query of m photos was held against A animals; the K nearest have scores s_j. F
 
 which is Bayes' rule with fitted log likelihood ratios: a stranger is as likely as r says before anybody looks, and each of A
 animals equally likely. Hence the size of the gallery and the rate may be others than those that the weights were fitted with. The
-features: f_j = z_j, (z_j - knots)+, s_j, z_j ln m; g = 1, ln(A / A0), z of the last of the K, ln m; h = 1, ln(A / A0), ln m,
-level, ln spread. z = (s - level) / spread says how a score stands out among the query's cosines with a fixed cohort of the
-catalogue's photos, whose median is `level` and whose 90th percentile lies `spread` above it: some photos are near to everybody.
-(Score normalization by a cohort is speaker verification's; Matejka et al. 2017, "Analysis of score normalization in multilingual
-speaker recognition", compares its kinds.)
+features: f_j = z_j, (z_j - knots)+, s_j, z_j ln m, ln n_j, z_j ln n_j; g = 1, ln(A / A0), z of the last of the K, ln m; h = 1,
+ln(A / A0), ln m, level, ln spread. z = (s - level) / spread says how a score stands out among the query's cosines with a fixed
+cohort of the catalogue's photos, whose median is `level` and whose 90th percentile lies `spread` above it: some photos are near
+to everybody. (Score normalization by a cohort is speaker verification's; Matejka et al. 2017, "Analysis of score normalization in
+multilingual speaker recognition", compares its kinds.)
 
-An animal's number of photos is no feature: among trials with photos of the catalogue itself the right animal always lacks one,
-which a fit would take for a sign of being right. log_sum_exp, a kernel density, has it in the score already, and what hiding
-takes from that sum is made up for (trials.py).
+n_j is the number of animal j's photos that were searched: more of them are nearer by chance alone. It can be a feature since in
+the trials the right animal lacks no more than the others do (thinning.py).
 """
 
 from __future__ import annotations
@@ -34,20 +33,22 @@ from whichwhale.catalogue.pooling import together
 from whichwhale.catalogue.search import Ranking
 
 LEAST_SPREAD = 0.02  # of a cosine; a cohort of two photos may be at one place
-OF_REST, OF_NEW = 4, 5  # how many features they have
+OF_ANIMAL, OF_REST, OF_NEW = 5, 4, 5  # how many features they have; an animal one more for each knot
 REST, NEW = -2, -1  # the last two columns of a table of probabilities
 
 
 @dataclass(frozen=True, eq=False)
 class Asked:
     """Q queries and what search found. Per query the K nearest animals' `score` [Q, K] (descending, -inf where there are fewer);
-    [Q]: how many `animals` were searched, how many photos the query has (`own`), `level` and `spread`."""
+    [Q]: how many `animals` were searched, how many photos the query has (`own`), `level` and `spread`. `photos` [Q, K]: how many
+    of each of the K were searched, 1 where there are fewer animals."""
 
     score: NDArray[np.float64]
     animals: NDArray[np.int64]
     own: NDArray[np.int64]
     level: NDArray[np.float64]
     spread: NDArray[np.float64]
+    photos: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.score)
@@ -80,13 +81,13 @@ def asked(
     pool: PoolConfig,
 ) -> Asked:
     """What search found of queries, unit vectors [m, D] each, as the calibration looks at it."""
-    score = np.full((len(rankings), candidates), -np.inf)
+    score, photos = np.full((len(rankings), candidates), -np.inf), np.ones((len(rankings), candidates))
     for row, ranking in enumerate(rankings):
         count = min(len(ranking), candidates)
-        score[row, :count] = ranking.score[:count]
+        score[row, :count], photos[row, :count] = ranking.score[:count], ranking.photos[:count]
     level, spread = np.array([background(query, cohort, pool) for query in queries]).reshape(-1, 2).T
     animals = np.array([ranking.animals for ranking in rankings], np.int64)
-    return Asked(score, animals, np.array([len(query) for query in queries], np.int64), level, spread)
+    return Asked(score, animals, np.array([len(query) for query in queries], np.int64), level, spread, photos)
 
 
 def design(asks: Asked, knots: Sequence[float], animals: int) -> Design:
@@ -101,6 +102,8 @@ def design(asks: Asked, knots: Sequence[float], animals: int) -> Design:
         *(np.maximum(z - knot, 0) for knot in knots),
         np.where(there, asks.score, 0),
         z * log_m[:, None],
+        np.log(asks.photos),
+        z * np.log(asks.photos),
     ]
     last = z[np.arange(len(asks)), np.maximum(found - 1, 0)]
     of_rest, of_new = [one, log_a, last, log_m], [one, log_a, log_m, asks.level, np.log(asks.spread)]
@@ -148,5 +151,6 @@ def probabilities(asks: Asked, calibration: Calibration, new_rate: float) -> NDA
     check_rate(new_rate)
     if asks.score.shape[1] != calibration.candidates:
         raise ValueError(f"{asks.score.shape[1]} candidates, but the calibration was fitted with {calibration.candidates}")
-    weights = np.array([*calibration.animal, *calibration.rest, *calibration.new])
+    of_photos = [0.0] * (OF_ANIMAL + len(calibration.knots) - len(calibration.animal))  # weights of schema 3 knew none
+    weights = np.array([*calibration.animal, *of_photos, *calibration.rest, *calibration.new])
     return np.exp(log_posterior(design(asks, calibration.knots, calibration.animals), weights, new_rate))

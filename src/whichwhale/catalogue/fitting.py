@@ -18,8 +18,8 @@ from whichwhale.catalogue.trials import Trials, halves
 from whichwhale.score.novelty import best_threshold
 
 LEAST = 30  # queries of known animals, and of strangers
-SCALES = (4.0, 8.0, 16.0, 32.0, 64.0)
-POWERS = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0)
+SCALES = (4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
+POWERS = (2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0)
 SCALE_QUERIES = 300
 KNOTS = (0.5, 0.9)  # quantiles of z of the right animals
 SHRINK = 1e-5  # of the squared weights, but for intercepts: keeps what the queries do not tell near nothing
@@ -50,7 +50,7 @@ def calibrate(
     scale = pool.scale
     if pool.kind == "log_sum_exp" and scale is None:  # one of few numbers, chosen on all animals; all else is cross-fitted
         alone = [query for query in queries if len(query.vectors) == 1][:SCALE_QUERIES]
-        scale = asking.fit_scale(gallery, alone, SCALES, POWERS) if alone else DEFAULT_SCALE
+        scale = asking.fit_scale(gallery, alone, SCALES, POWERS, config.seed) if alone else DEFAULT_SCALE
     met = asking.meetings(gallery.table) is not None and (held_out is None or asking.meetings(held_out.table) is not None)
     cohort = asking.choose_cohort(gallery, config)
     trials = asking.run(gallery, queries, cohort, config, scale or DEFAULT_SCALE)

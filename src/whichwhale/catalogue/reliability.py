@@ -16,6 +16,7 @@ from whichwhale.score.calibration import Reliability, debiased_square
 RATES = (0.05, 0.3)
 BINS = 10
 LEAST = 20  # queries that a row needs
+FEWER = "thinned"  # photos column of rows of single photos, of animals that are known by fewer photos than there are
 
 Judge = Callable[[float], NDArray[np.float64]]
 """A rate of strangers to probabilities [Q, K + 2] of all trials, NaN rows for those that can't be judged."""
@@ -34,7 +35,8 @@ def at_rate(stranger: NDArray[np.bool_], kept: NDArray[np.bool_], rate: float, s
 
 
 def reliability(trials: Trials, judge: Judge, seed: int) -> list[dict[str, Any]]:
-    """A row for each rate of strangers and share of the animals, of single photos and of encounters: how many were `asked`, of
+    """A row for each rate of strangers and share of the animals, of single photos and of encounters, and one of single photos
+    where animals were thinned to fewer photos: how many were `asked`, of
     how many `animals`; what the first guess (an animal, or nobody) `claimed` and how often it was `right`; `error`, the
     calibration error of that; `nobody_claimed`, `nobody_right`, `nobody_error`, the same of "nobody we know"; `curve`, (claimed,
     right, count) of first guesses. Errors are debiased root mean squares (score/calibration.py).
@@ -44,8 +46,9 @@ def reliability(trials: Trials, judge: Judge, seed: int) -> list[dict[str, Any]]
         p = judge(rate)
         judged = ~np.isnan(p[:, 0])
         for share in sorted(set(trials.share.tolist()), reverse=True):
-            for several in (False, True):
-                kept = judged & (trials.share == share) & ((trials.asked.own > 1) == several)
+            for photos in ("one", "several", FEWER):
+                kept = judged & (trials.share == share) & ((trials.asked.own > 1) == (photos == "several"))
+                kept &= trials.thinned == (photos == FEWER)
                 kept = at_rate(trials.stranger, kept, rate, seed)
                 if kept.sum() < LEAST:
                     continue
@@ -53,7 +56,7 @@ def reliability(trials: Trials, judge: Judge, seed: int) -> list[dict[str, Any]]
                 about = {
                     "new_rate": rate,
                     "animals": animals,
-                    "photos": "several" if several else "one",
+                    "photos": photos,
                     "asked": int(kept.sum()),
                 }
                 rows.append(about | judged_row(p[kept], trials.target[kept]))
@@ -100,4 +103,6 @@ def table(rows: list[dict[str, Any]]) -> str:
         first = f"{row['new_rate']:>9.0%} {row['animals']:>8} {row['photos']:>8} {row['asked']:>6} |"
         guess = f"{row['claimed']:>8.1%} {row['right']:>7.1%} {row['error']:>6.1%} |"
         lines.append(f"{first} {guess} {row['nobody_claimed']:>15.1%} {row['nobody_right']:>6.1%} {row['nobody_error']:>6.1%}")
+    if any(row["photos"] == FEWER for row in rows):
+        lines.append(f"{FEWER}: one photo asked, where every animal is known by 1 to all of its photos, as the lot falls")
     return "\n".join(lines)

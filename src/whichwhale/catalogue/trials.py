@@ -26,6 +26,7 @@ from whichwhale.catalogue.incoming import Incoming
 from whichwhale.catalogue.pooling import pooled, together
 from whichwhale.catalogue.search import MOST_COSINES, Searcher, best_first
 from whichwhale.catalogue.table import meetings
+from whichwhale.catalogue.thinning import Thinning
 
 LEAST_UNLEARNED = 50  # photos that the model did not learn from; with fewer, all are asked
 
@@ -44,20 +45,24 @@ class Query:
 @dataclass(frozen=True, eq=False)
 class Trials:
     """Queries as search answered them, [Q]: `target`, the column of the right answer among the K + 2 of a table of probabilities;
-    whether it is a stranger's; the `share` of the animals that were searched; `name` of the animal."""
+    whether it is a stranger's; the `share` of the animals that were searched; `name` of the animal; whether animals were
+    `thinned` to fewer photos than the catalogue has of them (thinning.py)."""
 
     asked: Asked
     target: NDArray[np.int64]
     stranger: NDArray[np.bool_]
     share: NDArray[np.float64]
     name: NDArray[np.str_]
+    thinned: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.target)
 
     def only(self, kept: NDArray) -> Trials:
         """Some of the queries."""
-        return Trials(self.asked.only(kept), self.target[kept], self.stranger[kept], self.share[kept], self.name[kept])
+        return Trials(
+            self.asked.only(kept), self.target[kept], self.stranger[kept], self.share[kept], self.name[kept], self.thinned[kept]
+        )
 
 
 def own_queries(gallery: Gallery, config: CalibrationConfig) -> tuple[list[Query], float | None]:
@@ -169,7 +174,8 @@ def _drawn(
 def run(
     gallery: Gallery, queries: Sequence[Query], cohort_rows: NDArray[np.int64], config: CalibrationConfig, scale: float
 ) -> Trials:
-    """Ask each query as a known animal's and as a stranger's, of galleries of every size.
+    """Ask each query as a known animal's and as a stranger's, of galleries of every size, of which it may look at some photos
+    (thinning.py).
 
     Args:
         cohort_rows: rows of the gallery that are the cohort; scale: of the pool.
@@ -179,13 +185,12 @@ def run(
     column = np.empty(len(gallery), np.int64)
     column[searcher.rows] = np.arange(len(gallery))
     cohort, cohort_animal = gallery.vectors(cohort_rows), gallery.code[cohort_rows]
-    found = _Found(config.candidates)
+    found, thinning = _Found(config.candidates), _thinning(searcher, config.seed)
     for number, query, cosines in _cosines(searcher, queries):
-        cosines[:, column[query.hidden]] = -np.inf
+        visible = thinning.visible(number, query.animal, column[query.hidden], len(query.vectors))
+        cosines[:, ~visible] = -np.inf
         scores = together(pooled(cosines, searcher.starts, searcher.pool, scale), searcher.pool)
-        there = np.isfinite(scores)
-        if query.animal >= 0 and there[query.animal]:
-            scores[query.animal] += _made_up(searcher, query, scale)
+        there, photos = np.isfinite(scores), np.add.reduceat(visible.astype(np.int64), searcher.starts)
         for place, size in enumerate(config.sizes):
             draw = np.random.default_rng([config.seed, 1, number, place])
             drawn = there & ((draw.random(len(scores)) < size) if size < 1 else True)
@@ -207,20 +212,23 @@ def run(
                     among &= cohort_animal != query.animal
                 if among.any():
                     about = background(query.vectors, cohort[among], searcher.pool)
-                    found.take(query, np.where(searched, scores, -np.inf), int(searched.sum()), about, stranger, size)
+                    found.take(
+                        query,
+                        np.where(searched, scores, -np.inf),
+                        photos,
+                        int(searched.sum()),
+                        about,
+                        stranger,
+                        size,
+                        thinning.thins(number),
+                    )
     return found.trials()
 
 
-def _made_up(searcher: Searcher, query: Query, scale: float) -> float:
-    """What the query's own animal lacks in score while `query.hidden` are hidden, which nothing will hide from a new photo.
-
-    log_sum_exp is the logarithm of a sum over the animal's photos, so the h of its n photos that are hidden cost it the share
-    h / n of the sum, as far as photos are exchangeable. Other pools have no such sum: their probabilities stay on the careful
-    side where animals have few photos."""
-    if searcher.pool.kind != "log_sum_exp":
-        return 0.0
-    photos, hidden = int(searcher.counts[query.animal]), int((searcher.gallery.code[query.hidden] == query.animal).sum())
-    return float(np.log(photos / (photos - hidden)) / scale)
+def _thinning(searcher: Searcher, seed: int) -> Thinning:
+    gallery = searcher.gallery
+    meeting = with_doubles(meetings(gallery.table), gallery)
+    return Thinning(searcher.starts, len(searcher.rows), None if meeting is None else meeting[searcher.rows], seed)
 
 
 def _cosines(searcher: Searcher, queries: Sequence[Query]) -> Iterator[tuple[int, Query, NDArray[np.float32]]]:
@@ -254,31 +262,38 @@ class _Found:
     def __init__(self, candidates: int) -> None:
         self.candidates = candidates
         self.score: list[NDArray] = []
+        self.photos: list[NDArray] = []
         self.rest: list[tuple] = []
 
     def take(
         self,
         query: Query,
         scores: NDArray[np.float32],
+        photos: NDArray[np.int64],
         animals: int,
         about: tuple[float, float],
         stranger: bool,
         share: float,
+        thinned: bool,
     ) -> None:
         best = best_first(scores, self.candidates)
         score = np.full(self.candidates, -np.inf)
         score[: len(best)] = scores[best]
+        seen = np.ones(self.candidates)
+        seen[: len(best)] = photos[best]
         place = np.flatnonzero(best == query.animal)
         target = self.candidates + 1 if stranger else int(place[0]) if len(place) else self.candidates
         self.score.append(score)
-        self.rest.append((animals, len(query.vectors), *about, target, stranger, share, query.name))
+        self.photos.append(seen)
+        self.rest.append((animals, len(query.vectors), *about, target, stranger, share, query.name, thinned))
 
     def trials(self) -> Trials:
-        columns = [np.array(values) for values in zip(*self.rest, strict=True)] if self.rest else [np.zeros(0)] * 8
-        animals, own, level, spread, target, stranger, share, name = columns
+        columns = [np.array(values) for values in zip(*self.rest, strict=True)] if self.rest else [np.zeros(0)] * 9
+        animals, own, level, spread, target, stranger, share, name, thinned = columns
         score = np.array(self.score).reshape(-1, self.candidates)
-        asked = Asked(score, animals.astype(np.int64), own.astype(np.int64), level, spread)
-        return Trials(asked, target.astype(np.int64), stranger.astype(bool), share, name.astype(str))
+        photos = np.array(self.photos).reshape(-1, self.candidates)
+        asked = Asked(score, animals.astype(np.int64), own.astype(np.int64), level, spread, photos)
+        return Trials(asked, target.astype(np.int64), stranger.astype(bool), share, name.astype(str), thinned.astype(bool))
 
 
 def choose_cohort(gallery: Gallery, config: CalibrationConfig) -> NDArray[np.int64]:
@@ -290,19 +305,20 @@ def choose_cohort(gallery: Gallery, config: CalibrationConfig) -> NDArray[np.int
     return np.sort(draw.permutation(rows)[: config.cohort])
 
 
-def fit_scale(gallery: Gallery, queries: Sequence[Query], scales: Sequence[float], powers: Sequence[float]) -> float:
+def fit_scale(
+    gallery: Gallery, queries: Sequence[Query], scales: Sequence[float], powers: Sequence[float], seed: int = 0
+) -> float:
     """The scale of log_sum_exp whose scores, each times the best of `powers`, give the least log loss of the right animal."""
     searcher = Searcher(gallery, exact=True)
     column = np.empty(len(gallery), np.int64)
     column[searcher.rows] = np.arange(len(gallery))
-    loss = np.zeros((len(scales), len(powers)))
-    for _, query, cosines in _cosines(searcher, queries):
-        cosines[:, column[query.hidden]] = -np.inf
+    loss, thinning = np.zeros((len(scales), len(powers))), _thinning(searcher, seed)
+    for number, query, cosines in _cosines(searcher, queries):
+        cosines[:, ~thinning.visible(number, query.animal, column[query.hidden], len(query.vectors))] = -np.inf
         for row, scale in enumerate(scales):
             scores = together(pooled(cosines, searcher.starts, searcher.pool, scale), searcher.pool).astype(np.float64)
             if query.animal < 0 or not np.isfinite(scores[query.animal]):
                 break
-            scores[query.animal] += _made_up(searcher, query, scale)
             above = scores[None] - scores[query.animal]
             loss[row] += np.log(np.exp(np.array(powers)[:, None] * np.minimum(above, 5.0)).sum(axis=1))
     return float(scales[int(loss.min(axis=1).argmin())])
