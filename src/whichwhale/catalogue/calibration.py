@@ -15,7 +15,7 @@ to everybody. (Score normalization by a cohort is speaker verification's; Matejk
 multilingual speaker recognition", compares its kinds.)
 
 n_j is the number of animal j's photos that were searched: more of them are nearer by chance alone. It can be a feature since in
-the trials the right animal lacks no more than the others do (thinning.py).
+the trials the right animal lacks no more than the others do (thinning.py), or is told to have what it has (trials.py).
 """
 
 from __future__ import annotations

@@ -4,10 +4,12 @@ A photo of the catalogue that is asked as if it were new is hidden, and the othe
 by fewer photos than it has, and animals of one photo are never the right one. What was fitted on such trials would hold neither
 for them nor for an animal that was added yesterday with a single photo, nor behind a filter. Two things mend it:
 
-- Every other animal loses as much: one encounter of its own, drawn at random (where none are known, as many photos as are asked
-  together). Then the right animal is one of many that are alike in this, and whoever has nothing left is not searched.
+- Every other animal loses as much: one encounter of its own, drawn at random (where none are known, one photo). Then the right
+  animal is one of many that are alike in this, and whoever has nothing left is not searched.
 - In half of the trials every animal keeps 1 to all of the photos that it still has, each number as likely as the others. So a
   number of photos that is rare in the catalogue, or not there yet, is met as well, and its worth can be fitted.
+
+It is for single photos. Encounters of several hide too many of an animal's (trials.py says what is done for them).
 """
 
 from __future__ import annotations
@@ -32,11 +34,11 @@ class Thinning:
         self.animal = np.repeat(np.arange(len(starts)), self.counts)
         self.block = -1
 
-    def visible(self, trial: int, own: int, hidden: NDArray[np.int64], together: int) -> NDArray[np.bool_]:
+    def visible(self, trial: int, own: int, hidden: NDArray[np.int64]) -> NDArray[np.bool_]:
         """Whether a trial may look at each photo [N].
 
         Args:
-            own: the right animal, -1: nobody of these; hidden: photos that must not be seen; together: photos that are asked.
+            own: the right animal, -1: nobody of these; hidden: photos that must not be seen.
         """
         self._shuffle(trial // TOGETHER)
         thin, share = self.thins(trial), np.random.default_rng([self.seed, 6, trial]).random(len(self.counts))
@@ -44,7 +46,7 @@ class Thinning:
         gone[hidden] = True
         lost = np.zeros(len(self.counts), np.int64)
         if own >= 0 and gone[self.animal == own].any():
-            lost = np.minimum(np.full(len(self.counts), together) if self.meeting is None else self.first, self.counts)
+            lost = self.first if self.meeting is not None else np.ones_like(self.counts)
         kept = self.counts - lost
         if thin:
             kept = _drawn(kept, share)

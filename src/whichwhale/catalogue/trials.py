@@ -187,10 +187,16 @@ def run(
     cohort, cohort_animal = gallery.vectors(cohort_rows), gallery.code[cohort_rows]
     found, thinning = _Found(config.candidates), _thinning(searcher, config.seed)
     for number, query, cosines in _cosines(searcher, queries):
-        visible = thinning.visible(number, query.animal, column[query.hidden], len(query.vectors))
+        thinned, photos = thinning.thins(number) and len(query.vectors) == 1, searcher.counts
+        visible = np.isin(np.arange(len(column)), column[query.hidden], invert=True)
+        if len(query.vectors) == 1:
+            visible = thinning.visible(number, query.animal, column[query.hidden])
+            photos = np.add.reduceat(visible.astype(np.int64), searcher.starts)
         cosines[:, ~visible] = -np.inf
         scores = together(pooled(cosines, searcher.starts, searcher.pool, scale), searcher.pool)
-        there, photos = np.isfinite(scores), np.add.reduceat(visible.astype(np.int64), searcher.starts)
+        there = np.isfinite(scores)
+        if len(query.vectors) > 1 and query.animal >= 0 and there[query.animal]:
+            scores[query.animal] += _made_up(searcher, query, scale)
         for place, size in enumerate(config.sizes):
             draw = np.random.default_rng([config.seed, 1, number, place])
             drawn = there & ((draw.random(len(scores)) < size) if size < 1 else True)
@@ -220,9 +226,22 @@ def run(
                         about,
                         stranger,
                         size,
-                        thinning.thins(number),
+                        thinned,
                     )
     return found.trials()
+
+
+def _made_up(searcher: Searcher, query: Query, scale: float) -> float:
+    """What the right animal of several photos lacks in score while `query.hidden` are hidden, which nothing will hide from new
+    photos, and nothing hides from the other animals: were these to lose as many photos as are asked together, hardly any would be
+    left, and what an encounter says of animals of many photos could not be learned.
+
+    log_sum_exp is the logarithm of a sum over the animal's photos, so the h of its n photos that are hidden cost it the share
+    h / n of the sum, as far as photos are exchangeable. Other pools have no such sum."""
+    if searcher.pool.kind != "log_sum_exp":
+        return 0.0
+    photos, hidden = int(searcher.counts[query.animal]), int((searcher.gallery.code[query.hidden] == query.animal).sum())
+    return float(np.log(photos / (photos - hidden)) / scale)
 
 
 def _thinning(searcher: Searcher, seed: int) -> Thinning:
@@ -314,7 +333,7 @@ def fit_scale(
     column[searcher.rows] = np.arange(len(gallery))
     loss, thinning = np.zeros((len(scales), len(powers))), _thinning(searcher, seed)
     for number, query, cosines in _cosines(searcher, queries):
-        cosines[:, ~thinning.visible(number, query.animal, column[query.hidden], len(query.vectors))] = -np.inf
+        cosines[:, ~thinning.visible(number, query.animal, column[query.hidden])] = -np.inf
         for row, scale in enumerate(scales):
             scores = together(pooled(cosines, searcher.starts, searcher.pool, scale), searcher.pool).astype(np.float64)
             if query.animal < 0 or not np.isfinite(scores[query.animal]):
