@@ -65,7 +65,7 @@ def _written(gallery: Gallery, index: Any, had: NDArray[np.int64], added: NDArra
         tqdm(total=len(added), desc="index", unit="photo", delay=2, leave=False) as bar,
     ):
         for rows, vectors in gallery.blocks():
-            new = np.isin(keys[rows], added, assume_unique=True)
+            new = np.isin(keys[rows], added, assume_unique=True) if len(added) < len(keys) else slice(None)
             names.append(keys[rows][new])
             new_vectors = vectors[new]
             for at in range(0, len(new_vectors), STEP):
