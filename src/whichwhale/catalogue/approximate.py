@@ -172,8 +172,9 @@ class Proposer:
         """Rows of the gallery of (about) the `count` photos in the index that are nearest to a unit vector [D], and about how
         near they are (cosines)."""
         count = min(count, len(self.row))
-        faiss, inner = _faiss(), self.index.index
-        if isinstance(inner := faiss.downcast_index(inner), faiss.IndexRefine):
+        faiss = _faiss()
+        inner = faiss.downcast_index(self.index.index)
+        if isinstance(inner, faiss.IndexRefine):
             cells = faiss.extract_index_ivf(inner.base_index)
             cells.nprobe = max(1, round(self.config.probe * cells.nlist))
             inner.k_factor = max(1.0, self.config.candidates / count)
