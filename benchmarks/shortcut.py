@@ -16,6 +16,9 @@ on the whole photo, on the head box cut out upright, and on the passport (config
                    classifier's own softmax, and by a catalogue of the photos that it was fitted and validated on (`build` and
                    `search`, told the true share of strangers), which can say that it is nobody it knows
 
+An unknown animal must not get a confident name: where a model's catalogue gives one to more than --most of the unknown animals'
+photos, on any of the three seas, that is said and the exit code is 1 (not with --quick: toys recognise nobody).
+
 Intervals are 95 % bootstraps over animals. A photo in which no head is found is named wrongly, and not confidently. All goes to
 runs/DATASET/shortcut.json.
 """
@@ -30,7 +33,7 @@ from pathlib import Path
 
 from shortcut_answers import CATALOGUE, SETS, ask
 from shortcut_photos import make
-from shortcut_table import as_text, collect
+from shortcut_table import as_text, collect, verdicts
 
 from whichwhale.catalogue import manifest
 from whichwhale.command_line import carried_out, parser_of
@@ -125,10 +128,12 @@ def catalogue_stages(dataset: str, model: str, rate: float) -> list[list[str]]:
     return commands
 
 
-def benchmark(size: Size, dataset: str, models: Sequence[str], sure: float, draws: int, run: Run) -> int:
-    """Run what is not done yet, then print and write the tables."""
+def benchmark(size: Size, dataset: str, models: Sequence[str], sure: float, most: float, draws: int, run: Run) -> int:
+    """Run what is not done yet, then print and write the tables, and hold the bound on unknown animals."""
     if not 0.5 <= sure < 1:
         raise ValueError(f"--sure {sure:g}: a confident name has a probability of 0.5 at least, and below 1")
+    if not 0 <= most < 1:
+        raise ValueError(f"--most {most:g}: the share of unknown animals' photos that may be named lies from 0 to below 1")
     root = input_dir() / dataset
 
     def done(commands: Sequence[list[str]]) -> bool:
@@ -151,18 +156,23 @@ def benchmark(size: Size, dataset: str, models: Sequence[str], sure: float, draw
         if not done(catalogue_stages(dataset, model, rate)):
             return 1
     results = collect(dataset, models, photos, sure, draws)
-    write_json(runs_dir() / dataset / "shortcut.json", results)
-    print("\n" + as_text(results))
-    return 0
+    kept, lines = verdicts(results, most)
+    write_json(runs_dir() / dataset / "shortcut.json", results | {"most": most, "kept": kept})
+    print("\n".join(["", as_text(results), "", *lines]))
+    return 0 if kept or size.tiny else 1
 
 
 def main(arguments: Sequence[str] | None = None, run: Run | None = None) -> int:
-    """Exit codes: 0 done, 1 a stage failed (its own message stands above), 2 it can't be carried out."""
+    """Exit codes: 0 done; 1 a stage failed (its own message stands above), or unknown animals got names; 2 it can't be carried
+    out."""
     parser = parser_of("benchmarks/shortcut.py", __doc__)
     parser.add_argument("--quick", action="store_true", help="toy size: tries the road, says nothing about the models")
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS), help="default: all")
     parser.add_argument("--dataset", help="folder below input/ and runs/ (default shortcut, quick shortcut_quick)")
     parser.add_argument("--sure", type=float, default=0.9, help="probability of a confident name (default %(default)s)")
+    parser.add_argument(
+        "--most", type=float, default=0.05, help="share of unknown animals' photos that may get one (default %(default)s)"
+    )
     parser.add_argument("--draws", type=int, default=2000, help="bootstrap samples (default %(default)s)")
     for name, text in (
         ("whales", "known animals"),
@@ -179,7 +189,8 @@ def main(arguments: Sequence[str] | None = None, run: Run | None = None) -> int:
     size = replace(size, **{name: getattr(options, name) for name in vars(size) if getattr(options, name, None) is not None})
     dataset = options.dataset or ("shortcut_quick" if options.quick else "shortcut")
     run = run or _in_a_process
-    return carried_out(benchmark, size, dataset, options.models, options.sure, options.draws, run, by="benchmarks/shortcut.py")
+    asked = options.models, options.sure, options.most, options.draws
+    return carried_out(benchmark, size, dataset, *asked, run, by="benchmarks/shortcut.py")
 
 
 def _in_a_process(command: list[str]) -> int:

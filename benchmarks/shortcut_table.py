@@ -89,6 +89,27 @@ def collect(dataset: str, models: Sequence[str], photos: pd.DataFrame, sure: flo
     return null_for_nan(results)
 
 
+def verdicts(results: dict[str, Any], most: float) -> tuple[bool, list[str]]:
+    """Whether no catalogue gave more than `most` of the unknown animals' photos a confident name, on any sea; and a line each:
+    the share, and whether its whole interval keeps below the bound too, for which there may be too few animals."""
+    lines, kept = [], True
+    for model, found in results["models"].items():
+        for kind in SETS:
+            share, _, high = found["confident"][kind]["catalogue"]["unknown"]
+            if share is None:
+                lines.append(f"{model}, {_spelt(kind)}: no unknown animal was asked, so nothing is held")
+                kept = False
+                continue
+            if share > most:
+                word, kept = "NOT KEPT", False
+            elif high > most:
+                word = f"kept, but so few animals leave up to {high:.1%} possible"
+            else:
+                word = f"kept, and {high:.1%} at most by the interval"
+            lines.append(f"{model}, {_spelt(kind)}: {share:.1%} of the unknown animals' photos named, {most:.1%} may be: {word}")
+    return kept, lines
+
+
 def as_text(results: dict[str, Any]) -> str:
     """Both tables in Markdown."""
     one = next(iter(results["models"].values()))["known"]

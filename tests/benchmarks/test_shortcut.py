@@ -108,6 +108,32 @@ def test_figures_by_hand() -> None:
     assert np.isnan(sure["own"]["catalogue"]["right"][0])  # nobody is named
 
 
+def test_unknown_animals_that_are_named_break_the_bound() -> None:
+    """Twenty photos of ten strangers; the catalogue names one of them once, on another's sea."""
+    photos = pd.DataFrame({"Image": [f"{n}.jpg" for n in range(21)], "whaleID": [NEW_WHALE] * 20 + ["w1"], "sea_whale": "w2"})
+    photos["animal"] = [f"x{n // 2}" for n in range(20)] + ["w1"]
+
+    def said(named: int) -> Answers:
+        sure = np.array([0.95] * named + [0.5] * (21 - named))
+        names = np.array(["w1"] * 21)
+        return Answers(photos["Image"].tolist(), names, np.full(21, 0.99), names, sure, np.full(21, True))
+
+    def results(*named: int) -> dict:
+        of_kind = dict(zip(("as photographed", "own", "other"), map(said, named), strict=True))
+        return {"models": {"net": {"confident": shortcut_table.sure_rows(of_kind, photos, 0.9, draws=200)}}}
+
+    kept, lines = shortcut_table.verdicts(results(0, 0, 1), 0.05)
+    assert kept and "another's sea: 5.0% of" in lines[2]
+    # ten animals of which none is named leave 1 - 0.025 ** (1 / 10) = 30.8 % possible
+    assert "kept, but so few animals leave up to 30.8%" in lines[0]
+    kept, lines = shortcut_table.verdicts(results(0, 2, 0), 0.05)
+    assert not kept and ["NOT KEPT" in line for line in lines] == [False, True, False]
+    kept, lines = shortcut_table.verdicts(results(0, 0, 0), 0.31)
+    assert kept and all("kept, and 30.8% at most" in line for line in lines)
+    nobody = {"models": {"net": {"confident": {kind: {"catalogue": {"unknown": [None] * 3}} for kind in shortcut_table.SETS}}}}
+    assert shortcut_table.verdicts(nobody, 0.05)[0] is False
+
+
 def test_a_catalogue_without_probabilities_names_nobody_and_proves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,7 +189,8 @@ def test_the_quick_form_through_the_real_scripts(
     assert shortcut.main(command, in_process) == 0
     assert {path: path.stat().st_mtime_ns for path in before} == before
     assert json.loads((tmp_path / "runs" / "shortcut_quick" / "shortcut.json").read_text()) == results
-    capsys.readouterr()
-    assert shortcut.main([*command, "--sure", "0.3"], in_process) == 2
-    assert "--sure 0.3" in capsys.readouterr().err
+    assert "whole_photo, another's sea: " in capsys.readouterr().out
+    for wrong in ("--sure=0.3", "--most=1"):
+        assert shortcut.main([*command, wrong], in_process) == 2
+        assert wrong.replace("=", " ") in capsys.readouterr().err
     assert shortcut.main(command, lambda _: 5) == 1
