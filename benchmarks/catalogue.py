@@ -121,7 +121,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--draws", type=int, default=1000, help="bootstrap samples")
     options = parser.parse_args(arguments)
-    names = options.names or [one_shot.name_of(path) for path in options.vectors]
+    names = options.names or one_shot.names_of(options.vectors)
     if len(names) != len(options.vectors):
         parser.error(f"{len(names)} --names for {len(options.vectors)} files")
     if len(set(names)) < len(names):

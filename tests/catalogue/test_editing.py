@@ -112,12 +112,42 @@ def test_many_additions_stay_few_files(folder: Path, made, monkeypatch: pytest.M
 def test_merge_and_split(folder: Path, made) -> None:
     made()
     gallery, told = merge(folder, ["a0", "a1"], into="Punctuation")
-    assert gallery.animals == ["Punctuation", "a2", "a3"] and told == ["Punctuation now has 6 photos"]
+    assert gallery.animals == ["Punctuation", "a2", "a3"] and told[0] == "Punctuation now has 6 photos"
     gallery, told = split(folder, "Punctuation", ["p1_0.jpg", "p1_2.jpg"], to="a1")
     assert told == ["Punctuation now has 4 photos, a1 2"]
     assert gallery.table["animal"].tolist() == ["Punctuation"] * 3 + ["a1", "Punctuation", "a1"] + ["a2"] * 3 + ["a3"] * 3
     split(folder, "Punctuation", ["p1_1.jpg"], to="a1")  # to an animal that is known
     assert (read(folder).table["animal"] == "a1").sum() == 3
+
+
+def test_a_merge_can_be_taken_back(folder: Path, made) -> None:
+    made()
+    before = read(folder).table["animal"].tolist()
+    gallery, told = merge(folder, ["a0", "a1"], into="a1")
+    assert told == ["a1 now has 6 photos", "if that was a mistake, `split a1 --where was=a0 --to a0`"]
+    assert gallery.table["was"].tolist() == ["a0"] * 3 + [""] * 9
+    gallery, told = split(folder, "a1", [], "a0", ["was=a0"])
+    assert told == ["a1 now has 3 photos, a0 3"] and gallery.table["animal"].tolist() == before
+    assert gallery.table["was"].tolist() == ["a1"] * 3 + [""] * 9
+    gallery, told = merge(folder, ["a3"], into="a new name")  # nothing is lost by that, so there is nothing to take back
+    assert told == ["a new name now has 3 photos"]
+    # of two into a third one, each is told apart, and what is left is renamed
+    merge(folder, ["a0", "a1"], into="a2")
+    assert split(folder, "a2", [], "a1", ["was=a1"])[0].table["animal"].value_counts()["a2"] == 6
+    assert split(folder, "a2", ["p0_0.jpg", "p2_0.jpg"], "a0", ["was=a0"])[1] == ["a2 now has 5 photos, a0 1"]
+    with pytest.raises(CatalogueError, match="no photo of a2 meets was=a3"):
+        split(folder, "a2", [], "a9", ["was=a3"])
+
+
+def test_photos_that_are_there_are_not_changed_by_adding_them_again(folder: Path, made) -> None:
+    made()
+    again = some_photos(2, 3)
+    before = state(folder)
+    table = again.table.assign(place=["Fundy", "", "", "", "", ""], status="unchecked")
+    _, told = add(folder, Incoming(table, again.vectors, again.model))
+    more = "of 6 photos that are there place, status would change; `set --table` takes what a table says"
+    assert told == ["6 photos are in the catalogue already", more]
+    assert unchanged(folder, before)
 
 
 @pytest.mark.parametrize(

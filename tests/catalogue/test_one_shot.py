@@ -8,6 +8,7 @@ import pytest
 
 from tests.catalogue.made_up import some_photos
 from whichwhale.catalogue.__main__ import main
+from whichwhale.catalogue.one_shot import names_of
 
 
 @pytest.fixture
@@ -149,3 +150,15 @@ def test_each_command_has_an_example(command: str, capsys: pytest.CaptureFixture
     with pytest.raises(SystemExit):
         main([command, "--help"])
     assert f"python -m whichwhale.catalogue {command} --vectors " in capsys.readouterr().out
+
+
+def test_models_are_told_apart_by_as_much_of_their_path_as_it_takes() -> None:
+    fits = [Path(f"runs/heads/{name}/predictions.npz") for name in ("arcface/fold0", "triplet/fold0", "triplet/fold1")]
+    assert names_of(fits) == ["arcface", "triplet/fold0/predictions.npz", "triplet/fold1/predictions.npz"]
+    assert names_of([fits[0], Path("a/mine.npz"), Path("b/mine.npz"), Path("other.npz")]) == [
+        "arcface",
+        "a/mine.npz",
+        "b/mine.npz",
+        "other",
+    ]
+    assert names_of([Path("predictions.npz")]) == ["predictions"] and names_of(fits[:1] * 2)[0].endswith("predictions.npz")

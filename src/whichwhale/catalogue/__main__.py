@@ -35,7 +35,8 @@ EXAMPLES = (
         "embed": f"  python -m whichwhale.catalogue embed photos/ --model {FIT}/fold0 --table photos.csv --out vectors.npz",
         "remove": "  python -m whichwhale.catalogue remove whales --photos blurred.jpg --animals 1234 1250",
         "merge": "  python -m whichwhale.catalogue merge whales 1234 1250 --into 1234",
-        "split": "  python -m whichwhale.catalogue split whales 1234 --photos a.jpg b.jpg --to 1301",
+        "split": """  python -m whichwhale.catalogue split whales 1234 --photos a.jpg b.jpg --to 1301
+  python -m whichwhale.catalogue split whales 1234 --where was=1250 --to 1250    # takes a merge back""",
         "set": """  python -m whichwhale.catalogue set whales status=approved date=2015-08-07 --photos a.jpg b.jpg
   python -m whichwhale.catalogue set whales status=approved --where status=unchecked place=Fundy
   python -m whichwhale.catalogue set whales --table photos.csv""",
@@ -97,7 +98,10 @@ def _parser() -> argparse.ArgumentParser:
     merging.add_argument("--into", required=True, metavar="ANIMAL")
     splitting = command("split", _split, "some photos of an animal show another one")
     splitting.add_argument("animal")
-    splitting.add_argument("--photos", nargs="+", required=True, metavar="PHOTO")
+    splitting.add_argument("--photos", nargs="+", default=[], metavar="PHOTO")
+    splitting.add_argument(
+        "--where", nargs="+", default=[], metavar="COLUMN=VALUE", help="of its photos these; also a|b, from..to"
+    )
     splitting.add_argument("--to", required=True, metavar="ANIMAL")
     setting = command("set", _set, "change what is known of photos: status, date, place, encounter, any column")
     setting.add_argument("known", nargs="*", metavar="COLUMN=VALUE", help="what is known of them; nothing, if VALUE is empty")
@@ -207,7 +211,9 @@ def _merge(options: argparse.Namespace) -> None:
 
 
 def _split(options: argparse.Namespace) -> None:
-    print("\n".join(editing.split(options.catalogue, options.animal, options.photos, options.to)[1]))
+    if not options.photos and not options.where:
+        raise CatalogueError("say of which photos: --photos or --where")
+    print("\n".join(editing.split(options.catalogue, options.animal, options.photos, options.to, options.where)[1]))
 
 
 def _set(options: argparse.Namespace) -> None:

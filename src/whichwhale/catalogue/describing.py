@@ -23,6 +23,7 @@ FIXED = {
     tables.KEY: "it is the catalogue's own",
     "photo": "`remove` it and `add` it under the other name",
     "animal": "`merge` and `split` say who is who",
+    tables.WAS: "`merge` and `split` write it",
     "photo_sha": "it is of the photo's bytes",
 }
 

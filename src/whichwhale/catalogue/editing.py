@@ -18,6 +18,7 @@ from whichwhale.catalogue import table as tables
 from whichwhale.catalogue.config import CatalogueConfig
 from whichwhale.catalogue.doubles import without_doubles
 from whichwhale.catalogue.errors import CatalogueError, listed
+from whichwhale.catalogue.filters import matching
 from whichwhale.catalogue.gallery import Gallery
 from whichwhale.catalogue.incoming import Incoming, refuse_other_model, unchecked
 from whichwhale.catalogue.lock import LOCK, writing
@@ -75,16 +76,17 @@ def add(folder: str | Path, incoming: Incoming, keep_doubles: bool = False) -> t
     """
     folder = Path(folder)
     refuse_other_model(incoming.model, galleries.read(folder).manifest.model, str(folder))
-    incoming = _named(incoming)
+    said, incoming = incoming.table, _named(incoming)
     with writing(folder, f"add {len(incoming)} photos") as died:
         gallery = galleries.read(folder)
+        more = _not_taken(said, gallery)
         generations.clear(folder, gallery.manifest)
         refuse_other_model(incoming.model, gallery.manifest.model, str(folder))
         incoming = without_doubles(incoming, gallery, gallery.manifest.config.storage, keep_doubles)
         doubtful = doubtful_names(incoming.table["animal"].tolist(), gallery.animals)
         if len(incoming):
             gallery = generations.append(gallery, incoming.table, incoming.vectors)
-    return gallery, [*mourned(died), *unchecked(incoming.model), *incoming.told, *doubtful]
+    return gallery, [*mourned(died), *unchecked(incoming.model), *incoming.told, *more, *doubtful]
 
 
 def remove(folder: str | Path, photos: Sequence[str] = (), animals: Sequence[str] = ()) -> tuple[Gallery, Told]:
@@ -110,7 +112,8 @@ def remove(folder: str | Path, photos: Sequence[str] = (), animals: Sequence[str
 
 
 def merge(folder: str | Path, animals: Sequence[str], into: str) -> tuple[Gallery, Told]:
-    """What was taken for several animals is one, called `into` (one of them, another one, or a new name).
+    """What was taken for several animals is one, called `into` (one of them, another one, or a new name). What the photos'
+    animal was called stands in the column `was`, so that `split` can take it back.
 
     Raises:
         CatalogueError: an animal that the catalogue doesn't have, another writer.
@@ -121,18 +124,34 @@ def merge(folder: str | Path, animals: Sequence[str], into: str) -> tuple[Galler
         for animal in animals:
             rows |= rows_of_animal(gallery, animal)
         gallery = generations.commit(gallery, _renamed(gallery, rows, into))
-    return gallery, [*mourned(died), f"{into} now has {int((gallery.table['animal'] == into).sum())} photos"]
+    into, told = unicodedata.normalize("NFC", into), [f"{into} now has {int((gallery.table['animal'] == into).sum())} photos"]
+    others = [name for name in dict.fromkeys(unicodedata.normalize("NFC", one) for one in animals) if name != into]
+    if others and (gallery.table[tables.WAS][gallery.table["animal"] == into] != others[0]).any():  # else it was a renaming
+        back = shlex.join(["split", into, "--where", f"{tables.WAS}={others[0]}", "--to", others[0]])
+        told.append(f"if that was a mistake, `{back}`")
+    return gallery, [*mourned(died), *told]
 
 
-def split(folder: str | Path, animal: str, photos: Sequence[str], to: str) -> tuple[Gallery, Told]:
+def split(
+    folder: str | Path, animal: str, photos: Sequence[str], to: str, conditions: Sequence[str] = ()
+) -> tuple[Gallery, Told]:
     """Some photos of an animal show another one, `to` (a new name, or an animal that is known).
 
+    Args:
+        photos: which; without them, those of the animal that meet the conditions (filters.py).
+
     Raises:
-        CatalogueError: photos that are not the animal's, all of its photos, `to` is the animal itself, another writer.
+        CatalogueError: photos that are not the animal's, none or all of its photos, `to` is the animal itself, another writer.
     """
     with writing(Path(folder), "split") as died:
         gallery = galleries.read(folder)
         own, rows = rows_of_animal(gallery, animal), rows_of(gallery, photos)
+        if conditions:
+            meets = own & matching(gallery.table, conditions)
+            rows = rows[meets[rows]] if photos else np.flatnonzero(meets)
+            photos = gallery.table["photo"].iloc[rows].tolist()
+            if not len(rows):
+                raise CatalogueError(f"{folder}: no photo of {animal} meets {', '.join(conditions)}; `list` shows what there is")
         if to == animal or not len(rows):
             raise CatalogueError(f"{folder}: split takes some photos of {animal} and another animal's name")
         if foreign := [photo for photo, row in zip(photos, rows, strict=True) if not own[row]]:
@@ -183,6 +202,23 @@ def _named(incoming: Incoming) -> Incoming:
     return Incoming(table, incoming.vectors, incoming.model, incoming.told)
 
 
+def _not_taken(said: pd.DataFrame, gallery: Gallery) -> Told:
+    """A line if more, or something else, is said of photos that are there, which adding them again does not change."""
+    rows = gallery.photos.get_indexer(pd.Index(said["photo"]))
+    there, other, columns = rows >= 0, np.zeros(len(said), bool), []
+    for name in said.columns:
+        if name in ("photo", "animal", "path", "photo_sha", "learned"):  # who it is was compared; the others come with the photo
+            continue
+        ours = gallery.table[name].to_numpy(object)[rows] if name in gallery.table.columns else np.full(len(said), "", object)
+        differs = there & (said[name] != "").to_numpy() & (said[name].to_numpy(object) != ours)
+        if differs.any():
+            other |= differs
+            columns.append(str(name))
+    if not columns:
+        return []
+    return [f"of {int(other.sum())} photos that are there {listed(columns)} would change; `set --table` takes what a table says"]
+
+
 def _refuse_another(folder: Path) -> None:
     if galleries.exists(folder):
         raise CatalogueError(f"{folder}: is a catalogue already; `add` to it, name another folder, or delete it")
@@ -228,6 +264,11 @@ def _renamed(gallery: Gallery, rows: NDArray[np.bool_], animal: str) -> pd.DataF
     if not animal.strip():
         raise CatalogueError("an animal must have a name")
     table, animal = gallery.table.copy(), unicodedata.normalize("NFC", animal)
+    before = table["animal"].to_numpy(object)
+    was = table[tables.WAS].to_numpy(object, copy=True) if tables.WAS in table.columns else np.full(len(table), "", object)
+    renamed = rows & (before != animal)
+    was[renamed] = before[renamed]
     table.loc[rows, "animal"] = animal
+    table[tables.WAS] = pd.Series(was, table.index, "str")
     tables.check(table, str(gallery.folder))
     return table

@@ -21,7 +21,7 @@ from whichwhale.catalogue.errors import CatalogueError, listed
 from whichwhale.catalogue.gallery import check_vectors
 from whichwhale.catalogue.manifest import UNNAMED, Model
 from whichwhale.competition.photos import endings
-from whichwhale.files import write_atomically
+from whichwhale.files import sha256, write_atomically
 from whichwhale.predictions import ROLE_NAMES, ROLE_TRAIN
 from whichwhale.runs import trained_on
 from whichwhale.runs.trained_on import Photos
@@ -251,7 +251,7 @@ def of_photos(where: Sequence[str | Path], model: str | Path) -> tuple[Incoming,
     if not kept.any():
         raise CatalogueError("none of the photos can be used:\n  " + "\n  ".join(found.failed.values()))
     table = table[kept].reset_index(drop=True)
-    table["photo_sha"] = pd.Series([hashlib.sha256(Path(path).read_bytes()).hexdigest() for path in table["path"]], dtype="str")
+    table["photo_sha"] = pd.Series([sha256(path) for path in table["path"]], dtype="str")
     table["path"] = pd.Series([str(Path(path).absolute()) for path in table["path"]], dtype="str")  # wherever one stands later
     vectors = check_vectors(found.vectors, table["photo"].tolist(), str(model))
     whose = Model(weights_sha=embedder.weights_sha, dims=vectors.shape[1])

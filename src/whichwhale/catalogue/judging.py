@@ -192,7 +192,7 @@ def _novelty(options: argparse.Namespace) -> int:
 def _one_shot(options: argparse.Namespace) -> int:
     if not options.vectors:
         raise CatalogueError("give --vectors, one or more files of the same photos")
-    names = options.names or [one_shot.name_of(path) for path in options.vectors]
+    names = options.names or one_shot.names_of(options.vectors)
     if len(names) != len(options.vectors):
         raise CatalogueError(f"{len(names)} --names for {len(options.vectors)} files")
     if options.draws < 1 or options.episodes < 1 or not 0 < options.validation < 1:

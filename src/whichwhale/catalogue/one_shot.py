@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,10 +31,16 @@ class Undrawn:
 Cell = Result | Undrawn
 
 
-def name_of(path: Path) -> str:
-    """runs/heads/arcface/fold0/predictions.npz is arcface; any other file has its own name."""
-    model = path.parent.parent.name
-    return model if path.name == "predictions.npz" and model else path.stem
+def names_of(paths: Sequence[Path]) -> list[str]:
+    """Of runs/heads/arcface/fold0/predictions.npz arcface, any other file's own name; with more of the path where two would have
+    one name."""
+    names = [
+        path.parent.parent.name if path.name == "predictions.npz" and path.parent.parent.name else path.stem for path in paths
+    ]
+    for depth in range(3, max(3, *(len(path.parts) for path in paths)) + 1):
+        count = Counter(names)
+        names = [name if count[name] == 1 else "/".join(path.parts[-depth:]) for name, path in zip(names, paths, strict=True)]
+    return names
 
 
 def in_common(

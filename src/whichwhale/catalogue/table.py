@@ -2,9 +2,9 @@
 
 `key` (of its vector), `photo` (a name, unique), `animal`, `status` (approved, or a word of the user's own) stand in every
 catalogue. Optional: `date` (YYYY, YYYY-MM or YYYY-MM-DD), `encounter` (photos of one meeting; calibration leaves them out
-together, and no measurement compares two of one animal), `learned` (yes | no: whether the model learned from the photo), `path`
-(of the photo, for pictures), `photo_sha`, and whatever other columns came along, such as place and side. All but `key` are text;
-empty where nothing is known.
+together, and no measurement compares two of one animal), `was` (what its animal was called before the last `merge` or `split`),
+`learned` (yes | no: whether the model learned from the photo), `path` (of the photo, for pictures), `photo_sha`, and whatever
+other columns came along, such as place and side. All but `key` are text; empty where nothing is known.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from whichwhale.catalogue.errors import CatalogueError, listed
 from whichwhale.score.ranking import NEW_WHALE
 
 KEY = "key"
+WAS = "was"
 ALWAYS = ["photo", "animal", "status"]
 APPROVED = "approved"
 ALIASES = {"Image": "photo", "image": "photo", "whaleID": "animal", "Id": "animal", "individual_id": "animal"}
