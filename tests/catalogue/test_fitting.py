@@ -271,13 +271,18 @@ def test_animals_of_few_photos_are_found_and_claimed_for_what_they_are(tmp_path:
     right = np.array([one.matches[0].animal == true for one, true in zip(found, truth, strict=True)])
     claimed = np.array([one.matches[0].probability for one in found])
     assert right[lone].mean() > 0.35  # 2 % where a score's sum over more photos is taken as it is; the nearest photo alone: 45 %
-    assert claimed.mean() == pytest.approx(right.mean(), abs=0.1)
-    assert claimed[lone].mean() == pytest.approx(right[lone].mean(), abs=0.2)
+    assert claimed.mean() == pytest.approx(right.mean(), abs=0.08)
+    said = np.array([int(one.matches[0].animal[1:]) % 2 == 1 for one in found])  # who is asked nobody knows, who is named one sees
+    for named in (said, ~said):
+        assert claimed[named].mean() == pytest.approx(right[named].mean(), abs=0.1)
 
 
-def test_an_animal_added_with_one_photo_is_named(calibrated: Gallery, tmp_path: Path) -> None:
+def test_an_animal_added_with_one_photo_is_named(tmp_path: Path) -> None:
     """Among animals of five photos each, with the calibration of these."""
-    shutil.copytree(calibrated.folder, tmp_path / "w")
+    gallery, _ = build(tmp_path / "w", some_photos(ANIMALS, 5, spread=0.5), CONFIG)
+    fitted, cohort, why_not = fitting.calibrate(gallery)
+    assert fitted is not None, why_not
+    with_calibration(gallery, fitted, cohort)
     more = some_photos(20, 1, first=500, spread=0.5)
     add(tmp_path / "w", more)
     new = some_photos(20, 3, seed=7, first=500, spread=0.5)
@@ -285,7 +290,7 @@ def test_an_animal_added_with_one_photo_is_named(calibrated: Gallery, tmp_path: 
     found = answer(Searcher(read(tmp_path / "w")), truth, [["x"]] * 60, [vector[None] for vector in new.vectors], 0.05, top=1)
     right = np.mean([one.matches[0].animal == true for one, true in zip(found, truth, strict=True)])
     claimed = np.mean([one.matches[0].probability for one in found])
-    assert right > 0.8 and claimed == pytest.approx(right, abs=0.15)
+    assert right > 0.9 and claimed == pytest.approx(right, abs=0.08)
 
 
 def test_weights_of_before_are_read(calibrated: Gallery) -> None:

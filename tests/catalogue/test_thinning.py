@@ -27,7 +27,9 @@ def test_every_animal_loses_as_much(seed: int, trial: int, row: int, more: bool)
     left = COUNTS - 1
     left[own] = COUNTS[own] - len(hidden)
     if thinning.thins(trial):
-        assert (seen(visible) <= left).all() and ((seen(visible) > 0) == (left > 0)).all()
+        most = np.maximum(left, 1)  # an only photo stays, but for that which is asked
+        most[own] = left[own]
+        assert (seen(visible) <= most).all() and ((seen(visible) > 0) == (most > 0)).all()
     else:
         np.testing.assert_array_equal(seen(visible), left)
     again = Thinning(STARTS, PHOTOS, None, seed).visible(trial, own, hidden)
@@ -46,6 +48,24 @@ def test_the_right_animal_is_like_the_others() -> None:
     for number in (1, 2, 3):
         assert np.mean(np.array(own) == number) == pytest.approx(np.mean(np.array(others) == number), abs=0.05)
     assert max(own) == max(others) == 3 and np.mean(np.array(own) == 1) == pytest.approx(1 / 6, abs=0.05)
+
+
+def test_the_right_animal_is_like_the_others_where_many_have_one_photo() -> None:
+    """Three animals of one photo, three of five, which alone can be asked: of these, four photos are left."""
+    counts = np.array([1, 1, 1, 5, 5, 5])
+    starts, animal = np.cumsum(counts) - counts, np.repeat(np.arange(6), counts)
+    thinning, own, others = Thinning(starts, 18, None, 0), [], []
+    for trial in range(1500):
+        if not thinning.thins(trial):
+            continue
+        asked = 3 + trial % 3
+        count = np.bincount(animal[thinning.visible(trial, asked, np.array([starts[asked] + trial % 5]))], minlength=6)
+        assert (count > 0).all()
+        own.append(count[asked])
+        others += np.delete(count, asked).tolist()
+    for number in (1, 2, 3, 4):
+        assert np.mean(np.array(own) == number) == pytest.approx(np.mean(np.array(others) == number), abs=0.04)
+    assert np.mean(np.array(own) == 1) == pytest.approx((3 + 2 / 4) / 5, abs=0.04)
 
 
 def test_one_encounter_of_each_is_lost() -> None:

@@ -59,7 +59,7 @@ class CalibrationConfig(Config):
     against galleries of the shares `sizes` of the animals, alone and as encounters of so many photos."""
 
     queries: int = pydantic.Field(1500, ge=1)
-    candidates: int = pydantic.Field(20, ge=1)  # animals that get a probability each; the others share one
+    candidates: int = pydantic.Field(48, ge=1)  # animals that get a probability each; the others share one
     cohort: int = pydantic.Field(512, ge=2)  # photos that tell how a query looks among strangers
     sizes: list[float] = pydantic.Field([1.0, 0.25], min_length=1)
     encounters: list[int] = pydantic.Field([1, 2, 4], min_length=1)

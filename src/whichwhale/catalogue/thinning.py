@@ -6,8 +6,10 @@ for them nor for an animal that was added yesterday with a single photo, nor beh
 
 - Every other animal loses as much: one encounter of its own, drawn at random (where none are known, one photo). Then the right
   animal is one of many that are alike in this, and whoever has nothing left is not searched.
-- In half of the trials every animal keeps 1 to all of the photos that it still has, each number as likely as the others. So a
-  number of photos that is rare in the catalogue, or not there yet, is met as well, and its worth can be fitted.
+- In half of the trials every animal keeps 1 to all of the photos that it still has, each number as likely as the others, and
+  whose only photo was lost keeps it. So a number of photos that is rare in the catalogue, or not there yet, is met as well, and
+  its worth can be fitted. The right animal keeps as many as another one, drawn at random from those that keep no more than it
+  has left: so it is one of many in this as well, though it is never one of those that have a single photo.
 
 It is for single photos. Encounters of several hide too many of an animal's (trials.py says what is done for them).
 """
@@ -49,13 +51,18 @@ class Thinning:
             lost = self.first if self.meeting is not None else np.ones_like(self.counts)
         kept = self.counts - lost
         if thin:
-            kept = _drawn(kept, share)
+            lost = np.where(kept > 0, lost, 0)  # whose only photo it is keeps it
+            kept = _drawn(np.maximum(kept, 1), share)
         found = (self.rank >= lost[self.animal]) & (self.rank < (lost + kept)[self.animal])
         if own >= 0:  # its photos are not lost by lot: they are those that are hidden
             photos = np.arange(self.starts[own], self.starts[own] + self.counts[own])
             left = photos[~gone[photos]]
             left = left[np.argsort(self.rank[left])]
-            count = _drawn(np.array([len(left)]), share[own : own + 1])[0] if thin else len(left)
+            count = len(left)
+            if thin and count:
+                like = np.delete(kept, own)
+                like = like[(like > 0) & (like <= count)]
+                count = int(like[int(share[own] * len(like))]) if len(like) else 1
             found[photos] = False
             found[left[:count]] = True
         return found & ~gone
