@@ -270,9 +270,17 @@ def test_animals_of_few_photos_are_found_and_claimed_for_what_they_are(tmp_path:
     lone = np.array([int(name[1:]) % 2 == 1 for name in truth])
     right = np.array([one.matches[0].animal == true for one, true in zip(found, truth, strict=True)])
     claimed = np.array([one.matches[0].probability for one in found])
+    for rate in (0.0, 1e-12, 0.05):  # nobody is as good as impossible: guesses come in the order of the matches all the same
+        again = answer(searcher, truth, [["x"]] * len(truth), [vector[None] for vector in new.vectors], rate, top=5)
+        for one in again:
+            assert [name for name in one.guesses if name != "new_whale"] == [m.animal for m in one.matches][
+                : 5 - ("new_whale" in one.guesses)
+            ]
     assert right[lone].mean() > 0.35  # 2 % where a score's sum over more photos is taken as it is; the nearest photo alone: 45 %
     assert claimed.mean() == pytest.approx(right.mean(), abs=0.08)
-    said = np.array([int(one.matches[0].animal[1:]) % 2 == 1 for one in found])  # who is asked nobody knows, who is named one sees
+    said = np.array(
+        [int(one.matches[0].animal[1:]) % 2 == 1 for one in found]
+    )  # who is asked nobody knows, who is named one sees
     for named in (said, ~said):
         assert claimed[named].mean() == pytest.approx(right[named].mean(), abs=0.1)
 

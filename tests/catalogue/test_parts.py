@@ -2,17 +2,22 @@
 
 import json
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from whichwhale.catalogue import parts
+from whichwhale.catalogue import fused_search, parts
 from whichwhale.catalogue.__main__ import main
+from whichwhale.catalogue.config import CatalogueConfig
+from whichwhale.catalogue.editing import build
 from whichwhale.catalogue.errors import CatalogueError
-from whichwhale.catalogue.held_out import held_out
-from whichwhale.catalogue.incoming import of_file
+from whichwhale.catalogue.gallery import read
+from whichwhale.catalogue.held_out import HeldOut, held_out
+from whichwhale.catalogue.incoming import Incoming, of_file
+from whichwhale.catalogue.manifest import Model
 
 SPREAD = {"ear": 0.8, "face": 0.6, "nose": 1.6}
 
@@ -164,3 +169,42 @@ def test_damaged_weights_are_named(folder: Path) -> None:
         parts.read(Path("fusion.json"))
     with pytest.raises(CatalogueError, match="fits and writes it"):
         parts.read(Path("other.json"))
+
+
+def test_many_photos_make_nobody_likelier(tmp_path: Path) -> None:
+    """Animals that the catalogue has eight photos of are named by what they look like, and strangers are nobody's."""
+    rng, shown, dims, model = np.random.default_rng(0), ("face", "ear"), 24, Model(weights_sha="m", dims=24)
+
+    def photos(numbers: range, count: Callable[[int], int], key: int) -> tuple[pd.DataFrame, np.ndarray]:
+        rows, vectors = [], []
+        for animal in numbers:
+            for k, part in enumerate(shown):
+                centre = np.random.default_rng([animal, k]).normal(size=dims)
+                for number in range(count(animal)):
+                    rows.append((f"{key}_{animal}_{part}_{number}.jpg", f"a{animal:03d}", part, f"{key}_{animal}", "approved"))
+                    vectors.append(centre + 1.1 * rng.normal(size=dims))
+        table = pd.DataFrame(rows, columns=["photo", "animal", "part", "encounter", "status"], dtype="str")
+        return table, np.array(vectors) / np.linalg.norm(vectors, axis=1, keepdims=True)
+
+    learn = [photos(range(80), lambda _: 1, key) for key in (0, 1)]
+    both = Incoming(
+        pd.concat([table for table, _ in learn], ignore_index=True),
+        np.concatenate([one for _, one in learn]).astype(np.float32),
+        model,
+    )
+    fitted, _ = parts.fit([HeldOut(both, "")], ["x"], missing=[0.0], draws=20)
+    table, vectors = photos(range(100, 160), lambda animal: 1 + 7 * (animal % 2), 2)
+    table = table.drop(columns="encounter")  # each photo is a sighting of its own
+    build(tmp_path / "w", Incoming(table, vectors.astype(np.float32), model), CatalogueConfig())
+    asked, of = photos(range(100, 220), lambda _: 1, 3)
+    found, _ = fused_search.answers(read(tmp_path / "w"), Incoming(asked, of.astype(np.float32), model), fitted, 0.5, top=1)
+    truth = [f"a{int(one.query.split('_')[1]):03d}" for one in found]
+    nobody = np.array([one.nobody for one in found])
+    assert nobody.mean() == pytest.approx(0.5, abs=0.12)  # by the nearest of eight photos: 0.04
+    named = np.array([one.matches[0].probability > one.nobody for one in found])
+    strange = np.array([int(one[1:]) >= 160 for one in truth])
+    assert named[strange].mean() < 0.3
+    eight = named & np.array([int(one.matches[0].animal[1:]) % 2 == 1 for one in found])
+    assert eight[~strange].mean() == pytest.approx(0.5 * named[~strange].mean(), abs=0.12)
+    right = np.array([one.matches[0].animal == true for one, true in zip(found, truth, strict=True)])
+    assert right[named & ~strange].mean() > 0.8

@@ -144,6 +144,20 @@ def test_directions_hold_the_energy(seed: int, dims: int, energy: float) -> None
         assert less[: len(found) - 2].sum() < (energy + 1e-4) * less.sum(), "two fewer would not hold it"
 
 
+def test_what_a_filter_leaves_little_of_is_searched_exactly(folder: Path) -> None:
+    """The index knows nothing of filters, and would propose photos that they leave out."""
+    photos = some_photos(400, 3)
+    photos.table["place"] = np.where(np.arange(1200) % 4 == 0, "here", "there")  # 300 photos, above the size for an index
+    index = IndexConfig(above=100, cell=100, threads=1)
+    gallery, _ = build(folder, photos, CatalogueConfig(index=index, pool=PoolConfig(kind="max")))
+    queries = [vector[None] for vector in photos.vectors[::7]]
+    few, many = Searcher(gallery, ["place=here"]), Searcher(gallery, ["place=there"])
+    assert few.index is None and many.index is not None and Searcher(gallery).index is not None
+    exact = Searcher(gallery, ["place=here"], exact=True)
+    for one, other in zip(few.rank(queries, 10), exact.rank(queries, 10), strict=True):
+        assert one.animal.tolist() == other.animal.tolist()
+
+
 def test_a_catalogue_with_an_index_of_before_is_read(folder: Path) -> None:
     """Schema 3: another kind of index, with other keys. Search is exact until the next writer makes one."""
     gallery, _ = build(folder, some_photos(100, 2), CatalogueConfig(index=IndexConfig(above=100)))

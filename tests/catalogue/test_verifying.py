@@ -2,14 +2,17 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from tests.catalogue.made_up import some_photos
 from whichwhale import predictions
 from whichwhale.catalogue.__main__ import main
 from whichwhale.catalogue.errors import CatalogueError
-from whichwhale.catalogue.held_out import held_out
-from whichwhale.catalogue.verifying import read
+from whichwhale.catalogue.held_out import HeldOut, held_out
+from whichwhale.catalogue.incoming import Incoming
+from whichwhale.catalogue.manifest import Model
+from whichwhale.catalogue.verifying import drawn, read
 from whichwhale.predictions import ROLE_TRAIN, ROLE_VALIDATION, Predictions
 
 
@@ -144,3 +147,20 @@ def test_unknown_meetings_are_warned_of() -> None:
     assert "Which photos are of one meeting is not known" in held_out(photos, "x").warning
     photos.table["encounter"] = ["e1", "e2"] * 3
     assert held_out(photos, "x").warning == ""
+
+
+def test_one_animal_of_very_many_photos_leaves_room_for_the_others() -> None:
+    """Of 39 animals of 10 photos and one of 3,001, 300 photos at most: a tenth of the room is the most that one can have."""
+    rows = [(f"{animal}_{n}.jpg", f"a{animal}") for animal in range(40) for n in range(3001 if animal == 39 else 10)]
+    table = pd.DataFrame(rows, columns=["photo", "animal"], dtype="str")
+    photos = Incoming(table, np.zeros((len(rows), 2), np.float32), Model(weights_sha="m", dims=2))
+    seen = set()
+    for seed in range(12):
+        kept = drawn(HeldOut(photos, ""), 300, seed)
+        per = pd.Series(kept.animal).value_counts()
+        assert len(kept.animal) in (290, 300) and per.max() <= 30 and set(per.drop("a39", errors="ignore")) == {10}
+        assert "at most 300 are compared" in kept.photos.told[0]
+        seen |= set(per.index)
+    assert len(seen) == 40
+    assert drawn(HeldOut(photos, ""), 3391, 0).photos is photos
+    assert len(drawn(HeldOut(photos, ""), 3000, 0).animal) == 390 + 300

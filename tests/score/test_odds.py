@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whichwhale.score import odds
+from whichwhale.score import fusion, odds
 from whichwhale.score.fusion import Evidence
 from whichwhale.score.odds import Odds, Searches
 
@@ -54,12 +54,13 @@ def test_right_ratios_are_left_alone_and_wrong_ones_mended() -> None:
         assert 0.7 * p[0] + 0.3 * p[1] == pytest.approx(0.3, abs=0.02)
 
 
-def test_reliability_is_of_other_groups() -> None:
+def test_reliability_of_searches_by_other_odds() -> None:
     found, _ = made_up(2000, 30)
-    few, many = odds.reliability(found, (0.05, 0.3))
+    parted = [(found.only(found.group == one), odds.fit(found.only(found.group != one))) for one in range(4)]
+    few, many = odds.reliability(parted, (0.05, 0.3))
     for one in (few, many):
         assert one.claimed == pytest.approx(one.right, abs=0.03) and one.nobody == pytest.approx(one.new_rate, abs=0.02)
-    assert odds.reliability(Searches(found.ratio, found.right, np.zeros(2000, int)), (0.05,)) == []
+    assert odds.reliability([], (0.05,)) == []
     with pytest.raises(ValueError, match="no sighting whose animal"):
         odds.fit(found.only(np.zeros(2000, bool)))
 
@@ -71,5 +72,38 @@ def test_searches_of_pairs() -> None:
     evidence = Evidence(("face",), np.zeros((4, 1)), first == second, query, first, second, np.array([3, 3, 3, 5]), 4)
     found = odds.searches(evidence, np.array([1.0, 2.5, -1.0, 0.0]))
     assert len(found) == 1 and found.right.tolist() == [0] and found.group.tolist() == [3]
-    assert found.ratio.tolist() == [[2.5, -np.inf, -1.0, -np.inf]]
+    mean = np.log((np.exp(1.0) + np.exp(2.5)) / 2)
+    np.testing.assert_allclose(found.ratio, [[mean, -np.inf, -1.0, -np.inf]])
     assert found.without_own().tolist() == [[-np.inf, -np.inf, -1.0, -np.inf]]
+
+
+def test_a_group_is_judged_by_what_did_not_see_it() -> None:
+    """Whatever the pairs of a group are, its odds stay, and so do the weights that its ratios are of."""
+    rng = np.random.default_rng(3)
+    animal = np.arange(24)
+    first, second = (one.ravel() for one in np.meshgrid(animal, animal, indexing="ij"))
+    kept = first % 3 == second % 3
+    first, second = first[kept], second[kept]
+    same = first == second
+    cosine = (rng.normal(size=(len(first), 2)) + 2.0 * same[:, None]) / 5
+    pairs = Evidence(("face", "ear"), cosine, same, first, first, second, first % 3, 24)
+    judged = odds.judged(pairs)
+    assert [len(searches) for searches, _ in judged] == [8, 8, 8]
+    for group, (searches, numbers) in enumerate(judged):
+        other = Evidence(
+            ("face", "ear"), np.where((first % 3 == group)[:, None], -cosine, cosine), same, first, first, second, first % 3, 24
+        )
+        again, same_numbers = odds.judged(other)[group]
+        assert same_numbers == numbers and not np.allclose(
+            again.ratio[again.ratio > -np.inf], searches.ratio[searches.ratio > -np.inf]
+        )
+        learn = fusion.fit(pairs.only(first % 3 != group))
+        of = np.flatnonzero(first % 3 == group)
+        np.testing.assert_allclose(searches.ratio[searches.ratio > -np.inf], learn.log_ratio(cosine[of]))
+    assert odds.judged(pairs.only(first % 3 != 0)) == []
+
+
+def test_the_mean_of_likelihood_ratios() -> None:
+    found = odds.mean_ratio(np.log([3.0, 5.0, 7.0, 1.0]), np.array([0, 2, 3]))
+    np.testing.assert_allclose(found, np.log([4.0, 7.0, 1.0]))
+    assert len(odds.mean_ratio(np.zeros(0), np.zeros(0, np.int64))) == 0

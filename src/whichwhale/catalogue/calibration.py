@@ -132,8 +132,9 @@ def log_posterior(table: Design, weights: NDArray[np.float64], new_rate: float) 
 
 
 def ratios(p: NDArray[np.float64]) -> NDArray[np.float64]:
-    """How many times likelier than nobody each of the K nearest animals is, [Q, K], at most 1e9."""
-    return np.minimum(p[:, :REST] / np.maximum(p[:, NEW:], 1e-12), 1e9)
+    """How many times likelier than nobody each of the K nearest animals is, [Q, K]; in the order of the probabilities even where
+    nobody has none."""
+    return p[:, :REST] / np.maximum(p[:, NEW:], 1e-12)
 
 
 def check_rate(new_rate: float) -> None:

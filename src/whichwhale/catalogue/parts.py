@@ -237,7 +237,7 @@ def fit(
         table = tables[judged[-1].missing]
         weights = fusion.fit(table)
         found = odds.searches(table, fusion.scores(table)[fusion.FUSED])
-        of_search, told = odds.fit(found), odds.reliability(found, RATES)
+        of_search, told = odds.fit(found), odds.reliability(odds.judged(table), RATES)
     except ValueError as error:
         raise CatalogueError(f"{listed(list(names))}: too little to fit on ({error})") from None
     fused = next(row for row in judged[-1].found.rows if row.name == fusion.FUSED)

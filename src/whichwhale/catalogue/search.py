@@ -20,6 +20,8 @@ from whichwhale.catalogue.pooling import DEFAULT_SCALE, pooled, together
 
 MOST_COSINES = 2**25  # of a chunk of queries with all photos, held at a time
 BESIDE = 16  # rows that are asked of the index to see whether a picture is among them
+# The index knows nothing of filters: of photos that are few among all the nearest lie far down, where it finds fewer of them.
+FILTERED = 0.3
 WIDEN = 8  # times `fetch` proposals are asked for, if they name too few animals, before search is exact
 
 
@@ -70,7 +72,8 @@ class Searcher:
         self._place = np.full(len(gallery), -1, np.int64)  # of each row's animal among those searched
         self._place[self.rows] = np.repeat(np.arange(len(self.animal)), self.counts)
         self.index: Proposer | None = None
-        if not exact and len(rows) > gallery.manifest.config.index.above:
+        least = max(gallery.manifest.config.index.above, FILTERED * len(gallery))
+        if not exact and len(rows) > least:
             self.index = open_index(gallery)
 
     def rank(self, queries: Sequence[NDArray[np.float32]], count: int) -> list[Ranking]:

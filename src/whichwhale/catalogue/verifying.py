@@ -76,14 +76,24 @@ def read(path: Path) -> VerificationFile:
 
 
 def drawn(held_out: HeldOut, most: int, seed: int) -> HeldOut:
-    """At most `most` photos: whole animals, drawn by the seed."""
+    """At most `most` photos: animals drawn by the seed as long as they fit, each with all of its photos, or, of very many, with a
+    tenth of `most`, drawn as well: else one animal would leave no room for the others."""
     animal = held_out.animal
     if len(animal) <= most:
         return held_out
-    names, counts = np.unique(animal, return_counts=True)
-    order = np.random.default_rng([seed, 2]).permutation(len(names))
-    kept = order[np.cumsum(counts[order]) <= most]
-    return HeldOut(held_out.photos.only(np.isin(animal, names[kept]), f"of {most} at most, by whole animals"), held_out.warning)
+    draw = np.random.default_rng([seed, 2])
+    names, code = np.unique(animal, return_inverse=True)
+    lot = draw.permutation(len(animal))
+    order = np.lexsort((lot, code))
+    rank = np.empty(len(animal), np.int64)  # of each photo among its animal's
+    rank[order] = np.arange(len(animal)) - np.searchsorted(code[order], code[order])
+    few = rank < max(most // 10, 2)
+    counts, kept, room = np.bincount(code[few]), np.zeros(len(names), bool), most
+    for one in draw.permutation(len(names)).tolist():
+        if counts[one] <= room:
+            kept[one], room = True, room - int(counts[one])
+    why = f"at most {most} are compared, and {max(most // 10, 2)} of an animal"
+    return HeldOut(held_out.photos.only(few & kept[code], why), held_out.warning)
 
 
 def fit(held_out: HeldOut, prior: float, where: str, *, seed: int = 0, draws: int = 1000) -> VerificationFile:

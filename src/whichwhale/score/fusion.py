@@ -140,8 +140,9 @@ def _weights(there: NDArray[np.bool_], same: NDArray[np.bool_], prior: float) ->
     return np.where(same, prior * share[of] / np.maximum(one, 1)[of], (1 - prior) * share[of] / np.maximum(two, 1)[of])
 
 
-def scores(evidence: Evidence) -> dict[str, NDArray[np.float64]]:
-    """For each part alone, for equal weights, and for the fitted ones a score a pair [P], fitted on the other groups' pairs.
+def scores(evidence: Evidence, alone: bool = True) -> dict[str, NDArray[np.float64]]:
+    """For each part alone, for equal weights (neither, if not `alone`), and for the fitted ones a score a pair [P], fitted on the
+    other groups' pairs.
 
     Equal weights: the mean over the parts that are there of cosines in the spread of pairs of two animals. Where nothing is
     there the score says nothing (0).
@@ -152,16 +153,17 @@ def scores(evidence: Evidence) -> dict[str, NDArray[np.float64]]:
     groups = np.unique(evidence.group)
     if len(groups) < 2:
         raise ValueError("one group of animals: it takes two at least, to fit on the one and judge on the other")
-    found = {name: np.zeros(len(evidence)) for name in (*evidence.parts, EQUAL, FUSED)}
+    found = {name: np.zeros(len(evidence)) for name in (*((*evidence.parts, EQUAL) if alone else ()), FUSED)}
     for group in groups:
         learn, use = evidence.only(evidence.group != group), evidence.group == group
         asked = evidence.cosine[use]
-        for k, part in enumerate(evidence.parts):
+        for k, part in enumerate(evidence.parts if alone else ()):
             try:
                 found[part][use] = fit(learn, [k]).log_ratio(asked)
             except ValueError:  # seen in no pair of the others: it says nothing
                 continue
-        found[EQUAL][use] = _equal(learn, asked)
+        if alone:
+            found[EQUAL][use] = _equal(learn, asked)
         found[FUSED][use] = fit(learn).log_ratio(asked)
     return found
 
@@ -225,10 +227,11 @@ def judge(evidence: Evidence, *, seed: int = 0, draws: int = 1000) -> Judgement:
     there = {part: ~np.isnan(evidence.cosine[:, k]) for k, part in enumerate(evidence.parts)}
     any_there = np.logical_or.reduce(list(there.values()))
     figures = {name: _figures(evidence, score, times) for name, score in table.items()}
-    rows = []
+    rows, several = [], len(np.unique(evidence.first[evidence.same]))
     for name, (estimate, drawn) in figures.items():
         has = there.get(name, any_there)[evidence.same].mean()
-        rows.append(Row(name, float(has), *(roc.interval(*one) for one in zip(estimate, drawn.T, strict=True))))
+        told = zip(estimate, drawn.T, strict=True)
+        rows.append(Row(name, float(has), *(roc.interval(one, column, animals=several) for one, column in told)))
     best = max(evidence.parts, key=lambda part: figures[part][0][0])
     gain = _gain(figures[FUSED], figures[best])
     # Whoever sees the part asks about candidates that show it too, and finds the right one among them.

@@ -18,7 +18,8 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from whichwhale.score.fusion import Evidence
+from whichwhale.score.fusion import FUSED, Evidence, scores
+from whichwhale.score.fusion import fit as fit_weights
 
 SHRINK = 1e-3  # of the squares of power - 1 and nobody, in nats a search: few searches, none of which is wrong
 
@@ -55,19 +56,28 @@ class Searches:
 
 
 def searches(evidence: Evidence, score: NDArray[np.float64]) -> Searches:
-    """The searches of pairs of sightings [P] with log ratios `score`; of an animal's several sightings the likeliest counts. Only
-    those whose animal is among the candidates, beside another one."""
+    """The searches of pairs of sightings [P] with log ratios `score`; those of an animal's several sightings are pooled
+    (`mean_ratio`). Only those whose animal is among the candidates, beside another one."""
     pairs = pd.DataFrame(
         {"query": evidence.query, "animal": evidence.second, "score": score, "own": evidence.first, "group": evidence.group}
     )
-    best = pairs.groupby(["query", "animal"])["score"].max()
+    pairs = pairs.sort_values(["query", "animal"], kind="stable")
+    starts = np.flatnonzero((pairs[["query", "animal"]].diff() != 0).any(axis=1).to_numpy())
     of = pairs.groupby("query")[["own", "group"]].first()
-    row = of.index.get_indexer(best.index.get_level_values("query"))
+    row = of.index.get_indexer(pairs["query"].iloc[starts])
     ratio = np.full((len(of), evidence.animals), -np.inf)
-    ratio[row, best.index.get_level_values("animal").to_numpy()] = best.to_numpy()
+    ratio[row, pairs["animal"].to_numpy()[starts]] = mean_ratio(pairs["score"].to_numpy(), starts)
     found = Searches(ratio, of["own"].to_numpy(np.int64), of["group"].to_numpy(np.int64))
     there = np.isfinite(ratio)
     return found.only(there[np.arange(len(of)), found.right] & (there.sum(axis=1) > 1))
+
+
+def mean_ratio(log_ratio: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Logarithms [A] of the mean likelihood ratios of several comparisons each, `log_ratio` [N], those of one from its place in
+    `starts` [A] on: which of an animal's photos a new one is like nobody knows beforehand, so each is as likely. The greatest of
+    them would grow with their number alone."""
+    counts = np.diff(np.append(starts, len(log_ratio)))
+    return np.logaddexp.reduceat(log_ratio, starts) - np.log(counts) if len(starts) else np.zeros(0)
 
 
 def log_posterior(ratio: NDArray[np.float64], odds: Odds, new_rate: float) -> NDArray[np.float64]:
@@ -108,21 +118,33 @@ class Reliability:
     nobody: float
 
 
-def reliability(found: Searches, rates: Sequence[float]) -> list[Reliability]:
-    """What probabilities claim and what is right, by numbers that were fitted on the other groups' searches. Empty if there are
-    fewer than two groups with searches."""
-    groups = np.unique(found.group)
-    if len(groups) < 2:
-        return []
-    odds = {group: fit(found.only(found.group != group)) for group in groups.tolist()}
+def judged(evidence: Evidence) -> list[tuple[Searches, Odds]]:
+    """Each group's searches, by weights and odds that were fitted on the others alone: these odds on scores by weights of all
+    others but the own group. Empty if there are fewer than three groups.
+
+    Raises:
+        ValueError: too little in the others to fit on.
+    """
+    found = []
+    groups = np.unique(evidence.group)
+    for group in groups if len(groups) > 2 else []:
+        learn, use = evidence.only(evidence.group != group), evidence.only(evidence.group == group)
+        odds = fit(searches(learn, scores(learn, alone=False)[FUSED]))
+        own = searches(use, fit_weights(learn).log_ratio(use.cosine))
+        if len(own):
+            found.append((own, odds))
+    return found
+
+
+def reliability(found: Sequence[tuple[Searches, Odds]], rates: Sequence[float]) -> list[Reliability]:
+    """What probabilities claim and what is right in `judged` searches; empty without any."""
     rows = []
-    for rate in rates:
+    for rate in rates if found else []:
         weight, claimed, right, nobody = [], [], [], []
-        for group, numbers in odds.items():
-            some = found.only(found.group == group)
+        for some, numbers in found:
             for ratio, answer, share in (
                 (some.ratio, some.right, 1 - rate),
-                (some.without_own(), np.full(len(some), found.ratio.shape[1]), rate),
+                (some.without_own(), np.full(len(some), some.ratio.shape[1]), rate),
             ):
                 p = np.exp(log_posterior(ratio, numbers, rate))
                 weight.append(np.full(len(some), share))

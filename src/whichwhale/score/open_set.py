@@ -219,7 +219,9 @@ def _row(
 
     drawn = np.array([(*curves(some), *shares(some)) for some in (one[code].astype(np.float64) for one in times)])
     estimates = (*curves(None), *shares(np.ones(len(rank))))
-    return Row(name, *(roc.interval(estimate, column) for estimate, column in zip(estimates, drawn.T, strict=True)))
+    animals = len(np.unique(code))
+    told = zip(estimates, drawn.T, strict=True)
+    return Row(name, *(roc.interval(estimate, column, animals=animals) for estimate, column in told))
 
 
 def _bands(

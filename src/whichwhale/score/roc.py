@@ -90,13 +90,13 @@ def interval(estimate: float, drawn: ArrayLike, level: float = 0.95, animals: in
     """The percentile interval of a figure's bootstrap samples; samples without one kind of rows (NaN) are left out.
 
     Args:
-        animals: of a share of photos, how many animals they show. Where it is 0 or 1 with all of them, samples don't differ, and
-            yet the next animal's may: the bound is then the exact one for so many animals of whom none does (Clopper and
-            Pearson 1934).
+        animals: of a figure from 0 to 1, how many animals it is of. Where it is 0 or 1 with all of them, samples don't differ,
+            and yet the next animal's may: the bound is then the exact one for so many animals of whom none does (Clopper and
+            Pearson 1934), which holds for shares, and more than holds for what one animal can change less.
     """
     some = np.asarray(drawn, np.float64)
     some = some[~np.isnan(some)]
-    if animals and estimate in (0.0, 1.0) and (some == estimate).all():
+    if animals and min(abs(estimate), abs(1 - estimate)) < 1e-9 and (np.abs(some - estimate) < 1e-9).all():  # sums of floats
         beyond = 1 - ((1 - level) / 2) ** (1 / animals)
         return Interval(float(estimate), max(estimate - beyond, 0.0), min(estimate + beyond, 1.0), level)
     low, high = np.quantile(some, [(1 - level) / 2, (1 + level) / 2]) if len(some) else (np.nan, np.nan)

@@ -100,7 +100,8 @@ def verification(
     for times in roc.animals_drawn(pairs.animals, draws, seed):
         own = times[pairs.first]
         drawn.append(figures(np.where(pairs.same, own, own * times[pairs.second])))
-    found = [roc.interval(one, column, level) for one, column in zip(figures(None), np.array(drawn).T, strict=True)]
+    several = len(np.unique(pairs.first[pairs.same]))  # animals that a pair can be accepted of
+    found = [roc.interval(one, column, level, several) for one, column in zip(figures(None), np.array(drawn).T, strict=True)]
     same = int(pairs.same.sum())
     return Verification(same, len(pairs.same) - same, pairs.animals, found[0], found[1], dict(zip(rates, found[2:], strict=True)))
 
