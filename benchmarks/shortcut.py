@@ -10,8 +10,9 @@ with the sea of another whale's photo behind the animal (benchmarks/shortcut_pho
 model are fitted as anybody would; every photo goes the whole road, so heads and points are found anew. Models are one classifier
 on the whole photo, on the head box cut out upright, and on the passport (configs/survey). Two tables:
 
-  known animals    how many are named rightly, as photographed and on both other seas; what another sea costs; how many are named
-                   for the whale of that sea, before and after it was put behind them
+  known animals    how many are named rightly, as photographed and on both other seas; what another sea costs (at least: skin
+                   under water keeps the look of the old one, and how much of the head box that is stands above the table); how
+                   many are named for the whale of that sea, before and after it was put behind them
   confident names  how many photos of unknown and of known animals get a name with a probability of --sure at least: by the
                    classifier's own softmax, and by a catalogue of the photos that it was fitted and validated on (`build` and
                    `search`, told the true share of strangers), which can say that it is nobody it knows

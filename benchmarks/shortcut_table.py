@@ -76,6 +76,7 @@ def collect(dataset: str, models: Sequence[str], photos: pd.DataFrame, sure: flo
     results: dict[str, Any] = {
         "dataset": dataset,
         "sure": sure,
+        "under": float(photos["under"].mean()),
         "strangers": {"photos": int(unknown.sum()), "animals": int(photos.loc[unknown, "animal"].nunique())},
         "models": {},
     }
@@ -133,7 +134,10 @@ def as_text(results: dict[str, Any]) -> str:
         "what another sea costs",
         "named for the sea's whale, own to other",
     ]
-    about = f"Known animals: {one['photos']} test photos of {one['animals']}"
+    about = (
+        f"Known animals: {one['photos']} test photos of {one['animals']}; of a head box {results['under']:.0%} is skin under "
+        "water, or foam, that stays and looks of the old sea, so that another one costs more than is seen here"
+    )
     blocks = ["\n".join([about, "", *markdown_table([*head, "no head found"], rows)])]
     rows = []
     for model, found in results["models"].items():

@@ -40,7 +40,8 @@ def test_the_animal_stays_and_the_sea_is_the_others(swaps: list[shortcut_photos.
     one = max(swaps, key=lambda swap: -swap.frame.shot.pose.level)  # the head farthest out of the water
     whale = plan.whale_of(SURVEY, one.frame)
     photo = scene.render(one.frame.shot, whale, skin.draw(whale), SURVEY.width, SURVEY.height)
-    own, other = (shortcut_photos.swapped(SURVEY, one, kind, photo) for kind in shortcut_photos.SETS)
+    animal = shortcut_photos.cut(SURVEY, one, photo)
+    own, other = (shortcut_photos.swapped(SURVEY, one, kind, photo, animal) for kind in shortcut_photos.SETS)
     size = SURVEY.width, SURVEY.height
     alone = scene.render(one.frame.shot, None, None, *size).pixels
     inside = cv2.erode((photo.out > 0.999).astype(np.uint8), np.ones((9, 9), np.uint8)) > 0
@@ -54,7 +55,7 @@ def test_the_animal_stays_and_the_sea_is_the_others(swaps: list[shortcut_photos.
     # the own sea has the photo's colour, the other one that of the photo it is of
     away = [np.median(pixels[outside], axis=0) for pixels in (photo.pixels, own, other)]
     assert np.abs(away[1] - away[0]).max() < 6 < np.abs(away[2] - away[0]).max()
-    np.testing.assert_array_equal(shortcut_photos.swapped(SURVEY, one, "other", photo), other)
+    np.testing.assert_array_equal(shortcut_photos.swapped(SURVEY, one, "other", photo, animal), other)
 
 
 def test_skin_that_cannot_be_seen_stays_behind() -> None:
@@ -68,6 +69,8 @@ def test_skin_that_cannot_be_seen_stays_behind() -> None:
     photo = scene.Photo(pixels, np.array([[10.0, 20.0], [20.0, 20.0]]), (out > 0).astype(np.uint8), out)
     alpha = shortcut_photos.cut_out(photo, alone)
     assert (alpha[13:27, 13:42] == 1).all() and (alpha[10:30, 45:] == 0).all() and (alpha[:10] == 0).all()
+    # of the box half is skin above water and half foam, all of which stays
+    assert shortcut_photos.under_water(photo, alpha, (15.0, 14.0, 26.0, 12.0)) == pytest.approx(11 / 26, abs=0.01)
 
 
 def answers(name: list[str], p: list[float], guess: list[str], sure: list[float]) -> Answers:
