@@ -91,7 +91,7 @@ def cut_out(photo: scene.Photo, alone: NDArray[np.uint8]) -> NDArray[np.float32]
 
 
 def under_water(photo: scene.Photo, animal: NDArray[np.float32], box: tuple[float, float, float, float]) -> float:
-    """Share of the pixels of the head box (x, y, width, height) that are the animal's, as it was cut out, and no skin above water:
+    """Share of the pixels of a head box (x, y, width, height) that are the animal's, as it was cut out, and not above water:
     what is seen there is the old sea too, or its foam."""
     x, y, width, height = (max(round(one), 0) for one in box)
     within = np.s_[y : y + max(height, 1), x : x + max(width, 1)]
