@@ -6,7 +6,9 @@
     python benchmarks/catalogue_speed.py $P storage=float16 index.energy=0.9 index.candidates=4096
 
 By default 100,000 animals with 10 photos each, all done by one thread. key=value are the catalogue's own (catalogue/config.py).
-Recall@10 is the share of the ten nearest photos, and of the ten best animals, of exact search that search by the index finds.
+Recall@10 is the share of the ten nearest photos, and of the ten best animals, of exact search that search by the index finds. As
+`search` does it asks for as many animals as get a probability (calibration.candidates). Each photo of an animal has another
+place; filters that leave one place, and half of them, are measured as well.
 Work files (about 3 times the vectors) lie under --work and are deleted.
 """
 
@@ -39,6 +41,7 @@ from whichwhale.config import load
 
 BLOCK = 1000  # animals made at a time
 TOP = 10
+FEW = 100  # queries behind filters
 
 
 @contextmanager
@@ -81,7 +84,8 @@ def gallery_of(population: Population, animals: int, photos: int, work: Path) ->
     vectors.flush()
     number = np.repeat(np.arange(animals), photos)
     photo = [f"{n}_{k}.jpg" for n in range(animals) for k in range(photos)]
-    table = pd.DataFrame({"photo": photo, "animal": number.astype(str)}, dtype="str")
+    place = np.tile(np.arange(photos), animals).astype(str)
+    table = pd.DataFrame({"photo": photo, "animal": number.astype(str), "place": place}, dtype="str")
     mapped = np.load(work / "vectors.npy", mmap_mode="r")
     return Incoming(table, mapped, incoming.Model(weights_sha="made up", dims=dims))
 
@@ -123,7 +127,7 @@ def searched(gallery: Gallery, queries: NDArray[np.float32], probes: list[float]
     if searcher.index is None:
         print("no index at this size: see index.above")
         return
-    config = gallery.manifest.config.index
+    config, count = gallery.manifest.config.index, max(TOP, gallery.manifest.config.calibration.candidates)
     head = f"{'index.probe':>22}  recall@{TOP}: photos  animals"
     print(f"{head}   ms a query, one thread: processor  mean  median  95 %  slowest")
     for probe in probes or [config.probe]:
@@ -133,13 +137,31 @@ def searched(gallery: Gallery, queries: NDArray[np.float32], probes: list[float]
         taken, shared, processor = [], [], time.process_time()
         for query, wanted in zip(asked, exact, strict=True):
             start = time.perf_counter()
-            (found,) = searcher.rank([query], TOP)
+            (found,) = searcher.rank([query], count)
             taken.append(1000 * (time.perf_counter() - start))
-            shared.append(len(np.intersect1d(found.animal, wanted.animal)) / len(wanted))
+            shared.append(len(np.intersect1d(found.animal[:TOP], wanted.animal)) / len(wanted))
         busy = 1000 * (time.process_time() - processor) / len(asked)  # what a machine that does nothing else would take
         middle, high, most = np.quantile(taken, [0.5, 0.95, 1])
         recalls = f"{probe:>22} {photos:>18.4f} {np.mean(shared):>8.4f}"
         print(f"{recalls} {busy:>35.2f} {np.mean(taken):>5.2f} {middle:>7.2f} {high:>5.2f} {most:>8.2f}", flush=True)
+
+
+def filtered(gallery: Gallery, queries: NDArray[np.float32], condition: str) -> None:
+    """Print recall and times of search behind a filter, as `search` does it, against exact search."""
+    asked, count = [query[None] for query in queries], max(TOP, gallery.manifest.config.calibration.candidates)
+    exact = Searcher(gallery, [condition], exact=True).rank(asked, TOP)
+    searcher, taken, shared = Searcher(gallery, [condition]), [], []
+    searcher.rank(asked[:1], count)
+    for query, wanted in zip(asked, exact, strict=True):
+        start = time.perf_counter()
+        (found,) = searcher.rank([query], count)
+        taken.append(1000 * (time.perf_counter() - start))
+        shared.append(len(np.intersect1d(found.animal[:TOP], wanted.animal)) / len(wanted))
+    how = "exact" if searcher.index is None else "by the index"
+    print(
+        f"behind {condition}, {len(searcher.rows)} photos, {how}: recall@{TOP} of animals {np.mean(shared):.4f}, "
+        f"{np.mean(taken):.1f} ms a query, asked one by one"
+    )
 
 
 def main() -> int:
@@ -173,6 +195,8 @@ def main() -> int:
             gallery = read(work / "whales")
         queries = new_photos(population, options.animals, options.photos, min(options.queries, options.animals))
         searched(gallery, queries, options.probe)
+        for places in (1, max(1, options.photos // 2)):
+            filtered(gallery, queries[:FEW], "place=" + "|".join(map(str, range(places))))
         one = Incoming(
             pd.DataFrame({"photo": ["new.jpg"], "animal": ["new"]}, dtype="str"),
             population.directions(np.random.default_rng(5), 1),

@@ -36,9 +36,9 @@ class IndexConfig(Config):
     """The approximate index (FAISS: an inverted file of product-quantised codes; approximate.py), for catalogues of more than
     `above` vectors; below that, and behind filters that leave few photos, search is exact.
 
-    The index proposes the `fetch` nearest photos. Of their animals those `scored` that look best by these photos alone (or twice
-    as many as are asked for) are then scored exactly, over all their photos. Photos that were added since it was made
-    are searched exactly, removed ones are passed over; once both make up the share `pending` of it, it is brought up to date, and
+    The index proposes the `fetch` nearest photos. Of their animals those `scored` that look best by these photos alone (or half
+    as many again as are asked for) are then scored exactly, over all their photos. Photos that were added since it was made are
+    searched exactly, removed ones are passed over; once both make up the share `pending` of it, it is brought up to date, and
     once the share `stale` of it was not there when it was made, or is not there any more, it is made anew.
     """
 
