@@ -1,5 +1,7 @@
 """Command lines: exit codes, one message, and help that stands as it was written."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,3 +59,13 @@ def test_changes_may_stand_behind_options_too(capsys: pytest.CaptureFixture) -> 
         with pytest.raises(SystemExit):
             parsed(parser, wrong, "override")
         assert f"unrecognized arguments: {wrong[-1]}" in capsys.readouterr().err
+
+
+def test_whoever_stops_reading_has_read_enough(tmp_path: Path) -> None:
+    """As `| head -1` does, of more than a pipe holds; and of less, which is written when the program ends."""
+    code = "import sys; from whichwhale.command_line import carried_out as run; sys.exit(run(lambda: print('x\\n' * int(sys.argv[1]))))"
+    for lines in ("100000", "10"):
+        writer = subprocess.Popen([sys.executable, "-c", code, lines], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        writer.stdout.close()
+        assert writer.wait(60) == 0 and writer.stderr.read() == b""
+        writer.stderr.close()

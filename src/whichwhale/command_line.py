@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -35,10 +36,16 @@ def carried_out(run: Callable[..., int | None], *what: object, by: str = "") -> 
     """Call `run(*what)` and give the command's exit code: what `run` returns (None: 0), or 2 if it can't be carried out.
 
     That is a ValueError, as every error of the house is, or what the system refuses (OSError: a full disk, a missing file): one
-    message on stderr, after the name `by` if there is one. Any other error is the program's own and keeps its traceback.
+    message on stderr, after the name `by` if there is one. Any other error is the program's own and keeps its traceback. Whoever
+    stops reading what is printed, as `| head` does, has read enough: that is no failure.
     """
     try:
-        return run(*what) or 0
+        code = run(*what) or 0
+        sys.stdout.flush()
+        return code
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the end of the program would complain
+        return 0
     except (ValueError, OSError) as problem:
         print(f"{by}: {problem}" if by else problem, file=sys.stderr)
         return 2

@@ -124,19 +124,31 @@ def test_a_merge_can_be_taken_back(folder: Path, made) -> None:
     made()
     before = read(folder).table["animal"].tolist()
     gallery, told = merge(folder, ["a0", "a1"], into="a1")
-    assert told == ["a1 now has 6 photos", "if that was a mistake, `split a1 --where was=a0 --to a0`"]
+    assert told == ["a1 now has 6 photos", "if a0 is another animal after all, `split a1 --where was=a0 --to a0`"]
     assert gallery.table["was"].tolist() == ["a0"] * 3 + [""] * 9
     gallery, told = split(folder, "a1", [], "a0", ["was=a0"])
     assert told == ["a1 now has 3 photos, a0 3"] and gallery.table["animal"].tolist() == before
-    assert gallery.table["was"].tolist() == ["a1"] * 3 + [""] * 9
+    assert "was" not in gallery.table.columns
     gallery, told = merge(folder, ["a3"], into="a new name")  # nothing is lost by that, so there is nothing to take back
     assert told == ["a new name now has 3 photos"]
-    # of two into a third one, each is told apart, and what is left is renamed
-    merge(folder, ["a0", "a1"], into="a2")
-    assert split(folder, "a2", [], "a1", ["was=a1"])[0].table["animal"].value_counts()["a2"] == 6
-    assert split(folder, "a2", ["p0_0.jpg", "p2_0.jpg"], "a0", ["was=a0"])[1] == ["a2 now has 5 photos, a0 1"]
+    # one after the other, and not in that order back
+    merge(folder, ["a0"], into="a1")
+    gallery, told = merge(folder, ["a1", "a2"], into="a2")
+    assert told == ["a2 now has 9 photos", "if a1 is another animal after all, `split a2 --where 'was=a0|a1' --to a1`"]
+    split(folder, "a2", [], "a0", ["was=a0"])
+    gallery, _ = split(folder, "a2", [], "a1", ["was=a0|a1"])
+    merge(folder, ["a new name"], into="a3")
+    assert read(folder).table["animal"].tolist() == before
+    merge(folder, ["a1"], into="a2")
     with pytest.raises(CatalogueError, match="no photo of a2 meets was=a3"):
         split(folder, "a2", [], "a9", ["was=a3"])
+
+
+def test_photos_that_came_with_one_name_are_not_told_apart_by_it(folder: Path, made) -> None:
+    made()
+    split(folder, "a0", ["p0_0.jpg"], "a1")
+    _, told = merge(folder, ["a0", "a1"], into="a1")
+    assert told[1] == "a0 is told from other photos that came with its name by nothing any more"
 
 
 def test_photos_that_are_there_are_not_changed_by_adding_them_again(folder: Path, made) -> None:
@@ -405,7 +417,10 @@ def test_what_may_be_no_name_is_told(folder: Path) -> None:
     assert "'annb' and 'Ann B' are two animals; if they are one, `merge annb --into 'Ann B'`" in told
     more = some_photos(2, 1, first=50)
     _, told = add(folder, type(more)(more.table.assign(animal=["MAX", "unknown"]), more.vectors, more.model))
-    assert told == ["'MAX' and 'Max' are two animals; if they are one, `merge MAX --into Max`"]  # of unknown it was told
+    assert told == [
+        "1 new animal: MAX",
+        "'MAX' and 'Max' are two animals; if they are one, `merge MAX --into Max`",  # of unknown it was told
+    ]
 
 
 def test_advice_can_be_typed(folder: Path) -> None:
@@ -419,3 +434,45 @@ def test_advice_can_be_typed(folder: Path) -> None:
     first, second = photos.table["photo"].iloc[[0, 2]]
     assert f"`split 'Zoë M' --photos {first} --to x`" in str(problem.value)
     assert f"{second}: is there as one, here as x; if that is right, `merge one --into x`" in str(problem.value)
+
+
+def test_a_later_card_of_the_camera_may_have_the_same_names(folder: Path) -> None:
+    """Cameras number photos anew: the second IMG_1.jpg goes in under its folder's name too, and is known by it again."""
+    photos = some_photos(4, 2)
+
+    def card(name: str, rows: list[int]) -> Incoming:
+        table = photos.table.iloc[rows].reset_index(drop=True)
+        names = [f"IMG_{n}.jpg" for n in range(len(rows))]
+        paths = [f"/whales/{name}/{one}" for one in names]
+        table = table.assign(photo=pd.Series(names, dtype="str"), path=pd.Series(paths, dtype="str"))
+        return Incoming(table, photos.vectors[rows], photos.model)
+
+    build(folder, card("one", [0, 2]), CatalogueConfig())
+    gallery, told = add(folder, card("two", [4, 6]))
+    assert told[0] == "IMG_0.jpg is another photo's name there: this one is called two/IMG_0.jpg"
+    assert gallery.table["photo"].tolist() == ["IMG_0.jpg", "IMG_1.jpg", "two/IMG_0.jpg", "two/IMG_1.jpg"]
+    assert gallery.table["animal"].tolist() == ["a0", "a1", "a2", "a3"]
+    before = state(folder)
+    assert add(folder, card("two", [4, 6]))[1] == ["2 photos are in the catalogue already"] and unchanged(folder, before)
+    # a third card in a folder of that name
+    third = card("two", [5])
+    third.table["path"] = "/seals/two/IMG_0.jpg"
+    gallery, told = add(folder, third)
+    assert gallery.table["photo"].iloc[-1] == "seals/two/IMG_0.jpg" and len(gallery) == 5
+    # nobody says where the file lies: the name stays, and is refused
+    with pytest.raises(CatalogueError, match="IMG_0.jpg: this name is another photo's there .of a0."):
+        add(folder, Incoming(third.table.drop(columns="path"), third.vectors, third.model))
+
+
+def test_new_animals_are_told(folder: Path) -> None:
+    def named(name: str, row: int) -> Incoming:
+        one = some_photos(1, 9)
+        return Incoming(
+            one.table[row : row + 1].assign(animal=name).reset_index(drop=True), one.vectors[row : row + 1], one.model
+        )
+
+    build(folder, named("Anna", 0), CatalogueConfig())
+    assert add(folder, named("Anna", 1))[1] == []
+    assert add(folder, named("Ana", 2))[1] == ["1 new animal: Ana; is Ana Anna?"]
+    assert add(folder, named("Anna2", 3))[1] == ["1 new animal: Anna2"]  # numbers are all alike
+    assert add(folder, named("Punctuation", 4))[1] == ["1 new animal: Punctuation"]

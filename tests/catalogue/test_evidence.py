@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from whichwhale.catalogue.evidence import CAPTION, GAP, WIDTH, cosine_map, file_names, picture, write
+from whichwhale.catalogue.evidence import CAPTION, GAP, KEY, WIDTH, cosine_map, file_names, picture, write
 
 E0, E1 = np.array([1.0, 0.0]), np.array([0.0, 1.0])
 
@@ -45,14 +45,21 @@ def test_opposite_features() -> None:
 
 def test_the_picture(tmp_path: Path) -> None:
     query, known = np.full((10, 20, 3), 200, np.uint8), np.full((10, 20, 3), 90, np.uint8)
-    image = picture(query, known, np.ones((2, 4)), np.zeros((2, 4)), ("quéry.jpg", "known.jpg: a 93%"))
+    image = picture(
+        query, known, np.ones((2, 4)), np.zeros((2, 4)), ("Björk.jpg", "a very long name " * 9 + "known.jpg: Ахаб 93%")
+    )
     height = WIDTH // 2
-    assert image.shape == (2 * (CAPTION + height) + GAP, 2 * WIDTH + GAP, 3)
+    assert image.shape == (2 * (CAPTION + height) + GAP + KEY, 2 * WIDTH + GAP, 3)
+    assert (image[:CAPTION, WIDTH - 4 : WIDTH + GAP] == 24).all(), "captions don't run into each other"
+    key = image[-KEY // 2, WIDTH + GAP :].astype(int)
+    assert key[0, 2] > key[0, 0] and key[-1, 0] > key[-1, 2], "from blue to red"
+    other = picture(query, known, np.ones((2, 4)), np.zeros((2, 4)), ("Bjork.jpg", "known.jpg: Axa6 93%"))
+    assert (image[:CAPTION, :WIDTH] != other[:CAPTION, :WIDTH]).any(), "letters with accents are drawn"
     assert (image[CAPTION : CAPTION + height, :WIDTH] == 200).all() and (
         image[CAPTION : CAPTION + height, WIDTH + GAP :] == 90
     ).all()
     below = 2 * CAPTION + height + GAP
-    agree, differ = image[below:, :WIDTH].astype(int), image[below:, WIDTH + GAP :].astype(int)
+    agree, differ = image[below:-KEY, :WIDTH].astype(int), image[below:-KEY, WIDTH + GAP :].astype(int)
     assert (agree[..., 0] > agree[..., 2]).all() and (differ[..., 2] > differ[..., 0]).all(), (
         "red where they agree, blue where not"
     )

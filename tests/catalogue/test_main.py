@@ -1,6 +1,7 @@
 """The command line with vectors alone, from files to answers."""
 
 import json
+import os
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,8 @@ import pytest
 from tests.catalogue.made_up import some_photos
 from whichwhale import predictions
 from whichwhale.catalogue.__main__ import main
+from whichwhale.catalogue.config import CatalogueConfig
+from whichwhale.catalogue.editing import build
 from whichwhale.catalogue.gallery import read
 from whichwhale.predictions import Predictions
 from whichwhale.score import top5
@@ -334,3 +337,48 @@ def test_bands_of_stated_errors_and_catalogues_of_before(
     assert told["bands"] is None and {one["band"] for one in told["answers"]} == {None}
     assert main(["remove", "whales", "--photos", "knownp0_0.jpg"]) == 0
     assert json.loads(Path("whales/catalogue.json").read_text())["schema"] == 4
+
+
+def test_a_table_may_name_photos_by_their_files_alone(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    photos = some_photos(6, 4)
+    names = [f"{animal}/{photo}" for animal, photo in zip(photos.table["animal"], photos.table["photo"], strict=True)]
+    names[1] = "a9/p0_0.jpg"  # a second file of that name: neither is meant by it
+    np.savez(tmp_path / "v.npz", vectors=photos.vectors, photo=np.array(names), model="m")
+    table = photos.table.assign(place="Fundy")
+    table.to_csv(tmp_path / "t.csv", index=False)
+    whales = str(tmp_path / "w")
+    main(["build", whales, "--vectors", str(tmp_path / "v.npz"), "--table", str(tmp_path / "t.csv")])
+    told = capsys.readouterr()
+    assert "22 photos are named by their files alone, such as p0_2.jpg for a0/p0_2.jpg" in told.out
+    assert "2 rows are of photos that are not here: p0_0.jpg, p0_1.jpg" in told.err
+    assert read(tmp_path / "w").table["animal"].value_counts().to_dict() == {"a0": 2} | {f"a{n}": 4 for n in range(1, 6)}
+    (tmp_path / "s.csv").write_text("photo,place\np3_1.jpg,Shelf\np0_0.jpg,nowhere\n")
+    assert main(["set", whales, "--table", str(tmp_path / "s.csv")]) == 0
+    gallery = read(tmp_path / "w")
+    assert gallery.table["photo"][gallery.table["place"] == "Shelf"].tolist() == ["a3/p3_1.jpg"]
+
+
+def test_a_folder_that_cannot_be_written_to_is_refused_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    build(tmp_path / "w", some_photos(4, 3), CatalogueConfig())
+    monkeypatch.setattr(os, "access", lambda *_: False)
+    for command in (["build", str(tmp_path / "new" / "w")], ["add", str(tmp_path / "w")], ["calibrate", str(tmp_path / "w")]):
+        source = [] if command[0] == "calibrate" else ["nobody_reads_this.npz", "--model", "nor_this"]
+        assert main([*command, *source]) == 2
+        assert "can't be written to (permission denied), though a catalogue there can be searched" in capsys.readouterr().err
+    monkeypatch.undo()
+
+    def refused(*_: object, **__: object) -> int:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "open", refused)
+    assert main(["merge", str(tmp_path / "w"), "a0", "--into", "a1"]) == 2
+    assert f"{tmp_path / 'w'}: can't be written to (Permission denied)" in capsys.readouterr().err
+
+
+def test_columns_that_would_be_taken_for_others_are_not_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    build(tmp_path / "w", some_photos(4, 3), CatalogueConfig())
+    for column in ("vectors", "model", "was"):
+        assert main(["set", str(tmp_path / "w"), f"{column}=3", "--animals", "a0"]) == 2
+        assert f"the column '{column}' can't be set" in capsys.readouterr().err

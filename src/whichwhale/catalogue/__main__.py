@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from whichwhale.catalogue import asking, bands, describing, editing, fitting, generations, judging, reliability, trials, trust
 from whichwhale.catalogue import gallery as galleries
@@ -20,7 +21,7 @@ from whichwhale.catalogue.filters import matching
 from whichwhale.catalogue.gallery import Gallery
 from whichwhale.catalogue.given import add_source, ended, incoming_of
 from whichwhale.catalogue.incoming import Incoming
-from whichwhale.catalogue.lock import writing
+from whichwhale.catalogue.lock import refuse_unwritable, writing
 from whichwhale.catalogue.manifest import Model
 from whichwhale.command_line import carried_out, parsed, parser_of
 from whichwhale.config import load
@@ -147,8 +148,9 @@ def _named(options: argparse.Namespace, incoming: Incoming, known: Collection[st
     all that a run predicted."""
     incoming, failed, told = _labelled(options, incoming), [], []
     if options.table is not None:
-        rows = set(tables.read_labels(options.table)["photo"])
-        if nowhere := sorted(rows - set(incoming.table["photo"]) - set(known)):
+        rows = tables.read_labels(options.table)["photo"]
+        rows = rows[tables.places(rows, pd.Index(incoming.table["photo"])) < 0]
+        if nowhere := sorted(set(rows) - set(known)):
             told.append(f"{options.table}: {len(nowhere)} rows are of photos that are not here: {listed(nowhere)}")
     named = (incoming.table["animal"] != "").to_numpy() if "animal" in incoming.table.columns else np.zeros(len(incoming), bool)
     if named.any() and not named.all():
@@ -163,6 +165,7 @@ def _build(options: argparse.Namespace) -> int:
     overrides = [one for one in options.sources if re.match(r"[\w.]+=", one) and not Path(one).exists()]
     config = load(CatalogueConfig, None, overrides)
     editing.refuse_built(options.catalogue)
+    refuse_unwritable(options.catalogue)
     errors = _errors(options)
     if options.table is not None:
         tables.read_labels(options.table)  # refused now, not when thousands of photos are embedded
@@ -177,9 +180,10 @@ def _build(options: argparse.Namespace) -> int:
 
 def _add(options: argparse.Namespace) -> int:
     before = galleries.read(options.catalogue)
+    refuse_unwritable(options.catalogue)
     if options.table is not None:
         tables.read_labels(options.table)
-    incoming, failed = incoming_of(options, options.sources)
+    incoming, failed = incoming_of(options, options.sources, (before.manifest.model, str(options.catalogue)))
     named, nameless, beside = _named(options, incoming, before.photos)
     gallery, told = editing.add(options.catalogue, named, options.keep_doubles)
     added = f"added {len(gallery) - len(before)}"
@@ -246,6 +250,7 @@ def _held_out(options: argparse.Namespace, model: Model, where: str) -> Incoming
 
 def _calibrate(options: argparse.Namespace) -> None:
     gallery = galleries.read(options.catalogue)
+    refuse_unwritable(options.catalogue)
     _calibrated(gallery, _held_out(options, gallery.manifest.model, str(options.catalogue)), _errors(options))
 
 

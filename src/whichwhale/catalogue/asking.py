@@ -70,7 +70,7 @@ def _search(options: argparse.Namespace) -> int:
     if options.top5:
         answering.check_top5(options.top5, searcher)
     labels = None if options.table is None else _encounters(options.table)
-    incoming, failed = incoming_of(options, options.sources)
+    incoming, failed = incoming_of(options, options.sources, (gallery.manifest.model, str(options.catalogue)))
     coming.refuse_other_model(incoming.model, gallery.manifest.model, str(options.catalogue))
     print("".join(f"{line}\n" for line in coming.unchecked(incoming.model)), end="")
     photos = incoming.table["photo"].tolist()

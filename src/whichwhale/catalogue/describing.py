@@ -17,6 +17,7 @@ from whichwhale.catalogue.editing import Told, mourned, rows_of, rows_of_animal
 from whichwhale.catalogue.errors import CatalogueError, listed
 from whichwhale.catalogue.filters import matching
 from whichwhale.catalogue.gallery import Gallery
+from whichwhale.catalogue.incoming import OWN
 from whichwhale.catalogue.lock import writing
 
 FIXED = {
@@ -25,7 +26,7 @@ FIXED = {
     "animal": "`merge` and `split` say who is who",
     tables.WAS: "`merge` and `split` write it",
     "photo_sha": "it is of the photo's bytes",
-}
+} | {name: "vectors' own files have something else by that name" for name in OWN if name != "photo"}
 
 
 def describe(
@@ -75,7 +76,7 @@ def describe_by(folder: str | Path, labels: pd.DataFrame, where: str) -> tuple[G
     told = []
     with writing(Path(folder), "set") as died:
         gallery = galleries.read(folder)
-        place = gallery.photos.get_indexer(pd.Index(labels["photo"]))
+        place = tables.places(labels["photo"], gallery.photos)
         here = place >= 0
         if not here.any():
             raise CatalogueError(f"{where}: none of its {len(labels)} photos is in {folder}; `add` takes new ones")

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import shlex
+import unicodedata
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -27,7 +30,8 @@ SHOWN = 10
 
 def without_doubles(incoming: Incoming, gallery: Gallery | None, storage: Storage, keep: bool) -> Incoming:
     """Without the photos that are in the catalogue (or among `incoming`) already: by their name, by their bytes (`photo_sha`), or
-    by their vector, which computed twice differs in the last digits.
+    by their vector, which computed twice differs in the last digits. A new photo whose file has the name of another one there, as
+    cameras give it, goes in with more of its path for a name.
 
     Args:
         keep: pictures that are there under another name stay.
@@ -36,6 +40,8 @@ def without_doubles(incoming: Incoming, gallery: Gallery | None, storage: Storag
         CatalogueError: a name that is another photo's or another animal's there; a picture that is there under another animal;
             all are told at once.
     """
+    if gallery is not None:
+        incoming = _told_from_others(incoming, gallery, storage)
     table = incoming.table
     before = 0 if gallery is None else len(gallery)
     known = (
@@ -76,6 +82,36 @@ def without_doubles(incoming: Incoming, gallery: Gallery | None, storage: Storag
         raise CatalogueError("\n  ".join(["nothing was written:", *conflicts[:SHOWN], *more]))
     kept = incoming.only(~out)
     return Incoming(kept.table, kept.vectors, kept.model, told)
+
+
+def _told_from_others(incoming: Incoming, gallery: Gallery, storage: Storage) -> Incoming:
+    """With longer names for photos whose name is another photo's there, where their path is known."""
+    if "path" not in incoming.table.columns:
+        return incoming
+    rows = gallery.photos.get_indexer(pd.Index(incoming.table["photo"]))
+    there = np.flatnonzero((rows >= 0) & (incoming.table["path"] != "").to_numpy())
+    others = there[~_same_photos(incoming, there, gallery, rows[there], storage)]
+    if not len(others):
+        return incoming
+    names, told = incoming.table["photo"].tolist(), list(incoming.told)
+    taken = set(names)
+    for new in others.tolist():
+        path = Path(incoming.table["path"].iloc[new])
+        parts = [unicodedata.normalize("NFC", part) for part in path.parts if part != path.anchor]
+        for depth in range(names[new].count("/") + 2, len(parts) + 1):
+            name = "/".join(parts[-depth:])
+            row = gallery.photos.get_indexer(pd.Index([name]))
+            if row[0] >= 0:
+                if not _same_photos(incoming, np.array([new]), gallery, row, storage)[0]:
+                    continue
+            elif name in taken:
+                continue
+            else:
+                told.append(f"{names[new]} is another photo's name there: this one is called {name}")
+            names[new] = name
+            taken.add(name)
+            break
+    return replace(incoming, table=incoming.table.assign(photo=pd.Series(names, dtype="str")), told=told)
 
 
 def _same_photos(

@@ -83,7 +83,8 @@ def add(folder: str | Path, incoming: Incoming, keep_doubles: bool = False) -> t
         generations.clear(folder, gallery.manifest)
         refuse_other_model(incoming.model, gallery.manifest.model, str(folder))
         incoming = without_doubles(incoming, gallery, gallery.manifest.config.storage, keep_doubles)
-        doubtful = doubtful_names(incoming.table["animal"].tolist(), gallery.animals)
+        new = sorted(set(incoming.table["animal"]) - set(gallery.animals))
+        doubtful = [*_news(new, gallery.animals), *doubtful_names(new, gallery.animals)]
         if len(incoming):
             gallery = generations.append(gallery, incoming.table, incoming.vectors)
     return gallery, [*mourned(died), *unchecked(incoming.model), *incoming.told, *more, *doubtful]
@@ -112,8 +113,8 @@ def remove(folder: str | Path, photos: Sequence[str] = (), animals: Sequence[str
 
 
 def merge(folder: str | Path, animals: Sequence[str], into: str) -> tuple[Gallery, Told]:
-    """What was taken for several animals is one, called `into` (one of them, another one, or a new name). What the photos'
-    animal was called stands in the column `was`, so that `split` can take it back.
+    """What was taken for several animals is one, called `into` (one of them, another one, or a new name). The name that a photo
+    came with stands in the column `was`, so that `split` can take it back.
 
     Raises:
         CatalogueError: an animal that the catalogue doesn't have, another writer.
@@ -123,13 +124,28 @@ def merge(folder: str | Path, animals: Sequence[str], into: str) -> tuple[Galler
         rows = np.zeros(len(gallery), bool)
         for animal in animals:
             rows |= rows_of_animal(gallery, animal)
+        before = gallery.table
         gallery = generations.commit(gallery, _renamed(gallery, rows, into))
-    into, told = unicodedata.normalize("NFC", into), [f"{into} now has {int((gallery.table['animal'] == into).sum())} photos"]
-    others = [name for name in dict.fromkeys(unicodedata.normalize("NFC", one) for one in animals) if name != into]
-    if others and (gallery.table[tables.WAS][gallery.table["animal"] == into] != others[0]).any():  # else it was a renaming
-        back = shlex.join(["split", into, "--where", f"{tables.WAS}={others[0]}", "--to", others[0]])
-        told.append(f"if that was a mistake, `{back}`")
-    return gallery, [*mourned(died), *told]
+    into = unicodedata.normalize("NFC", into)
+    told = f"{into} now has {int((gallery.table['animal'] == into).sum())} photos"
+    return gallery, [*mourned(died), told, *_way_back(before, gallery.table, into)]
+
+
+def _way_back(before: pd.DataFrame, after: pd.DataFrame, into: str) -> Told:
+    """A line a former animal, how it is parted from the others again; none where nothing was put together."""
+    own = (after["animal"] == into).to_numpy()
+    if before["animal"][own].nunique() < 2:
+        return []
+    told, was = [], after[tables.WAS].to_numpy(object)
+    for name in sorted(set(before["animal"][own]) - {into}):
+        mine = own & (before["animal"] == name).to_numpy()
+        names = sorted(set(was[mine]))
+        if (np.isin(was, names) & own & ~mine).any():  # others came with that name too
+            told.append(f"{name} is told from other photos that came with its name by nothing any more")
+        else:
+            back = shlex.join(["split", into, "--where", f"{tables.WAS}={'|'.join(names)}", "--to", name])
+            told.append(f"if {name} is another animal after all, `{back}`")
+    return told
 
 
 def split(
@@ -202,6 +218,16 @@ def _named(incoming: Incoming) -> Incoming:
     return Incoming(table, incoming.vectors, incoming.model, incoming.told)
 
 
+def _news(new: Sequence[str], there: Sequence[str]) -> Told:
+    """A line about animals that the catalogue did not know: a slip of the pen would be one. Numbers are all alike: no advice."""
+    if not new:
+        return []
+    near = {name: difflib.get_close_matches(name, there[:10_000], 1, 0.8) for name in new[:20] if name.isalpha()}
+    meant = [f"is {name} {found[0]}?" for name, found in near.items() if found]
+    told = f"{len(new)} new animal{'s' if len(new) > 1 else ''}: {listed(new)}"
+    return [f"{told}; {' '.join(meant)}" if meant else told]
+
+
 def _not_taken(said: pd.DataFrame, gallery: Gallery) -> Told:
     """A line if more, or something else, is said of photos that are there, which adding them again does not change."""
     rows = gallery.photos.get_indexer(pd.Index(said["photo"]))
@@ -267,7 +293,8 @@ def _renamed(gallery: Gallery, rows: NDArray[np.bool_], animal: str) -> pd.DataF
     before = table["animal"].to_numpy(object)
     was = table[tables.WAS].to_numpy(object, copy=True) if tables.WAS in table.columns else np.full(len(table), "", object)
     renamed = rows & (before != animal)
-    was[renamed] = before[renamed]
+    was[renamed] = np.where(was[renamed] == "", before[renamed], was[renamed])
+    was[was == table["animal"].where(~rows, animal).to_numpy(object)] = ""  # it has the name that it came with again
     table.loc[rows, "animal"] = animal
     table[tables.WAS] = pd.Series(was, table.index, "str")
     tables.check(table, str(gallery.folder))

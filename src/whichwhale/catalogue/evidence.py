@@ -2,11 +2,12 @@
 
 Heads are aligned, so the same place of two passports shows the same part of the animal. At each place of the network's last maps
 the cosine of the two feature vectors is taken, the best within one step to each side, since alignment is not exact. What the map
-shows is what the network compares; it is no proof.
+shows is what the network compares, and one piece of plain water is like another; it is no proof.
 """
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -15,11 +16,14 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from whichwhale.files import write_atomically
 
 WIDTH = 384  # px of each picture
-CAPTION, GAP = 24, 4
+CAPTION, GAP, KEY = 24, 4, 22
+LETTERS = 13  # px
+LIGHT = (230, 230, 230)
 SLACK = 1  # steps of the map
 
 
@@ -52,9 +56,13 @@ def picture(
     captions: tuple[str, str],
 ) -> NDArray[np.uint8]:
     """uint8 RGB: above, the two passports [H, W, 3] under their captions; below, the same with their cosine maps [h, w] over
-    them, from blue (at most 0) to red (1)."""
+    them, from blue (at most 0) to red (1), and what the colours mean."""
     height = max(1, round(query.shape[0] * WIDTH / query.shape[1]))
-    sheet = np.full((2 * (CAPTION + height) + GAP, 2 * WIDTH + GAP, 3), 24, np.uint8)
+    below = 2 * (CAPTION + height) + GAP
+    sheet = np.full((below + KEY, 2 * WIDTH + GAP, 3), 24, np.uint8)
+    ramp = np.tile(np.linspace(0, 255, WIDTH, dtype=np.uint8), (KEY - 10, 1))
+    sheet[below + 5 : below + KEY - 5, WIDTH + GAP :] = cv2.applyColorMap(ramp, cv2.COLORMAP_JET)[..., ::-1]
+    words_of = [((4, below + 3), "cosine: blue 0, red 1; plain water agrees as well")]
     for column, (passport, cosines, caption) in enumerate(zip((query, known), (there, back), captions, strict=True)):
         x = column * (WIDTH + GAP)
         plain = cv2.resize(passport, (WIDTH, height), interpolation=cv2.INTER_LINEAR)
@@ -65,8 +73,11 @@ def picture(
         for row, (image, words) in enumerate(zip((plain, mixed), told, strict=True)):
             y = row * (CAPTION + height + GAP)
             sheet[y + CAPTION : y + CAPTION + height, x : x + WIDTH] = image
-            cv2.putText(sheet, _ascii(words), (x + 4, y + 16), cv2.FONT_HERSHEY_SIMPLEX, 0.42, (230, 230, 230), 1, cv2.LINE_AA)
-    return sheet
+            words_of.append(((x + 4, y + 4), words))
+    drawn = Image.fromarray(sheet)
+    for place, words in words_of:
+        ImageDraw.Draw(drawn).text(place, _shortened(words), LIGHT, _font())
+    return np.asarray(drawn)
 
 
 def file_names(queries: Sequence[str]) -> list[str]:
@@ -92,6 +103,17 @@ def write(path: Path, image: NDArray[np.uint8]) -> None:
     write_atomically(path, lambda stream: stream.write(content.tobytes()) and None)
 
 
-def _ascii(words: str) -> str:
-    """OpenCV's letters are ASCII."""
-    return words.encode("ascii", "replace").decode("ascii")
+@functools.cache
+def _font() -> ImageFont.FreeTypeFont:
+    """DejaVu Sans, which comes with matplotlib: names have other letters than ASCII's."""
+    from matplotlib import get_data_path
+
+    return ImageFont.truetype(str(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), LETTERS)
+
+
+def _shortened(words: str) -> str:
+    """What has room above a picture; of longer words the end."""
+    words = unicodedata.normalize("NFC", words)
+    while _font().getlength(words) > WIDTH - 8:
+        words = "…" + words.lstrip("…")[1:]
+    return words

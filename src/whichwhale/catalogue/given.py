@@ -8,8 +8,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from whichwhale.catalogue import incoming as coming
+from whichwhale.catalogue import table as tables
 from whichwhale.catalogue.errors import CatalogueError
 from whichwhale.catalogue.incoming import Incoming
+from whichwhale.catalogue.manifest import Model
 from whichwhale.predictions import ROLE_NAMES
 
 
@@ -25,11 +27,17 @@ def add_source(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def incoming_of(options: argparse.Namespace, sources: Sequence[str]) -> tuple[Incoming, list[str]]:
+def incoming_of(
+    options: argparse.Namespace, sources: Sequence[str], ours: tuple[Model, str] | None = None
+) -> tuple[Incoming, list[str]]:
     """What the options name, among it photos and folders as `sources`; and what could not be read, a line each.
 
+    Args:
+        ours: model and folder of the catalogue that it is for, if there is one.
+
     Raises:
-        CatalogueError: neither photos with a model nor vectors, or both; otherwise as `incoming.of_photos` and `of_file`.
+        CatalogueError: neither photos with a model nor vectors, or both; another model than the catalogue's; otherwise as
+            `incoming.of_photos` and `of_file`.
     """
     if options.vectors is not None:
         if sources or (options.model and not getattr(options, "evidence", None)):
@@ -41,7 +49,9 @@ def incoming_of(options: argparse.Namespace, sources: Sequence[str]) -> tuple[In
         raise CatalogueError(
             "photos need a --model that embeds them, the run folder of one fit, such as runs/<dataset>/<model>/foldall"
         )
-    return coming.of_photos(sources, options.model)
+    if options.table is not None:
+        coming.refuse_unlabelled(sources, tables.read_labels(options.table), str(options.table))
+    return coming.of_photos(sources, options.model, ours)
 
 
 def ended(failed: Sequence[str], told: Sequence[str] = ()) -> int:

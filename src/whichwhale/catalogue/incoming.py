@@ -54,20 +54,19 @@ class Incoming:
         return replace(self, table=self.table[kept].reset_index(drop=True), vectors=self.vectors[kept], told=told)
 
     def labelled(self, labels: pd.DataFrame, where: str) -> Incoming:
-        """With the columns of a table of labels [photo, …]; it wins over what was known, but an empty cell says nothing.
+        """With the columns of a table of labels [photo, …]; it wins over what was known, but an empty cell says nothing. A row
+        may name a photo by its file alone, if one alone is called so (`table.places`).
 
         Raises:
             CatalogueError: none of the photos is in it.
         """
-        place = pd.Index(labels["photo"]).get_indexer(pd.Index(self.table["photo"]))
-        if (place < 0).all():
-            raise CatalogueError(
-                f"{where}: has a row for none of the {len(self)} photos; the first there is {labels['photo'].iloc[0]!r}, "
-                f"the first photo {self.table['photo'].iloc[0]!r}"
-                if len(labels)
-                else f"{where}: has no row"
-            )
+        place, told = _rows_of(labels, self.table["photo"], where), list(self.told)
         table, found = self.table.copy(), place >= 0
+        by_file = found & (labels["photo"].to_numpy(object)[place] != table["photo"].to_numpy(object))
+        if by_file.any():
+            first = int(by_file.argmax())
+            one = f"{labels['photo'].iloc[place[first]]} for {table['photo'].iloc[first]}"
+            told.append(f"{where}: {int(by_file.sum())} photos are named by their files alone, such as {one}")
         for name in labels.columns.drop("photo"):
             values = table[name].to_numpy(object) if name in table.columns else np.full(len(table), "", object)
             said = labels[name].to_numpy(object)[place[found]]
@@ -75,7 +74,28 @@ class Incoming:
             table[name] = pd.Series(values, dtype="str")
         if self.seen is not None and "learned" not in labels.columns:
             table["learned"] = learned.said(table, self.seen)  # by the animals too, which may be known only now
-        return replace(self, table=table)
+        return replace(self, table=table, told=told)
+
+
+def _rows_of(labels: pd.DataFrame, photos: pd.Series, where: str) -> NDArray[np.int64]:
+    """The row of each photo [N] in a table of labels, -1 where it has none; raises CatalogueError if no photo has one."""
+    of_row = tables.places(labels["photo"], pd.Index(photos))
+    place = np.full(len(photos), -1, np.int64)
+    place[of_row[of_row >= 0]] = np.flatnonzero(of_row >= 0)
+    if (place < 0).all():
+        raise CatalogueError(
+            f"{where}: has a row for none of the {len(photos)} photos; the first there is {labels['photo'].iloc[0]!r}, the first "
+            f"photo {photos.iloc[0]!r}"
+            if len(labels)
+            else f"{where}: has no row"
+        )
+    return place
+
+
+def refuse_unlabelled(where: Sequence[str | Path], labels: pd.DataFrame, source: str) -> None:
+    """Raises CatalogueError if the table of labels from `source` has a row for none of the photos in files and folders: before
+    thousands of them are embedded."""
+    _rows_of(labels, photos_in(where)["photo"], source)
 
 
 def of_file(path: str | Path, roles: Sequence[str] = ROLE_NAMES) -> Incoming:
@@ -232,20 +252,25 @@ def _told_apart(names: list[str], paths: Sequence[Path]) -> list[str]:
     return names
 
 
-def of_photos(where: Sequence[str | Path], model: str | Path) -> tuple[Incoming, list[str]]:
+def of_photos(
+    where: Sequence[str | Path], model: str | Path, ours: tuple[Model, str] | None = None
+) -> tuple[Incoming, list[str]]:
     """Photos of files and folders, with the vectors that a fitted model makes of them and, where the model says so, whether it
     learned from them; beside it what can't be read, a line each.
 
     Args:
         model: run folder of one fit (`runs/<dataset>/<model>/fold0`, `…/foldall`).
+        ours: the catalogue's model and its folder: another one is refused before anything is embedded.
 
     Raises:
-        CatalogueError: no photo, or none that can be read; ValueErrors of `whichwhale.load`.
+        CatalogueError: no photo, or none that can be read, another model; ValueErrors of `whichwhale.load`.
     """
     table = photos_in(where)
     from whichwhale.identifier import load  # torch takes seconds to import
 
     embedder = load(model).embedder()
+    if ours is not None:
+        refuse_other_model(Model(weights_sha=embedder.weights_sha, dims=ours[0].dims), *ours)
     found = embedder.embed(table["path"].tolist())
     kept = np.isin(np.arange(len(table)), found.rows)
     if not kept.any():

@@ -31,13 +31,16 @@ def writing(folder: Path, doing: str, new: bool = False) -> Iterator[str | None]
         new: there need not be a catalogue yet, nor the folder.
 
     Raises:
-        CatalogueError: there is no catalogue; somebody else is writing, names the process.
+        CatalogueError: there is no catalogue; its folder can't be written to; somebody else is writing, names the process.
     """
-    if new:
-        folder.mkdir(parents=True, exist_ok=True)
-    elif not (folder / MANIFEST).exists():
+    if not new and not (folder / MANIFEST).exists():
         raise absent(folder)
-    descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        if new:
+            folder.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise _unwritable(folder, error.strerror) from None
     try:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -61,6 +64,22 @@ def writing(folder: Path, doing: str, new: bool = False) -> Iterator[str | None]
             os.ftruncate(descriptor, 0)
     finally:
         os.close(descriptor)  # and with it the lock
+
+
+def refuse_unwritable(folder: Path) -> None:
+    """Raises CatalogueError if the folder, or the one that it would be made in, can't be written to: before hours of work."""
+    place = folder.absolute()
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise _unwritable(folder, "permission denied")
+
+
+def _unwritable(folder: Path, why: str | None) -> CatalogueError:
+    return CatalogueError(
+        f"{folder}: can't be written to ({why}), though a catalogue there can be searched; name another folder, or have it made "
+        "writable"
+    )
 
 
 def _told(text: bytes) -> str | None:

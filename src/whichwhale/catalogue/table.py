@@ -2,9 +2,9 @@
 
 `key` (of its vector), `photo` (a name, unique), `animal`, `status` (approved, or a word of the user's own) stand in every
 catalogue. Optional: `date` (YYYY, YYYY-MM or YYYY-MM-DD), `encounter` (photos of one meeting; calibration leaves them out
-together, and no measurement compares two of one animal), `was` (what its animal was called before the last `merge` or `split`),
-`learned` (yes | no: whether the model learned from the photo), `path` (of the photo, for pictures), `photo_sha`, and whatever
-other columns came along, such as place and side. All but `key` are text; empty where nothing is known.
+together, and no measurement compares two of one animal), `was` (the name it came with, where `merge` or `split` gave its
+animal another one), `learned` (yes | no: whether the model learned from the photo), `path` (of the photo, for pictures),
+`photo_sha`, and whatever other columns came along, such as place and side. All but `key` are text; empty where nothing is known.
 """
 
 from __future__ import annotations
@@ -45,6 +45,21 @@ def plain(texts: pd.Series) -> pd.Series:
     """Texts without blanks about them, each character in one form (Unicode's NFC): folders of some systems take letters with
     accents apart, and a name would be two."""
     return texts.str.strip().str.normalize("NFC")
+
+
+def places(names: pd.Series, photos: pd.Index) -> NDArray[np.int64]:
+    """The place of each name among `photos` [N], -1 where there is none: of the photo that is called so, or of the only other one
+    whose file is, if it lies in a folder and the name says none."""
+    found = photos.get_indexer(pd.Index(names)).astype(np.int64)
+    if (found >= 0).all() or not len(photos):
+        return found
+    files = pd.Index(photos.str.rpartition("/").get_level_values(2))
+    lone = ~files.duplicated(keep=False)
+    lone[found[found >= 0]] = False
+    only = pd.Series(np.flatnonzero(lone), index=files[lone], dtype="int64")
+    rest = found < 0
+    found[rest] = only.reindex(names[rest]).fillna(-1).to_numpy().astype(np.int64)
+    return found
 
 
 def to_csv(table: pd.DataFrame) -> bytes:
