@@ -63,7 +63,7 @@ def test_changes_may_stand_behind_options_too(capsys: pytest.CaptureFixture) -> 
 
 def test_whoever_stops_reading_has_read_enough(tmp_path: Path) -> None:
     """As `| head -1` does, of more than a pipe holds; and of less, which is written when the program ends."""
-    code = "import sys; from whichwhale import command_line as c; sys.exit(c.carried_out(lambda: print('x\\n' * int(sys.argv[1]))))"
+    code = "import sys; from whichwhale import command_line as c; sys.exit(c.carried_out(lambda: print('x' * int(sys.argv[1]))))"
     for lines in ("100000", "10"):
         writer = subprocess.Popen([sys.executable, "-c", code, lines], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         writer.stdout.close()
