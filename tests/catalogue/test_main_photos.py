@@ -215,3 +215,35 @@ def test_photos_of_ones_own_are_measured_and_asked(
     assert "1 photos left out: the model learned from them" in capsys.readouterr().out
     assert main([*embed, "vectors.txt"]) == 2
     assert "vectors go into an .npz" in capsys.readouterr().err
+
+
+def test_what_contradicts_is_refused_before_anything_is_embedded(
+    photos: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["build", "whales", "photos", "--model", str(model)]) == 0
+    other = tmp_path / "runs" / "heads" / "net" / "fold1"
+    torch.manual_seed(1)
+    config = IdentifyConfig.model_validate(SETTINGS)
+    run = RunFolder.start(other, config, {"tables": {}})
+    fitted.write(run, Identifier(config, 3, 0), ["a", "b", "c"])
+    run.set_status("fitted")
+    shutil.copy("photos/w1/0.png", "copy.png")
+    Path("table.csv").write_text("photo,animal\nnobody.png,w1\n")
+    capsys.readouterr()
+
+    def embedded(*_: object) -> None:
+        raise AssertionError("photos were embedded for nothing")
+
+    monkeypatch.setattr("whichwhale.identifier.Embedder.embed", embedded)
+    add = ["add", "whales", "--model", str(model)]
+    assert main([*add, "photos", "--animal", "w1"]) == 2  # those of w0 as well
+    assert (
+        "w0/0.png: is there as w0, here as w1; if that is right, `split w0 --photos w0/0.png --to w1`" in capsys.readouterr().err
+    )
+    assert main([*add, "copy.png", "--animal", "w2"]) == 2
+    assert "copy.png (w2) is the same picture as w1/0.png (w1); leave one out" in capsys.readouterr().err
+    assert main([*add, "copy.png", "--table", "table.csv"]) == 2
+    assert "table.csv: has a row for none of the 1 photos" in capsys.readouterr().err
+    for command in (["add", "whales"], ["search", "whales"]):
+        assert main([*command, "copy.png", "--model", str(other)]) == 2
+        assert "vectors of two models say nothing of one another" in capsys.readouterr().err

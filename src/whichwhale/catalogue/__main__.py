@@ -11,7 +11,19 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from whichwhale.catalogue import asking, bands, describing, editing, fitting, generations, judging, reliability, trials, trust
+from whichwhale.catalogue import (
+    asking,
+    bands,
+    describing,
+    doubles,
+    editing,
+    fitting,
+    generations,
+    judging,
+    reliability,
+    trials,
+    trust,
+)
 from whichwhale.catalogue import gallery as galleries
 from whichwhale.catalogue import incoming as coming
 from whichwhale.catalogue import table as tables
@@ -183,6 +195,10 @@ def _add(options: argparse.Namespace) -> int:
     refuse_unwritable(options.catalogue)
     if options.table is not None:
         tables.read_labels(options.table)
+    if options.vectors is None and options.sources:
+        photos = coming.photos_in(options.sources)
+        known = _labelled(options, Incoming(photos, np.zeros((len(photos), 0), np.float32), before.manifest.model)).table
+        doubles.refuse_contradictions(known, before, options.keep_doubles)
     incoming, failed = incoming_of(options, options.sources, (before.manifest.model, str(options.catalogue)))
     named, nameless, beside = _named(options, incoming, before.photos)
     gallery, told = editing.add(options.catalogue, named, options.keep_doubles)

@@ -20,6 +20,7 @@ from whichwhale.catalogue.encoding import decode, encode
 from whichwhale.catalogue.errors import CatalogueError
 from whichwhale.catalogue.gallery import BLOCK, Gallery
 from whichwhale.catalogue.incoming import Incoming
+from whichwhale.files import sha256
 
 SAME_PHOTO = 0.9999  # cosine above which two vectors of one name are one photo's, computed twice
 # How far apart two vectors of one picture may lie, computed twice and stored: rounding moves a few components by a step.
@@ -59,10 +60,7 @@ def without_doubles(incoming: Incoming, gallery: Gallery | None, storage: Storag
             if not same:
                 conflicts.append(f"{names[before + new]}: this name is another photo's there (of {animal}); give it another name")
             elif animal != animals[before + new]:
-                conflicts.append(
-                    f"{names[before + new]}: is there as {animal}, here as {animals[before + new]}; if that is right, "
-                    f"`{_renaming(gallery, str(names[before + new]), str(animal), str(animals[before + new]))}`"
-                )
+                conflicts.append(_other_animal(gallery, str(names[before + new]), str(animal), str(animals[before + new])))
         out[there] = True
         if len(there) and not conflicts:
             told.append(f"{len(there)} photos are in the catalogue already")
@@ -73,15 +71,50 @@ def without_doubles(incoming: Incoming, gallery: Gallery | None, storage: Storag
             out[new] = True
             told.append(f"{names[before + new]} is {names[first]} again ({animals[first]}) and is left out")
         else:
-            conflicts.append(
-                f"{names[before + new]} ({animals[before + new]}) is the same picture as {names[first]} ({animals[first]}); "
-                "leave one out, `merge` the two if they are one animal, or --keep-doubles"
-            )
+            conflicts.append(_other_picture(names[before + new], animals[before + new], names[first], animals[first]))
+    _refuse(conflicts)
+    kept = incoming.only(~out)
+    return Incoming(kept.table, kept.vectors, kept.model, told)
+
+
+def refuse_contradictions(photos: pd.DataFrame, gallery: Gallery, keep: bool) -> None:
+    """Refuse what `without_doubles` would, as far as the files' bytes tell it, before anything is embedded.
+
+    Args:
+        photos: `photo`, `path`, and `animal` ("" where it is not known).
+
+    Raises:
+        CatalogueError: a picture that is there under another animal.
+    """
+    shas, conflicts = pd.Series(_shas(gallery)), []
+    row = pd.Series(shas.index, index=shas)[lambda one: (one.index != "") & ~one.index.duplicated()]
+    for name, path, animal in photos[["photo", "path", "animal"]].itertuples(index=False):
+        first = row.get(sha256(path)) if animal and Path(path).is_file() and len(row) else None
+        if first is None or (there := str(gallery.table["animal"].iloc[first])) == animal:
+            continue
+        known = str(gallery.table["photo"].iloc[first])
+        if known == name:
+            conflicts.append(_other_animal(gallery, name, there, animal))
+        elif not keep:
+            conflicts.append(_other_picture(name, animal, known, there))
+    _refuse(conflicts)
+
+
+def _refuse(conflicts: Sequence[str]) -> None:
     if conflicts:
         more = [f"… and {len(conflicts) - SHOWN} more"] if len(conflicts) > SHOWN else []
         raise CatalogueError("\n  ".join(["nothing was written:", *conflicts[:SHOWN], *more]))
-    kept = incoming.only(~out)
-    return Incoming(kept.table, kept.vectors, kept.model, told)
+
+
+def _other_animal(gallery: Gallery, photo: str, there: str, here: str) -> str:
+    return f"{photo}: is there as {there}, here as {here}; if that is right, `{_renaming(gallery, photo, there, here)}`"
+
+
+def _other_picture(photo: str, animal: str, known: str, there: str) -> str:
+    return (
+        f"{photo} ({animal}) is the same picture as {known} ({there}); leave one out, `merge` the two if they are one animal, or "
+        "--keep-doubles"
+    )
 
 
 def _told_from_others(incoming: Incoming, gallery: Gallery, storage: Storage) -> Incoming:
