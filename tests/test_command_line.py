@@ -63,9 +63,19 @@ def test_changes_may_stand_behind_options_too(capsys: pytest.CaptureFixture) -> 
 
 def test_whoever_stops_reading_has_read_enough(tmp_path: Path) -> None:
     """As `| head -1` does, of more than a pipe holds; and of less, which is written when the program ends."""
-    code = "import sys; from whichwhale import command_line as c; sys.exit(c.carried_out(lambda: print('x' * int(sys.argv[1]))))"
+    work = (
+        "(print('x' * int(sys.argv[1]), flush=True), print('done', file=sys.stderr), 3)[-1]"  # what follows is done all the same
+    )
+    code = f"import sys; from whichwhale import command_line as c; sys.exit(c.carried_out(lambda: {work}))"
     for lines in ("100000", "10"):
         writer = subprocess.Popen([sys.executable, "-c", code, lines], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
         writer.stdout.close()
-        assert writer.wait(60) == 0 and writer.stderr.read() == b""
+        assert writer.wait(60) == 3 and writer.stderr.read() == b"done\n"
         writer.stderr.close()
+
+
+def test_another_pipe_that_breaks_is_a_failure(capsys: pytest.CaptureFixture) -> None:
+    def run() -> None:
+        raise BrokenPipeError(32, "Broken pipe")
+
+    assert carried_out(run) == 2 and "Broken pipe" in capsys.readouterr().err

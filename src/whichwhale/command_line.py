@@ -6,7 +6,9 @@ import argparse
 import os
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
+from typing import Any
 
 
 def parser_of(prog: str, about: str | None, examples: str | None = None) -> argparse.ArgumentParser:
@@ -32,20 +34,46 @@ def parsed(parser: argparse.ArgumentParser, arguments: Sequence[str] | None, lat
     return options
 
 
+class _Patient:
+    """Standard output `stream` that swallows what is written when nobody reads it any more."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        try:
+            return self._stream.write(text)
+        except BrokenPipeError:
+            return self._unread(len(text))
+
+    def flush(self) -> None:
+        try:
+            self._stream.flush()
+        except BrokenPipeError:
+            self._unread(0)
+
+    def _unread(self, written: int) -> int:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, self._stream.fileno())  # what is in the buffer still goes there, at the end of the program at last
+        os.close(nowhere)
+        return written
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
 def carried_out(run: Callable[..., int | None], *what: object, by: str = "") -> int:
     """Call `run(*what)` and give the command's exit code: what `run` returns (None: 0), or 2 if it can't be carried out.
 
     That is a ValueError, as every error of the house is, or what the system refuses (OSError: a full disk, a missing file): one
     message on stderr, after the name `by` if there is one. Any other error is the program's own and keeps its traceback. Whoever
-    stops reading what is printed, as `| head` does, has read enough: that is no failure.
+    stops reading what is printed, as `| head` does, has read enough: the work goes on, and nothing more is printed.
     """
     try:
-        code = run(*what) or 0
-        sys.stdout.flush()
+        with redirect_stdout(_Patient(sys.stdout)):
+            code = run(*what) or 0
+            sys.stdout.flush()
         return code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # else the end of the program would complain
-        return 0
     except (ValueError, OSError) as problem:
         print(f"{by}: {problem}" if by else problem, file=sys.stderr)
         return 2

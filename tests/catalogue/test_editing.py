@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -148,7 +149,14 @@ def test_photos_that_came_with_one_name_are_not_told_apart_by_it(folder: Path, m
     made()
     split(folder, "a0", ["p0_0.jpg"], "a1")
     _, told = merge(folder, ["a0", "a1"], into="a1")
-    assert told[1] == "a0 is told from other photos that came with its name by nothing any more"
+    back = "`split a1 --photos p0_1.jpg p0_2.jpg --to a0`"
+    assert told[1] == f"if a0 is another animal after all, {back}"
+    for number, name in enumerate(("M12..14", "a1|a2")):  # a filter would take them for a range, and for two names
+        more = some_photos(1, 2, first=20 + number)
+        add(folder, Incoming(more.table.assign(animal=name), more.vectors, more.model))
+        told = merge(folder, [name, "a1"], into="a1")[1]
+        back = shlex.join(["split", "a1", "--photos", *more.table["photo"], "--to", name])
+        assert f"if {name} is another animal after all, `{back}`" in told
 
 
 def test_photos_that_are_there_are_not_changed_by_adding_them_again(folder: Path, made) -> None:

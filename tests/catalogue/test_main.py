@@ -379,6 +379,35 @@ def test_a_folder_that_cannot_be_written_to_is_refused_first(
 
 def test_columns_that_would_be_taken_for_others_are_not_set(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     build(tmp_path / "w", some_photos(4, 3), CatalogueConfig())
-    for column in ("vectors", "model", "was"):
+    for column in ("photo_sha", "animal", "was"):
         assert main(["set", str(tmp_path / "w"), f"{column}=3", "--animals", "a0"]) == 2
         assert f"the column '{column}' can't be set" in capsys.readouterr().err
+
+
+def test_a_row_of_an_old_photo_names_no_new_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The whole project's table, and a second card of the camera whose files are called as the first one's."""
+    photos = some_photos(4, 2)
+
+    def write(card: str, names: list[str], rows: list[int]) -> list[str]:
+        paths = np.array([f"/{card}/{name}" for name in names])
+        np.savez(tmp_path / f"{card}.npz", vectors=photos.vectors[rows], photo=np.array(names), path=paths, model="m")
+        return ["--vectors", str(tmp_path / f"{card}.npz"), "--table", str(tmp_path / "t.csv")]
+
+    whales = str(tmp_path / "w")
+    (tmp_path / "t.csv").write_text("photo,animal,date\nIMG_1.jpg,a0,2015\nIMG_2.jpg,a1,2015\nIMG_3.jpg,a2,2020\n")
+    assert main(["build", whales, *write("c1", ["IMG_1.jpg", "IMG_2.jpg"], [0, 2])]) == 0
+    capsys.readouterr()
+    assert main(["add", whales, *write("c2", ["IMG_1.jpg", "IMG_3.jpg", "deep/IMG_2.jpg"], [6, 4, 7])]) == 1
+    told = capsys.readouterr()
+    assert "IMG_1.jpg is another photo's name there: this one is called c2/IMG_1.jpg" in told.out
+    assert "2 photos of which nobody says which animal they show: c2/IMG_1.jpg, deep/IMG_2.jpg" in told.err
+    assert "would change" not in told.out
+    table = read(tmp_path / "w").table
+    assert table[["photo", "animal"]].to_numpy().tolist() == [["IMG_1.jpg", "a0"], ["IMG_2.jpg", "a1"], ["IMG_3.jpg", "a2"]]
+    (tmp_path / "t.csv").write_text("photo,animal,date\nc2/IMG_1.jpg,a3,2020\n")
+    assert main(["add", whales, *write("c2", ["IMG_1.jpg"], [6])]) == 0
+    # the second card's own table, by its files' names, would change the first card's photos: that is said
+    (tmp_path / "s.csv").write_text("photo,place\nIMG_1.jpg,Fundy\n")
+    capsys.readouterr()
+    assert main(["set", whales, "--table", str(tmp_path / "s.csv")]) == 0
+    assert "IMG_1.jpg is taken for IMG_1.jpg, not for c2/IMG_1.jpg (1 such rows)" in capsys.readouterr().out

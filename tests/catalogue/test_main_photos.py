@@ -16,6 +16,7 @@ from whichwhale.catalogue.__main__ import main
 from whichwhale.catalogue.gallery import read
 from whichwhale.catalogue.incoming import of_file
 from whichwhale.config import to_yaml
+from whichwhale.embedder import Embedder
 from whichwhale.identifier import LoadError
 from whichwhale.identify import fitted
 from whichwhale.identify.config import IdentifyConfig
@@ -234,6 +235,7 @@ def test_what_contradicts_is_refused_before_anything_is_embedded(
     def embedded(*_: object) -> None:
         raise AssertionError("photos were embedded for nothing")
 
+    embed = Embedder.embed
     monkeypatch.setattr("whichwhale.identifier.Embedder.embed", embedded)
     add = ["add", "whales", "--model", str(model)]
     assert main([*add, "photos", "--animal", "w1"]) == 2  # those of w0 as well
@@ -244,6 +246,12 @@ def test_what_contradicts_is_refused_before_anything_is_embedded(
     assert "copy.png (w2) is the same picture as w1/0.png (w1); leave one out" in capsys.readouterr().err
     assert main([*add, "copy.png", "--table", "table.csv"]) == 2
     assert "table.csv: has a row for none of the 1 photos" in capsys.readouterr().err
+    # a picture that was kept under two names and animals is not refused when it comes again, and what can't be read is no matter
+    monkeypatch.setattr("whichwhale.identifier.Embedder.embed", embed)
+    assert main([*add, "copy.png", "--animal", "w2", "--keep-doubles"]) == 0
+    capsys.readouterr()
+    assert main([*add, "copy.png", "--animal", "w2"]) == 0 and "1 photos are in the catalogue already" in capsys.readouterr().out
+    monkeypatch.setattr("whichwhale.identifier.Embedder.embed", embedded)
     for command in (["add", "whales"], ["search", "whales"]):
         assert main([*command, "copy.png", "--model", str(other)]) == 2
         assert "vectors of two models say nothing of one another" in capsys.readouterr().err

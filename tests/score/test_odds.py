@@ -69,10 +69,10 @@ def test_searches_of_pairs() -> None:
     """Sighting 0 of animal 0 among two of its own and one of animal 2; sighting 1 of animal 1 among animal 2 alone."""
     query, first = np.array([0, 0, 0, 1]), np.array([0, 0, 0, 1])
     second = np.array([0, 0, 2, 2])
-    evidence = Evidence(("face",), np.zeros((4, 1)), first == second, query, first, second, np.array([3, 3, 3, 5]), 4)
-    found = odds.searches(evidence, np.array([1.0, 2.5, -1.0, 0.0]))
+    evidence = Evidence(("face", "ear"), np.zeros((4, 2)), first == second, query, first, second, np.array([3, 3, 3, 5]), 4)
+    found = odds.searches(evidence, np.array([[1.0, np.nan], [2.5, 0.5], [np.nan, -1.0], [0.0, 0.0]]))
     assert len(found) == 1 and found.right.tolist() == [0] and found.group.tolist() == [3]
-    mean = np.log((np.exp(1.0) + np.exp(2.5)) / 2)
+    mean = np.log((np.exp(1.0) + np.exp(2.5)) / 2) + 0.5  # of the ear there is one sighting
     np.testing.assert_allclose(found.ratio, [[mean, -np.inf, -1.0, -np.inf]])
     assert found.without_own().tolist() == [[-np.inf, -np.inf, -1.0, -np.inf]]
 
@@ -106,4 +106,19 @@ def test_a_group_is_judged_by_what_did_not_see_it() -> None:
 def test_the_mean_of_likelihood_ratios() -> None:
     found = odds.mean_ratio(np.log([3.0, 5.0, 7.0, 1.0]), np.array([0, 2, 3]))
     np.testing.assert_allclose(found, np.log([4.0, 7.0, 1.0]))
+    found = odds.mean_ratio(np.array([np.nan, np.log(5.0), np.nan, np.nan]), np.array([0, 2]))
+    assert found[0] == pytest.approx(np.log(5.0)) and np.isnan(found[1])
     assert len(odds.mean_ratio(np.zeros(0), np.zeros(0, np.int64))) == 0
+
+
+def test_a_group_whose_others_are_too_few_is_not_judged() -> None:
+    """Three groups, of which two have pairs of two animals: without the first of these nothing can be fitted."""
+    rng = np.random.default_rng(4)
+    group = np.repeat([0, 1, 2], [10, 10, 1])
+    first, second = (one.ravel() for one in np.meshgrid(np.arange(21), np.arange(21), indexing="ij"))
+    kept = group[first] == group[second]
+    first, second = first[kept], second[kept]
+    same = first == second
+    cosine = (rng.normal(size=(len(first), 1)) + 2.0 * same[:, None]) / 5
+    pairs = Evidence(("face",), cosine, same, first, first, second, group[first], 21)
+    assert len(odds.judged(pairs)) == 0 and odds.fit(odds.searches(pairs, fusion.crossed(pairs))).power > 0

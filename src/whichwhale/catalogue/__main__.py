@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -145,24 +145,26 @@ def _add_queries(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--query-table", type=Path, metavar="CSV", help="whom they show: photo, animal")
 
 
-def _labelled(options: argparse.Namespace, incoming: Incoming) -> Incoming:
-    """With what the table says."""
+def _labelled(options: argparse.Namespace, incoming: Incoming, known: pd.Index | None = None) -> Incoming:
+    """With what the table says; `known` are the catalogue's photos."""
     if options.table is not None:
-        incoming = incoming.labelled(tables.read_labels(options.table), str(options.table))
+        incoming = incoming.labelled(tables.read_labels(options.table), str(options.table), known)
     if options.animal is not None:
         incoming = incoming.labelled(incoming.table[["photo"]].assign(animal=options.animal), "--animal")
     return incoming
 
 
-def _named(options: argparse.Namespace, incoming: Incoming, known: Collection[str] = ()) -> tuple[Incoming, list[str], list[str]]:
+def _named(
+    options: argparse.Namespace, incoming: Incoming, known: pd.Index | None = None
+) -> tuple[Incoming, list[str], list[str]]:
     """The photos whose animal is known, with what the table says; those that nobody names, a line; and a line of rows whose
     photos are neither here nor `known`, which is no failure: a table may be of more than what is to go in. Nor has one to name
     all that a run predicted."""
-    incoming, failed, told = _labelled(options, incoming), [], []
+    incoming, failed, told = _labelled(options, incoming, known), [], []
     if options.table is not None:
         rows = tables.read_labels(options.table)["photo"]
-        rows = rows[tables.places(rows, pd.Index(incoming.table["photo"])) < 0]
-        if nowhere := sorted(set(rows) - set(known)):
+        rows = rows[tables.places(rows, pd.Index(incoming.table["photo"]), known) < 0]
+        if nowhere := sorted(rows if known is None else rows[~rows.isin(known)]):
             told.append(f"{options.table}: {len(nowhere)} rows are of photos that are not here: {listed(nowhere)}")
     named = (incoming.table["animal"] != "").to_numpy() if "animal" in incoming.table.columns else np.zeros(len(incoming), bool)
     if named.any() and not named.all():
@@ -197,9 +199,11 @@ def _add(options: argparse.Namespace) -> int:
         tables.read_labels(options.table)
     if options.vectors is None and options.sources:
         photos = coming.photos_in(options.sources)
-        known = _labelled(options, Incoming(photos, np.zeros((len(photos), 0), np.float32), before.manifest.model)).table
-        doubles.refuse_contradictions(known, before, options.keep_doubles)
+        bare = Incoming(photos, np.zeros((len(photos), 0), np.float32), before.manifest.model)
+        doubles.refuse_contradictions(_labelled(options, bare, before.photos).table, before, options.keep_doubles)
     incoming, failed = incoming_of(options, options.sources, (before.manifest.model, str(options.catalogue)))
+    coming.refuse_other_model(incoming.model, before.manifest.model, str(options.catalogue))
+    incoming = doubles.told_from_others(incoming, before)  # a row of the table by the short name is the other photo's
     named, nameless, beside = _named(options, incoming, before.photos)
     gallery, told = editing.add(options.catalogue, named, options.keep_doubles)
     added = f"added {len(gallery) - len(before)}"

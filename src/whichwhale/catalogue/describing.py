@@ -17,7 +17,6 @@ from whichwhale.catalogue.editing import Told, mourned, rows_of, rows_of_animal
 from whichwhale.catalogue.errors import CatalogueError, listed
 from whichwhale.catalogue.filters import matching
 from whichwhale.catalogue.gallery import Gallery
-from whichwhale.catalogue.incoming import OWN
 from whichwhale.catalogue.lock import writing
 
 FIXED = {
@@ -26,7 +25,7 @@ FIXED = {
     "animal": "`merge` and `split` say who is who",
     tables.WAS: "`merge` and `split` write it",
     "photo_sha": "it is of the photo's bytes",
-} | {name: "vectors' own files have something else by that name" for name in OWN if name != "photo"}
+}
 
 
 def describe(
@@ -84,6 +83,7 @@ def describe_by(folder: str | Path, labels: pd.DataFrame, where: str) -> tuple[G
             others = labels["photo"][~here].tolist()
             told.append(f"{where}: {len(others)} rows are of photos that are not in the catalogue: {listed(others)}")
         labels, at = labels[here], place[here]
+        told += _doubtful(labels["photo"], gallery.table["photo"].iloc[at], gallery.photos, where)
         if "animal" in labels.columns:
             ours, theirs = gallery.table["animal"].to_numpy(object)[at], labels["animal"].to_numpy(object)
             if (other := (theirs != "") & (theirs != ours)).any():
@@ -97,6 +97,25 @@ def describe_by(folder: str | Path, labels: pd.DataFrame, where: str) -> tuple[G
             raise CatalogueError(f"{where}: has no column to set beside {listed(list(labels.columns))}")
         gallery, changed = _change(gallery, at, columns)
     return gallery, [*mourned(died), *told, changed]
+
+
+def _doubtful(rows: pd.Series, meant: pd.Series, photos: pd.Index, where: str) -> Told:
+    """Lines about rows that name photos [N] by their files alone, and about those that name one whose file's name other photos of
+    the catalogue have, which the table has no row of."""
+    by_file = rows.to_numpy(object) != meant.to_numpy(object)
+    told = []
+    if by_file.any():
+        first = int(by_file.argmax())
+        one = f"{rows.iloc[first]} for {meant.iloc[first]}"
+        told.append(f"{where}: {int(by_file.sum())} photos are named by their files alone, such as {one}")
+    others = photos[~photos.isin(pd.Index(meant)) & photos.str.contains("/", regex=False)]
+    files = pd.Index(others.str.rpartition("/").get_level_values(2)) if len(others) else others
+    if (like := rows.isin(files).to_numpy() & ~by_file).any():
+        first = str(rows.iloc[int(like.argmax())])
+        told.append(
+            f"{where}: {first} is taken for {first}, not for {others[list(files).index(first)]} ({int(like.sum())} such rows)"
+        )
+    return told
 
 
 def _change(gallery: Gallery, at: NDArray[np.int64], columns: Mapping[str, NDArray[np.object_]]) -> tuple[Gallery, str]:

@@ -31,8 +31,7 @@ SHOWN = 10
 
 def without_doubles(incoming: Incoming, gallery: Gallery | None, storage: Storage, keep: bool) -> Incoming:
     """Without the photos that are in the catalogue (or among `incoming`) already: by their name, by their bytes (`photo_sha`), or
-    by their vector, which computed twice differs in the last digits. A new photo whose file has the name of another one there, as
-    cameras give it, goes in with more of its path for a name.
+    by their vector, which computed twice differs in the last digits.
 
     Args:
         keep: pictures that are there under another name stay.
@@ -41,8 +40,6 @@ def without_doubles(incoming: Incoming, gallery: Gallery | None, storage: Storag
         CatalogueError: a name that is another photo's or another animal's there; a picture that is there under another animal;
             all are told at once.
     """
-    if gallery is not None:
-        incoming = _told_from_others(incoming, gallery, storage)
     table = incoming.table
     before = 0 if gallery is None else len(gallery)
     known = (
@@ -86,17 +83,21 @@ def refuse_contradictions(photos: pd.DataFrame, gallery: Gallery, keep: bool) ->
     Raises:
         CatalogueError: a picture that is there under another animal.
     """
-    shas, conflicts = pd.Series(_shas(gallery)), []
-    row = pd.Series(shas.index, index=shas)[lambda one: (one.index != "") & ~one.index.duplicated()]
-    for name, path, animal in photos[["photo", "path", "animal"]].itertuples(index=False):
-        first = row.get(sha256(path)) if animal and Path(path).is_file() and len(row) else None
-        if first is None or (there := str(gallery.table["animal"].iloc[first])) == animal:
-            continue
-        known = str(gallery.table["photo"].iloc[first])
-        if known == name:
-            conflicts.append(_other_animal(gallery, name, there, animal))
-        elif not keep:
-            conflicts.append(_other_picture(name, animal, known, there))
+    known, animals, conflicts = gallery.table["photo"].to_numpy(object), gallery.table["animal"].to_numpy(object), []
+    rows: dict[str, list[int]] = {}
+    for row, sha in enumerate(_shas(gallery).tolist()):
+        if sha:
+            rows.setdefault(sha, []).append(row)
+    for name, path, animal in photos[["photo", "path", "animal"]].itertuples(index=False) if rows else ():
+        try:
+            there = rows.get(sha256(path), []) if animal else []
+        except OSError:
+            continue  # it is named and left out when photos are read
+        own = [row for row in there if known[row] == name]
+        if own and animals[own[0]] != animal:
+            conflicts.append(_other_animal(gallery, name, str(animals[own[0]]), animal))
+        elif there and not own and not keep and animals[there[0]] != animal:
+            conflicts.append(_other_picture(name, animal, str(known[there[0]]), str(animals[there[0]])))
     _refuse(conflicts)
 
 
@@ -117,10 +118,12 @@ def _other_picture(photo: str, animal: str, known: str, there: str) -> str:
     )
 
 
-def _told_from_others(incoming: Incoming, gallery: Gallery, storage: Storage) -> Incoming:
-    """With longer names for photos whose name is another photo's there, where their path is known."""
+def told_from_others(incoming: Incoming, gallery: Gallery) -> Incoming:
+    """With more of their path for a name for photos whose name is another photo's there, where the path is known: cameras number
+    photos anew."""
     if "path" not in incoming.table.columns:
         return incoming
+    storage = gallery.manifest.config.storage
     rows = gallery.photos.get_indexer(pd.Index(incoming.table["photo"]))
     there = np.flatnonzero((rows >= 0) & (incoming.table["path"] != "").to_numpy())
     others = there[~_same_photos(incoming, there, gallery, rows[there], storage)]

@@ -16,7 +16,7 @@ from whichwhale.catalogue import gallery as galleries
 from whichwhale.catalogue import generations
 from whichwhale.catalogue import table as tables
 from whichwhale.catalogue.config import CatalogueConfig
-from whichwhale.catalogue.doubles import without_doubles
+from whichwhale.catalogue.doubles import told_from_others, without_doubles
 from whichwhale.catalogue.errors import CatalogueError, listed
 from whichwhale.catalogue.filters import matching
 from whichwhale.catalogue.gallery import Gallery
@@ -26,6 +26,7 @@ from whichwhale.catalogue.manifest import UNNAMED
 from whichwhale.catalogue.table import APPROVED
 
 NO_NAMES = frozenset(("unknown", "unk", "unidentified", "na", "n/a", "nan", "none", "null", "no id", "?", "??", "-", "--", "x"))
+NAMED = 20  # photos of a command that is advised
 Told = list[str]
 
 
@@ -76,13 +77,15 @@ def add(folder: str | Path, incoming: Incoming, keep_doubles: bool = False) -> t
     """
     folder = Path(folder)
     refuse_other_model(incoming.model, galleries.read(folder).manifest.model, str(folder))
-    said, incoming = incoming.table, _named(incoming)
     with writing(folder, f"add {len(incoming)} photos") as died:
         gallery = galleries.read(folder)
-        more = _not_taken(said, gallery)
+        refuse_other_model(incoming.model, gallery.manifest.model, str(folder))
+        incoming = told_from_others(incoming, gallery)
+        said, incoming = incoming.table, _named(incoming)
         generations.clear(folder, gallery.manifest)
         refuse_other_model(incoming.model, gallery.manifest.model, str(folder))
         incoming = without_doubles(incoming, gallery, gallery.manifest.config.storage, keep_doubles)
+        more = _not_taken(said, gallery)  # those there are the same photos
         new = sorted(set(incoming.table["animal"]) - set(gallery.animals))
         doubtful = [*_news(new, gallery.animals), *doubtful_names(new, gallery.animals)]
         if len(incoming):
@@ -136,15 +139,19 @@ def _way_back(before: pd.DataFrame, after: pd.DataFrame, into: str) -> Told:
     own = (after["animal"] == into).to_numpy()
     if before["animal"][own].nunique() < 2:
         return []
-    told, was = [], after[tables.WAS].to_numpy(object)
+    told, was, photos = [], after[tables.WAS].to_numpy(object), after["photo"].to_numpy(object)
     for name in sorted(set(before["animal"][own]) - {into}):
         mine = own & (before["animal"] == name).to_numpy()
         names = sorted(set(was[mine]))
-        if (np.isin(was, names) & own & ~mine).any():  # others came with that name too
-            told.append(f"{name} is told from other photos that came with its name by nothing any more")
+        plain = not any("|" in one or ".." in one for one in names)  # a filter would read them otherwise
+        if plain and not (np.isin(was, names) & own & ~mine).any():
+            which = ["--where", f"{tables.WAS}={'|'.join(names)}"]
+        elif mine.sum() <= NAMED:  # others came with that name too
+            which = ["--photos", *photos[mine].tolist()]
         else:
-            back = shlex.join(["split", into, "--where", f"{tables.WAS}={'|'.join(names)}", "--to", name])
-            told.append(f"if {name} is another animal after all, `{back}`")
+            told.append(f"{name} is told from other photos that came with its name by nothing any more")
+            continue
+        told.append(f"if {name} is another animal after all, `{shlex.join(['split', into, *which, '--to', name])}`")
     return told
 
 
@@ -161,6 +168,7 @@ def split(
     """
     with writing(Path(folder), "split") as died:
         gallery = galleries.read(folder)
+        animal, to = (unicodedata.normalize("NFC", name) for name in (animal, to))
         own, rows = rows_of_animal(gallery, animal), rows_of(gallery, photos)
         if conditions:
             meets = own & matching(gallery.table, conditions)
@@ -233,7 +241,7 @@ def _not_taken(said: pd.DataFrame, gallery: Gallery) -> Told:
     rows = gallery.photos.get_indexer(pd.Index(said["photo"]))
     there, other, columns = rows >= 0, np.zeros(len(said), bool), []
     for name in said.columns:
-        if name in ("photo", "animal", "path", "photo_sha", "learned"):  # who it is was compared; the others come with the photo
+        if name in ("photo", "animal", "path", "photo_sha", "learned", tables.WAS):  # compared, or it comes with the photo
             continue
         ours = gallery.table[name].to_numpy(object)[rows] if name in gallery.table.columns else np.full(len(said), "", object)
         differs = there & (said[name] != "").to_numpy() & (said[name].to_numpy(object) != ours)

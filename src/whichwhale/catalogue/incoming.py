@@ -53,14 +53,15 @@ class Incoming:
         told = [*self.told, f"{len(left)} photos left out: {why} ({listed(left)})"] if why else self.told
         return replace(self, table=self.table[kept].reset_index(drop=True), vectors=self.vectors[kept], told=told)
 
-    def labelled(self, labels: pd.DataFrame, where: str) -> Incoming:
+    def labelled(self, labels: pd.DataFrame, where: str, others: pd.Index | None = None) -> Incoming:
         """With the columns of a table of labels [photo, …]; it wins over what was known, but an empty cell says nothing. A row
-        may name a photo by its file alone, if one alone is called so (`table.places`).
+        may name a photo by its file alone, if one alone is called so and none of `others`, photos that are elsewhere
+        (`table.places`).
 
         Raises:
             CatalogueError: none of the photos is in it.
         """
-        place, told = _rows_of(labels, self.table["photo"], where), list(self.told)
+        place, told = _rows_of(labels, self.table["photo"], where, others), list(self.told)
         table, found = self.table.copy(), place >= 0
         by_file = found & (labels["photo"].to_numpy(object)[place] != table["photo"].to_numpy(object))
         if by_file.any():
@@ -77,9 +78,9 @@ class Incoming:
         return replace(self, table=table, told=told)
 
 
-def _rows_of(labels: pd.DataFrame, photos: pd.Series, where: str) -> NDArray[np.int64]:
+def _rows_of(labels: pd.DataFrame, photos: pd.Series, where: str, others: pd.Index | None = None) -> NDArray[np.int64]:
     """The row of each photo [N] in a table of labels, -1 where it has none; raises CatalogueError if no photo has one."""
-    of_row = tables.places(labels["photo"], pd.Index(photos))
+    of_row = tables.places(labels["photo"], pd.Index(photos), others)
     place = np.full(len(photos), -1, np.int64)
     place[of_row[of_row >= 0]] = np.flatnonzero(of_row >= 0)
     if (place < 0).all():

@@ -236,7 +236,7 @@ def fit(
         judged = [Asked(share, fusion.judge(table, seed=seed, draws=draws)) for share, table in tables.items()]
         table = tables[judged[-1].missing]
         weights = fusion.fit(table)
-        found = odds.searches(table, fusion.scores(table)[fusion.FUSED])
+        found = odds.searches(table, fusion.crossed(table))
         of_search, told = odds.fit(found), odds.reliability(odds.judged(table), RATES)
     except ValueError as error:
         raise CatalogueError(f"{listed(list(names))}: too little to fit on ({error})") from None

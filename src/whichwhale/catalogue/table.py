@@ -47,9 +47,9 @@ def plain(texts: pd.Series) -> pd.Series:
     return texts.str.strip().str.normalize("NFC")
 
 
-def places(names: pd.Series, photos: pd.Index) -> NDArray[np.int64]:
+def places(names: pd.Series, photos: pd.Index, others: pd.Index | None = None) -> NDArray[np.int64]:
     """The place of each name among `photos` [N], -1 where there is none: of the photo that is called so, or of the only other one
-    whose file is, if it lies in a folder and the name says none."""
+    whose file is, if it lies in a folder and the name says none, nor is the name of one of `others`."""
     found = photos.get_indexer(pd.Index(names)).astype(np.int64)
     if (found >= 0).all() or not len(photos):
         return found
@@ -58,6 +58,8 @@ def places(names: pd.Series, photos: pd.Index) -> NDArray[np.int64]:
     lone[found[found >= 0]] = False
     only = pd.Series(np.flatnonzero(lone), index=files[lone], dtype="int64")
     rest = found < 0
+    if others is not None:
+        rest &= others.get_indexer(pd.Index(names)) < 0
     found[rest] = only.reindex(names[rest]).fillna(-1).to_numpy().astype(np.int64)
     return found
 

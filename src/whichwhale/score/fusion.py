@@ -80,8 +80,11 @@ class Fusion:
 
     def log_ratio(self, cosine: ArrayLike) -> NDArray[np.float64]:
         """Log likelihood ratio [...] of cosines [..., K]; NaN is a part that is missing, and 0 the ratio where all are."""
-        values = np.asarray(cosine, np.float64)
-        return np.where(np.isnan(values), 0.0, np.nan_to_num(values) * self.slope + self.offset).sum(axis=-1)
+        return np.nan_to_num(self.by_part(cosine)).sum(axis=-1)
+
+    def by_part(self, cosine: ArrayLike) -> NDArray[np.float64]:
+        """Its summands [..., K], NaN where a part is missing."""
+        return np.asarray(cosine, np.float64) * self.slope + self.offset
 
 
 def fit(evidence: Evidence, columns: Sequence[int] | None = None, prior: float = PRIOR) -> Fusion:
@@ -140,9 +143,28 @@ def _weights(there: NDArray[np.bool_], same: NDArray[np.bool_], prior: float) ->
     return np.where(same, prior * share[of] / np.maximum(one, 1)[of], (1 - prior) * share[of] / np.maximum(two, 1)[of])
 
 
-def scores(evidence: Evidence, alone: bool = True) -> dict[str, NDArray[np.float64]]:
-    """For each part alone, for equal weights (neither, if not `alone`), and for the fitted ones a score a pair [P], fitted on the
-    other groups' pairs.
+def crossed(evidence: Evidence) -> NDArray[np.float64]:
+    """Log likelihood ratios [P, K] of each part that a pair shows (NaN: not shown), by weights fitted on the other groups' pairs.
+
+    Raises:
+        ValueError: as `scores`.
+    """
+    found = np.full(evidence.cosine.shape, np.nan)
+    for group in _several(evidence):
+        use = evidence.group == group
+        found[use] = fit(evidence.only(~use)).by_part(evidence.cosine[use])
+    return found
+
+
+def _several(evidence: Evidence) -> NDArray[np.int64]:
+    groups = np.unique(evidence.group)
+    if len(groups) < 2:
+        raise ValueError("one group of animals: it takes two at least, to fit on the one and judge on the other")
+    return groups
+
+
+def scores(evidence: Evidence) -> dict[str, NDArray[np.float64]]:
+    """For each part alone, for equal weights, and for the fitted ones a score a pair [P], fitted on the other groups' pairs.
 
     Equal weights: the mean over the parts that are there of cosines in the spread of pairs of two animals. Where nothing is
     there the score says nothing (0).
@@ -150,20 +172,16 @@ def scores(evidence: Evidence, alone: bool = True) -> dict[str, NDArray[np.float
     Raises:
         ValueError: fewer than two groups, or too little in the others to fit on.
     """
-    groups = np.unique(evidence.group)
-    if len(groups) < 2:
-        raise ValueError("one group of animals: it takes two at least, to fit on the one and judge on the other")
-    found = {name: np.zeros(len(evidence)) for name in (*((*evidence.parts, EQUAL) if alone else ()), FUSED)}
-    for group in groups:
+    found = {name: np.zeros(len(evidence)) for name in (*evidence.parts, EQUAL, FUSED)}
+    for group in _several(evidence):
         learn, use = evidence.only(evidence.group != group), evidence.group == group
         asked = evidence.cosine[use]
-        for k, part in enumerate(evidence.parts if alone else ()):
+        for k, part in enumerate(evidence.parts):
             try:
                 found[part][use] = fit(learn, [k]).log_ratio(asked)
             except ValueError:  # seen in no pair of the others: it says nothing
                 continue
-        if alone:
-            found[EQUAL][use] = _equal(learn, asked)
+        found[EQUAL][use] = _equal(learn, asked)
         found[FUSED][use] = fit(learn).log_ratio(asked)
     return found
 

@@ -14,11 +14,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from whichwhale.score.fusion import FUSED, Evidence, scores
+from whichwhale.score.fusion import Evidence, crossed
 from whichwhale.score.fusion import fit as fit_weights
 
 SHRINK = 1e-3  # of the squares of power - 1 and nobody, in nats a search: few searches, none of which is wrong
@@ -55,29 +54,32 @@ class Searches:
         return ratio
 
 
-def searches(evidence: Evidence, score: NDArray[np.float64]) -> Searches:
-    """The searches of pairs of sightings [P] with log ratios `score`; those of an animal's several sightings are pooled
-    (`mean_ratio`). Only those whose animal is among the candidates, beside another one."""
-    pairs = pd.DataFrame(
-        {"query": evidence.query, "animal": evidence.second, "score": score, "own": evidence.first, "group": evidence.group}
-    )
-    pairs = pairs.sort_values(["query", "animal"], kind="stable")
-    starts = np.flatnonzero((pairs[["query", "animal"]].diff() != 0).any(axis=1).to_numpy())
-    of = pairs.groupby("query")[["own", "group"]].first()
-    row = of.index.get_indexer(pairs["query"].iloc[starts])
-    ratio = np.full((len(of), evidence.animals), -np.inf)
-    ratio[row, pairs["animal"].to_numpy()[starts]] = mean_ratio(pairs["score"].to_numpy(), starts)
-    found = Searches(ratio, of["own"].to_numpy(np.int64), of["group"].to_numpy(np.int64))
+def searches(evidence: Evidence, by_part: NDArray[np.float64]) -> Searches:
+    """The searches of pairs of sightings with log ratios `by_part` [P, K], NaN where a part is not shown; those of an animal's
+    several sightings are pooled part by part (`mean_ratio`). Only those whose animal is among the candidates, beside another
+    one."""
+    order = np.lexsort((evidence.second, evidence.query))
+    query, animal = evidence.query[order], evidence.second[order]
+    starts = np.flatnonzero(np.append(True, (np.diff(query) != 0) | (np.diff(animal) != 0))) if len(order) else order
+    pooled = np.stack([mean_ratio(column, starts) for column in by_part[order].T], axis=1)
+    asked, first = np.unique(evidence.query, return_index=True)
+    ratio = np.full((len(asked), evidence.animals), -np.inf)
+    ratio[np.searchsorted(asked, query[starts]), animal[starts]] = np.nan_to_num(pooled).sum(axis=1)
+    found = Searches(ratio, evidence.first[first].astype(np.int64), evidence.group[first].astype(np.int64))
     there = np.isfinite(ratio)
-    return found.only(there[np.arange(len(of)), found.right] & (there.sum(axis=1) > 1))
+    return found.only(there[np.arange(len(asked)), found.right] & (there.sum(axis=1) > 1))
 
 
 def mean_ratio(log_ratio: NDArray[np.float64], starts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Logarithms [A] of the mean likelihood ratios of several comparisons each, `log_ratio` [N], those of one from its place in
-    `starts` [A] on: which of an animal's photos a new one is like nobody knows beforehand, so each is as likely. The greatest of
-    them would grow with their number alone."""
-    counts = np.diff(np.append(starts, len(log_ratio)))
-    return np.logaddexp.reduceat(log_ratio, starts) - np.log(counts) if len(starts) else np.zeros(0)
+    """Logarithms [A] of the mean likelihood ratios of several comparisons each, `log_ratio` [N] (NaN: there is none), those of
+    one from its place in `starts` [A] on; NaN where there is none at all. Which of an animal's photos a new one is like nobody
+    knows beforehand, so each is as likely. The greatest of them would grow with their number alone."""
+    if not len(starts):
+        return np.zeros(0)
+    some = ~np.isnan(log_ratio)
+    count = np.add.reduceat(some.astype(np.int64), starts)
+    total = np.logaddexp.reduceat(np.where(some, log_ratio, -np.inf), starts)
+    return np.where(count > 0, total - np.log(np.maximum(count, 1)), np.nan)
 
 
 def log_posterior(ratio: NDArray[np.float64], odds: Odds, new_rate: float) -> NDArray[np.float64]:
@@ -119,18 +121,17 @@ class Reliability:
 
 
 def judged(evidence: Evidence) -> list[tuple[Searches, Odds]]:
-    """Each group's searches, by weights and odds that were fitted on the others alone: these odds on scores by weights of all
-    others but the own group. Empty if there are fewer than three groups.
-
-    Raises:
-        ValueError: too little in the others to fit on.
-    """
+    """Each group's searches, by weights and odds that were fitted on the others alone: these odds on ratios by weights of all
+    others but the own group. Empty if there are fewer than three groups; without groups whose others are too little to fit on."""
     found = []
     groups = np.unique(evidence.group)
     for group in groups if len(groups) > 2 else []:
         learn, use = evidence.only(evidence.group != group), evidence.only(evidence.group == group)
-        odds = fit(searches(learn, scores(learn, alone=False)[FUSED]))
-        own = searches(use, fit_weights(learn).log_ratio(use.cosine))
+        try:
+            odds = fit(searches(learn, crossed(learn)))
+            own = searches(use, fit_weights(learn).by_part(use.cosine))
+        except ValueError:
+            continue
         if len(own):
             found.append((own, odds))
     return found
