@@ -36,8 +36,8 @@ class IndexConfig(Config):
     """The approximate index (FAISS: an inverted file of product-quantised codes; approximate.py), for catalogues of more than
     `above` vectors; below that, and behind filters that leave few photos, search is exact.
 
-    The index proposes the `fetch` nearest photos. Of their animals those `scored` that look best by these photos alone (or half
-    as many again as are asked for) are then scored exactly, over all their photos. Photos that were added since it was made are
+    The index proposes the `fetch` nearest photos. Of their animals those `scored` that look best by these photos alone (or a
+    fifth more than are asked for) are then scored exactly, over all their photos. Photos that were added since it was made are
     searched exactly, removed ones are passed over; once both make up the share `pending` of it, it is brought up to date, and
     once the share `stale` of it was not there when it was made, or is not there any more, it is made anew.
     """
@@ -59,7 +59,7 @@ class CalibrationConfig(Config):
     against galleries of the shares `sizes` of the animals, alone and as encounters of so many photos."""
 
     queries: int = pydantic.Field(1500, ge=1)
-    candidates: int = pydantic.Field(48, ge=1)  # animals that get a probability each; the others share one
+    candidates: int = pydantic.Field(40, ge=1)  # animals that get a probability each; the others share one
     cohort: int = pydantic.Field(512, ge=2)  # photos that tell how a query looks among strangers
     sizes: list[float] = pydantic.Field([1.0, 0.25], min_length=1)
     encounters: list[int] = pydantic.Field([1, 2, 4], min_length=1)

@@ -161,7 +161,7 @@ class Searcher:
                 return self._exact([query], count)[0]
             fetch = min(2 * fetch, most)
         places = place[first]
-        if len(places) > (scored := max(config.scored, 3 * wanted // 2)):
+        if len(places) > (scored := max(config.scored, 6 * wanted // 5)):
             places = np.sort(places[self._promising(near, first, scored)])
         counts = self.counts[places]
         starts = np.cumsum(counts) - counts
