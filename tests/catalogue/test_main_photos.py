@@ -255,3 +255,21 @@ def test_what_contradicts_is_refused_before_anything_is_embedded(
     for command in (["add", "whales"], ["search", "whales"]):
         assert main([*command, "copy.png", "--model", str(other)]) == 2
         assert "vectors of two models say nothing of one another" in capsys.readouterr().err
+
+
+def test_a_later_card_is_named_by_the_table_with_its_folder(
+    photos: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every photo of it is called as another one of the catalogue."""
+    for card, animal in (("one", 0), ("two", 3)):
+        draw(Path(card) / "IMG_1.png", animal, animal)
+    assert main(["build", "whales", "one", "--model", str(model), "--animal", "w0"]) == 0
+    Path("t.csv").write_text("photo,animal\nIMG_1.png,w0\n")
+    add = ["add", "whales", "two/IMG_1.png", "--model", str(model), "--table", "t.csv"]
+    assert main(add) == 2  # whose row that is can't be told
+    Path("t.csv").write_text("photo,animal\nIMG_1.png,w0\ntwo/IMG_1.png,w3\n")
+    assert main(add) == 0 and main(add) == 0
+    assert read("whales").table[["photo", "animal"]].to_numpy().tolist() == [["IMG_1.png", "w0"], ["two/IMG_1.png", "w3"]]
+    Path("t.csv").write_text("photo,animal\nseals/IMG_1.png,w3\n")
+    capsys.readouterr()
+    assert main(add) == 2 and "has a row for none of the 1 photos" in capsys.readouterr().err

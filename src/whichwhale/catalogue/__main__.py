@@ -6,6 +6,7 @@ import argparse
 import re
 import sys
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -200,7 +201,9 @@ def _add(options: argparse.Namespace) -> int:
     if options.vectors is None and options.sources:
         photos = coming.photos_in(options.sources)
         bare = Incoming(photos, np.zeros((len(photos), 0), np.float32), before.manifest.model)
-        doubles.refuse_contradictions(_labelled(options, bare, before.photos).table, before, options.keep_doubles)
+        with suppress(CatalogueError):  # rows for photos by longer names alone, or none at all, which is told next
+            photos = _labelled(options, bare, before.photos).table
+        doubles.refuse_contradictions(photos, before, options.keep_doubles)
     incoming, failed = incoming_of(options, options.sources, (before.manifest.model, str(options.catalogue)))
     coming.refuse_other_model(incoming.model, before.manifest.model, str(options.catalogue))
     incoming = doubles.told_from_others(incoming, before)  # a row of the table by the short name is the other photo's

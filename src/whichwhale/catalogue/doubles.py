@@ -85,14 +85,19 @@ def refuse_contradictions(photos: pd.DataFrame, gallery: Gallery, keep: bool) ->
     """
     known, animals, conflicts = gallery.table["photo"].to_numpy(object), gallery.table["animal"].to_numpy(object), []
     rows: dict[str, list[int]] = {}
-    for row, sha in enumerate(_shas(gallery).tolist()):
+    shas = _shas(gallery).tolist()
+    for row, sha in enumerate(shas):
         if sha:
             rows.setdefault(sha, []).append(row)
-    for name, path, animal in photos[["photo", "path", "animal"]].itertuples(index=False) if rows else ():
+    called = gallery.photos.get_indexer(pd.Index(photos["photo"])).tolist()
+    for (name, path, animal), row in zip(photos[["photo", "path", "animal"]].itertuples(index=False), called, strict=True):
         try:
-            there = rows.get(sha256(path), []) if animal else []
+            sha = sha256(path) if rows and animal else ""
         except OSError:
             continue  # it is named and left out when photos are read
+        if row >= 0 and shas[row] != sha:
+            continue  # another photo's name, and so may be what a table says of it: `told_from_others`
+        there = rows.get(sha, [])
         own = [row for row in there if known[row] == name]
         if own and animals[own[0]] != animal:
             conflicts.append(_other_animal(gallery, name, str(animals[own[0]]), animal))

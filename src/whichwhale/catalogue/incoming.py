@@ -94,9 +94,14 @@ def _rows_of(labels: pd.DataFrame, photos: pd.Series, where: str, others: pd.Ind
 
 
 def refuse_unlabelled(where: Sequence[str | Path], labels: pd.DataFrame, source: str) -> None:
-    """Raises CatalogueError if the table of labels from `source` has a row for none of the photos in files and folders: before
-    thousands of them are embedded."""
-    _rows_of(labels, photos_in(where)["photo"], source)
+    """Raises CatalogueError if the table of labels from `source` has a row for none of the photos in files and folders, by
+    whatever part of their paths a catalogue may call them: before thousands of them are embedded."""
+    photos, named = photos_in(where), set(labels["photo"])
+    for path in photos["path"]:
+        parts = unicodedata.normalize("NFC", Path(path).absolute().as_posix()).split("/")
+        if any("/".join(parts[-depth:]) in named for depth in range(1, len(parts))):
+            return
+    _rows_of(labels, photos["photo"], source)
 
 
 def of_file(path: str | Path, roles: Sequence[str] = ROLE_NAMES) -> Incoming:
