@@ -83,7 +83,6 @@ def add(folder: str | Path, incoming: Incoming, keep_doubles: bool = False) -> t
         incoming = told_from_others(incoming, gallery)
         said, incoming = incoming.table, _named(incoming)
         generations.clear(folder, gallery.manifest)
-        refuse_other_model(incoming.model, gallery.manifest.model, str(folder))
         incoming = without_doubles(incoming, gallery, gallery.manifest.config.storage, keep_doubles)
         more = _not_taken(said, gallery)  # those there are the same photos
         new = sorted(set(incoming.table["animal"]) - set(gallery.animals))
